@@ -1,26 +1,57 @@
 # mlrec: a two-stage recommender inside PostgreSQL
-EXTENSION   = mlrec
-EXTVERSION  = $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" mlrec.control)
-MODULE_big  = mlrec
-DATA        = $(wildcard sql/mlrec--*.sql)
-NUM_SRCS    = $(sort $(wildcard src/num/*.c))
-PG_SRCS     = $(sort $(wildcard src/pg/*.c))
-OBJS        = $(NUM_SRCS:.c=.o) $(PG_SRCS:.c=.o)
-REGRESS     = $(sort $(patsubst test/sql/%.sql,%,$(wildcard test/sql/*.sql)))
+#
+#   make, make install        build and install (PG_CONFIG=... chooses the server)
+#   make check [ML1M=dir]     everything from set-up to the last test
+#   make demo  [ML1M=dir]     load, train and recommend on a throw-away server
+#   make bench [ML1M=dir]     measure
+#   make lint, make format    what the source must look like
+#
+# ML1M is a directory with MovieLens 1M; data/ml-1m is taken if it is there.
+
+# These do their own set-up, the server's headers included, and so must work
+# on a machine that has nothing yet: they do not read PGXS.
+HOUSE = check demo bench lint format
+ifneq ($(filter $(HOUSE),$(MAKECMDGOALS)),)
+
+.PHONY: $(MAKECMDGOALS)
+export ML1M PG_CONFIG CC
+
+check demo lint:
+	@test/$@
+bench:
+	@test/bench/run
+format:
+	@test/lint --fix
+$(filter-out $(HOUSE),$(MAKECMDGOALS)):
+	@$(MAKE) --no-print-directory $@
+
+else
+
+EXTENSION    = mlrec
+MODULE_big   = mlrec
+DATA         = $(wildcard sql/mlrec--*.sql)
+OBJS         = $(patsubst %.c,%.o,$(sort $(wildcard src/num/*.c)) $(sort $(wildcard src/pg/*.c)))
+EXTRA_CLEAN  = $(OBJS:.o=.d) build
+TESTS        = $(sort $(patsubst test/sql/%.sql,%,$(wildcard test/sql/*.sql)))
+REGRESS      = $(if $(ML1M),$(TESTS),$(filter-out ml1m_%,$(TESTS)))
 REGRESS_OPTS = --inputdir=test
+ISOLATION    = $(sort $(patsubst test/specs/%.spec,%,$(wildcard test/specs/*.spec)))
+ISOLATION_OPTS = --inputdir=test --outputdir=.
+
+include src/num/num.mk
 
 PG_CONFIG  ?= pg_config
-BLAS_DIR   ?= /usr/lib/$(shell gcc -print-multiarch)/openblas-serial
-BLAS_INC   ?= /usr/include/$(shell gcc -print-multiarch)/openblas-serial
-
-PG_CPPFLAGS = -Isrc/num -I$(BLAS_INC)
+PG_CPPFLAGS = -Isrc/num $(NUM_CPPFLAGS) -MMD -MP
 PG_CFLAGS   = -Wall -Wextra -Wno-unused-parameter -Wno-sign-compare -Wno-missing-field-initializers -O3
-SHLIB_LINK  = $(BLAS_DIR)/libopenblas.a -Wl,--exclude-libs,ALL -lm
+SHLIB_LINK  = $(NUM_LIBS) -Wl,--exclude-libs,ALL
 
+# No bitcode: there is nothing here that the server's JIT could inline.
 override with_llvm := no
 PGXS := $(shell $(PG_CONFIG) --pgxs)
 include $(PGXS)
 
-# Reassociation only where sums may be reordered freely: the kernels.  Never
-# -ffast-math: linked into a shared object it changes the whole backend.
-src/num/simd.o: override CFLAGS += -fassociative-math -fno-signed-zeros -fno-trapping-math -ffp-contract=fast
+$(KERNELS:%=src/num/%.o): override CFLAGS += $(KERNEL_CFLAGS)
+
+-include $(OBJS:.o=.d)
+
+endif

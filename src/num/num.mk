@@ -1,0 +1,16 @@
+# What src/num needs to be compiled and linked, wherever that happens: in the
+# extension, in the unit tests and in the benchmarks.
+
+# The serial OpenBLAS, as a static archive: the threaded build starts a thread
+# in every backend that loads it, and the server's signal handlers may then run
+# in that thread.
+MULTIARCH   := $(shell gcc -print-multiarch 2>/dev/null)
+BLAS_DIR    ?= /usr/lib/$(MULTIARCH)/openblas-serial
+BLAS_INC    ?= /usr/include/$(MULTIARCH)/openblas-serial
+NUM_CPPFLAGS = -I$(BLAS_INC)
+NUM_LIBS     = $(BLAS_DIR)/libopenblas.a -lm
+
+# Reassociation only where sums may be reordered freely: the kernels.  Never
+# -ffast-math: linked into a shared object it changes the whole backend.
+KERNELS       = simd
+KERNEL_CFLAGS = -fassociative-math -fno-signed-zeros -fno-trapping-math -ffp-contract=fast

@@ -1,0 +1,138 @@
+# What the scripts of this directory share: messages, a work directory that
+# goes away whatever happens, and a throw-away server in it that sees the
+# extension without its being installed into the system.  To be sourced by bash.
+
+top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
+
+say() { printf '%s\n' "$*" >&2; }
+have() { command -v "$1" >/dev/null 2>&1; }
+
+# die MESSAGE [HINT...]
+die() {
+	printf '%s: %s\n' "$(basename "$0")" "$1" >&2
+	shift
+	[ $# = 0 ] || printf '  %s\n' "$@" >&2
+	exit 1
+}
+
+# The pg_config of a server that is here with all that tests need: $PG_CONFIG,
+# or else the newest under Debian's root, or else the one on the path.
+find_pg_config() {
+	local candidate
+	for candidate in ${PG_CONFIG:-$(ls -d /usr/lib/postgresql/*/bin/pg_config 2>/dev/null | sort -rV) pg_config}; do
+		have "$candidate" || continue
+		[ -x "$("$candidate" --bindir)/initdb" ] || continue
+		[ -e "$("$candidate" --pgxs)" ] || continue
+		command -v "$candidate"
+		return
+	done
+	return 1
+}
+
+# PostgreSQL refuses to run as root: as root, its programs run as "postgres".
+# They start in $work: the directory of the caller may be closed to that user.
+as_server() (
+	cd "$work"
+	if [ "$(id -u)" = 0 ]; then
+		exec runuser -u postgres -- "$@"
+	else
+		exec "$@"
+	fi
+)
+
+# Make $work, a directory that the server may read and write, and see to it
+# that it and a server in it are gone at the end, on errors and ^C too.
+make_work() {
+	umask 022
+	work=$(mktemp -d "${TMPDIR:-/tmp}/mlrec.XXXXXX")
+	trap clean_up EXIT
+	trap 'exit 129' HUP
+	trap 'exit 130' INT
+	trap 'exit 143' TERM
+	chmod 755 "$work"
+	[ "$(id -u)" != 0 ] || chown postgres "$work"
+	as_server test -w "$work" ||
+		die "the server's user cannot write to $work" "Set TMPDIR to a directory that user postgres can reach."
+}
+
+clean_up() {
+	local status=$?
+	trap '' HUP INT TERM
+	if [ -e "$work/data/postmaster.pid" ]; then
+		as_server "$bindir/pg_ctl" -D "$work/data" -m immediate -s stop >/dev/null 2>&1 || true
+	fi
+	cd /
+	rm -rf "$work"
+	exit $status
+}
+
+# Build the extension and lay it out under $work/inst, as a package would.
+build() {
+	local jobs
+	jobs=$(nproc 2>/dev/null || echo 1)
+	bindir=$("$PG_CONFIG" --bindir)
+	make -C "$top" --no-print-directory -s -j "$jobs" PG_CONFIG="$PG_CONFIG" all
+	make -C "$top" --no-print-directory -s PG_CONFIG="$PG_CONFIG" DESTDIR="$work/inst" install >/dev/null
+	chmod -R a+rX "$work/inst"
+	write_settings >"$work/settings.conf"
+}
+
+# The settings with which a server finds the extension under $work/inst.
+# Debian's PostgreSQL has extension_destdir; 18 and later have
+# extension_control_path.
+write_settings() {
+	case $("$bindir/postgres" --describe-config | cut -f 1) in
+		*extension_destdir*)
+			echo "extension_destdir = '$work/inst'" ;;
+		*extension_control_path*)
+			echo "extension_control_path = '$work/inst$("$PG_CONFIG" --sharedir):\$system'" ;;
+		*)
+			die "this PostgreSQL finds extensions only where it is installed" \
+				"Use Debian's PostgreSQL, or 18 or later." ;;
+	esac
+	echo "dynamic_library_path = '$work/inst$("$PG_CONFIG" --pkglibdir):\$libdir'"
+	echo "fsync = off"
+}
+
+# Start a server on a socket in $work, for which PGHOST and the like are set.
+start_server() {
+	as_server "$bindir/initdb" -D "$work/data" -U postgres -A trust -E UTF8 --locale=C --no-sync >/dev/null
+	as_server tee -a "$work/data/postgresql.conf" <"$work/settings.conf" >/dev/null
+	as_server tee -a "$work/data/postgresql.conf" >/dev/null <<-CONF
+		listen_addresses = ''
+		unix_socket_directories = '$work'
+		port = 5432
+		shared_buffers = 128MB
+		max_wal_size = 2GB
+	CONF
+	as_server "$bindir/pg_ctl" -D "$work/data" -l "$work/log" -s -w start || {
+		tail -n 20 "$work/log" >&2
+		die "the server did not start"
+	}
+	export PGHOST=$work PGPORT=5432 PGUSER=postgres PGDATABASE=postgres
+	unset PGSERVICE PGOPTIONS PGPASSFILE PGSSLMODE
+}
+
+# Copy MovieLens 1M, if it is here, to where the server may read it: from $ML1M
+# or else from data/ml-1m.  Sets ml1m to the copy, or to nothing.
+stage_ml1m() {
+	local from=${ML1M:-$top/data/ml-1m} file
+	ml1m=
+	if [ ! -e "$from/ratings.dat" ]; then
+		[ -z "${ML1M:-}" ] || die "there is no ratings.dat in ML1M=$ML1M"
+		return 0
+	fi
+	mkdir -p "$work/ml-1m"
+	for file in movies users ratings; do
+		cp "$from/$file.dat" "$work/ml-1m/"
+	done
+	chmod -R u+w,a+rX "$work/ml-1m"
+	ml1m=$work/ml-1m
+}
+
+# Write the generated sample to $work/sample.
+stage_sample() {
+	mkdir -p "$work/sample"
+	perl "$top/test/sample/generate" "$work/sample"
+	sample=$work/sample
+}
