@@ -1,0 +1,56 @@
+/*
+ * dataset.h: the three input relations as packed columns, encoded and split.
+ */
+#ifndef MLREC_DATASET_H
+#define MLREC_DATASET_H
+
+#include "../num/ratings.h"
+#include "../num/split.h"
+
+typedef struct Dataset
+{
+	Ratings		ratings;
+	const int64 *time;			/* [n_rows], rated_at as stored: microseconds since
+								 * 2000 of a timestamp, or the integer itself */
+	const int16 *year;			/* [n_movies], 0: unknown */
+
+	const char *names;			/* NUL-terminated strings: the genres in order of
+								 * their flags, then the values of gender, age and
+								 * occupation in order of their codes */
+	Size		names_length;	/* in bytes, with all the NULs */
+
+	float		mean_rating;	/* of the fit rows */
+	float		min_rating;		/* of the training rows */
+	float		max_rating;
+	float		min_year;		/* of the films with training rows */
+	float		max_year;
+	float		median_year;	/* of the same films, for those without a year */
+	RowPlace	boundary;		/* the last training row by (time, user, movie) */
+
+	int64		n_unlisted;		/* films rated but without a row in movies */
+	int64		n_replaced;		/* ratings left out since the user rated the film
+								 * again later */
+
+	struct RowTable *rows;		/* what ratings points into, for dataset_resplit */
+} Dataset;
+
+/*
+ * Reads the relations as the invoker, under the active snapshot, into the
+ * current memory context.  users may be InvalidOid.  Refuses with
+ * ERRCODE_PROGRAM_LIMIT_EXCEEDED as soon as the data cannot fit into
+ * memory_limit bytes (0: no limit).
+ */
+extern Dataset *dataset_load(Oid ratings, Oid movies, Oid users,
+							 const SplitOptions *options, Size memory_limit);
+
+/*
+ * Splits the same rows anew, for instance to fit on the validation rows too.
+ * Everything that depends on the split follows in place; names do not change,
+ * so test_fraction must not either.
+ */
+extern void dataset_resplit(Dataset *dataset, const SplitOptions *options);
+
+/* The most bytes that dataset_load holds at a time for so many ratings. */
+extern Size dataset_memory(int64 n_rows);
+
+#endif							/* MLREC_DATASET_H */
