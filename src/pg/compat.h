@@ -1,0 +1,40 @@
+/*
+ * compat.h: what differs between the PostgreSQL versions, and nowhere else.
+ */
+#ifndef MLREC_COMPAT_H
+#define MLREC_COMPAT_H
+
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "utils/tuplestore.h"
+
+#if PG_VERSION_NUM < 150000
+/*
+ * Set the result of an SQL function up as a tuplestore, whose rows have the
+ * columns that the function declares.
+ */
+static inline void
+InitMaterializedSRF(FunctionCallInfo fcinfo, int flags)
+{
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+	MemoryContext caller;
+	TupleDesc	columns;
+
+	if (result == NULL || !IsA(result, ReturnSetInfo) ||
+		(result->allowedModes & SFRM_Materialize) == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("set-valued function called in context that cannot accept a set")));
+
+	caller = MemoryContextSwitchTo(result->econtext->ecxt_per_query_memory);
+	if (get_call_result_type(fcinfo, NULL, &columns) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
+	result->returnMode = SFRM_Materialize;
+	result->setResult =
+		tuplestore_begin_heap((result->allowedModes & SFRM_Materialize_Random) != 0, false, work_mem);
+	result->setDesc = BlessTupleDesc(columns);
+	MemoryContextSwitchTo(caller);
+}
+#endif
+
+#endif							/* MLREC_COMPAT_H */
