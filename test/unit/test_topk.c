@@ -1,0 +1,102 @@
+/*
+ * The k best, against sorting everything.
+ */
+#include "unit.h"
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "topk.h"
+
+#define MAX_N 400
+
+static uint64_t state = 42;
+
+/* Few different values, so that there are many ties. */
+static float
+draw(int values)
+{
+	state = state * 6364136223846793005ULL + 1442695040888963407ULL;
+	return (float) ((state >> 33) % values) - (float) values / 2;
+}
+
+static int
+compare(const void *a, const void *b)
+{
+	const TopkEntry *x = a;
+	const TopkEntry *y = b;
+
+	if (x->score != y->score)
+		return x->score > y->score ? -1 : 1;
+	return x->index < y->index ? -1 : x->index > y->index;
+}
+
+/* The plain way: all of them, sorted.  Returns how many of k there are. */
+static int
+reference(TopkEntry *sorted, const float *scores, int n, const uint8_t *skip, int k)
+{
+	int			found = 0;
+
+	for (int i = 0; i < n; i++)
+	{
+		if (skip == NULL || !skip[i])
+		{
+			sorted[found].score = scores[i];
+			sorted[found++].index = i;
+		}
+	}
+	qsort(sorted, found, sizeof(TopkEntry), compare);
+	return found < k ? found : k;
+}
+
+static void
+check_case(int n, int k, int values, bool with_skip, bool backwards)
+{
+	float		scores[MAX_N];
+	uint8_t		skip[MAX_N];
+	TopkEntry	sorted[MAX_N];
+	TopkEntry	entries[MAX_N];
+	Topk		topk;
+	int			expected;
+
+	for (int i = 0; i < n; i++)
+	{
+		scores[i] = draw(values);
+		skip[i] = with_skip && draw(3) > 0;
+	}
+	expected = reference(sorted, scores, n, with_skip ? skip : NULL, k);
+
+	topk_init(&topk, entries, k);
+	if (backwards)
+	{
+		for (int i = n - 1; i >= 0; i--)
+		{
+			if (!with_skip || !skip[i])
+				topk_push(&topk, scores[i], i);
+		}
+	}
+	else
+		topk_push_all(&topk, scores, n, with_skip ? skip : NULL);
+	topk_sort(&topk);
+
+	if (CHECK(topk.n == expected))
+		CHECK(expected == 0 || memcmp(entries, sorted, expected * sizeof(TopkEntry)) == 0);
+}
+
+int
+main(void)
+{
+	int			sizes[] = {0, 1, 2, 3, 31, 32, 33, 64, 100, 399};
+	int			ks[] = {0, 1, 2, 7, 32, 200, 399};
+
+	for (int s = 0; s < (int) (sizeof(sizes) / sizeof(int)); s++)
+	{
+		for (int t = 0; t < (int) (sizeof(ks) / sizeof(int)); t++)
+		{
+			for (int form = 0; form < 8; form++)
+				check_case(sizes[s], ks[t], form & 4 ? 5 : 100000, form & 1, form & 2);
+		}
+	}
+	return unit_finish();
+}
