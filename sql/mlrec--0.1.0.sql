@@ -4,6 +4,238 @@
 -- 1. The embedding type
 -- ============================================================================
 
+CREATE TYPE embedding;
+
+CREATE FUNCTION embedding_in(cstring, oid, integer) RETURNS embedding
+    AS 'MODULE_PATHNAME', 'mlrec_embedding_in' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1;
+CREATE FUNCTION embedding_out(embedding) RETURNS cstring
+    AS 'MODULE_PATHNAME', 'mlrec_embedding_out' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1;
+CREATE FUNCTION embedding_recv(internal, oid, integer) RETURNS embedding
+    AS 'MODULE_PATHNAME', 'mlrec_embedding_recv' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1;
+CREATE FUNCTION embedding_send(embedding) RETURNS bytea
+    AS 'MODULE_PATHNAME', 'mlrec_embedding_send' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1;
+CREATE FUNCTION embedding_typmod_in(cstring[]) RETURNS integer
+    AS 'MODULE_PATHNAME', 'mlrec_embedding_typmod_in' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1;
+CREATE FUNCTION embedding_typmod_out(integer) RETURNS cstring
+    AS 'MODULE_PATHNAME', 'mlrec_embedding_typmod_out' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1;
+
+-- Floats do not compress: long values are moved out of line as they are.
+CREATE TYPE embedding (
+    INPUT = embedding_in,
+    OUTPUT = embedding_out,
+    RECEIVE = embedding_recv,
+    SEND = embedding_send,
+    TYPMOD_IN = embedding_typmod_in,
+    TYPMOD_OUT = embedding_typmod_out,
+    STORAGE = external
+);
+
+COMMENT ON TYPE embedding IS 'vector of 1 to 16000 finite single-precision numbers, written [0.1,-2,3e-5]';
+COMMENT ON FUNCTION embedding_in(cstring, oid, integer) IS 'I/O';
+COMMENT ON FUNCTION embedding_out(embedding) IS 'I/O';
+COMMENT ON FUNCTION embedding_recv(internal, oid, integer) IS 'I/O';
+COMMENT ON FUNCTION embedding_send(embedding) IS 'I/O';
+COMMENT ON FUNCTION embedding_typmod_in(cstring[]) IS 'I/O typmod';
+COMMENT ON FUNCTION embedding_typmod_out(integer) IS 'I/O typmod';
+
+-- Casts.  That to embedding itself is what checks a value against embedding(dims).
+
+CREATE FUNCTION embedding(embedding, integer, boolean) RETURNS embedding
+    AS 'MODULE_PATHNAME', 'mlrec_embedding' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1;
+CREATE FUNCTION array_to_embedding(integer[], integer, boolean) RETURNS embedding
+    AS 'MODULE_PATHNAME', 'mlrec_array_to_embedding' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 5;
+CREATE FUNCTION array_to_embedding(real[], integer, boolean) RETURNS embedding
+    AS 'MODULE_PATHNAME', 'mlrec_array_to_embedding' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 5;
+CREATE FUNCTION array_to_embedding(double precision[], integer, boolean) RETURNS embedding
+    AS 'MODULE_PATHNAME', 'mlrec_array_to_embedding' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 5;
+CREATE FUNCTION array_to_embedding(numeric[], integer, boolean) RETURNS embedding
+    AS 'MODULE_PATHNAME', 'mlrec_array_to_embedding' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 50;
+CREATE FUNCTION embedding_to_real_array(embedding) RETURNS real[]
+    AS 'MODULE_PATHNAME', 'mlrec_embedding_to_real_array' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 5;
+
+COMMENT ON FUNCTION embedding(embedding, integer, boolean) IS 'check the dimensions against the type modifier';
+COMMENT ON FUNCTION array_to_embedding(integer[], integer, boolean) IS 'convert integer[] to embedding';
+COMMENT ON FUNCTION array_to_embedding(real[], integer, boolean) IS 'convert real[] to embedding';
+COMMENT ON FUNCTION array_to_embedding(double precision[], integer, boolean) IS 'convert double precision[] to embedding';
+COMMENT ON FUNCTION array_to_embedding(numeric[], integer, boolean) IS 'convert numeric[] to embedding';
+COMMENT ON FUNCTION embedding_to_real_array(embedding) IS 'convert embedding to real[]';
+
+CREATE CAST (embedding AS embedding) WITH FUNCTION embedding(embedding, integer, boolean) AS IMPLICIT;
+CREATE CAST (integer[] AS embedding) WITH FUNCTION array_to_embedding(integer[], integer, boolean) AS ASSIGNMENT;
+CREATE CAST (real[] AS embedding) WITH FUNCTION array_to_embedding(real[], integer, boolean) AS ASSIGNMENT;
+CREATE CAST (double precision[] AS embedding) WITH FUNCTION array_to_embedding(double precision[], integer, boolean) AS ASSIGNMENT;
+CREATE CAST (numeric[] AS embedding) WITH FUNCTION array_to_embedding(numeric[], integer, boolean) AS ASSIGNMENT;
+CREATE CAST (embedding AS real[]) WITH FUNCTION embedding_to_real_array(embedding) AS ASSIGNMENT;
+
+COMMENT ON CAST (embedding AS embedding) IS 'check the dimensions against the type modifier';
+COMMENT ON CAST (integer[] AS embedding) IS 'embedding of the elements';
+COMMENT ON CAST (real[] AS embedding) IS 'embedding of the elements';
+COMMENT ON CAST (double precision[] AS embedding) IS 'embedding of the elements';
+COMMENT ON CAST (numeric[] AS embedding) IS 'embedding of the elements';
+COMMENT ON CAST (embedding AS real[]) IS 'array of the values';
+
+-- Distances and lengths
+
+CREATE FUNCTION l2_distance(a embedding, b embedding) RETURNS double precision
+    AS 'MODULE_PATHNAME', 'mlrec_l2_distance' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 5;
+CREATE FUNCTION inner_product(a embedding, b embedding) RETURNS double precision
+    AS 'MODULE_PATHNAME', 'mlrec_inner_product' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 5;
+CREATE FUNCTION negative_inner_product(a embedding, b embedding) RETURNS double precision
+    AS 'MODULE_PATHNAME', 'mlrec_negative_inner_product' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 5;
+CREATE FUNCTION cosine_similarity(a embedding, b embedding) RETURNS double precision
+    AS 'MODULE_PATHNAME', 'mlrec_cosine_similarity' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 5;
+CREATE FUNCTION cosine_distance(a embedding, b embedding) RETURNS double precision
+    AS 'MODULE_PATHNAME', 'mlrec_cosine_distance' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 5;
+CREATE FUNCTION dims(e embedding) RETURNS integer
+    AS 'MODULE_PATHNAME', 'mlrec_dims' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1;
+CREATE FUNCTION norm(e embedding) RETURNS double precision
+    AS 'MODULE_PATHNAME', 'mlrec_norm' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 5;
+
+-- NORMALIZE(x) is grammar: PostgreSQL looks the function up in pg_catalog and
+-- nowhere else, so that is where normalize(embedding) has to be.
+CREATE FUNCTION pg_catalog.normalize(e embedding) RETURNS embedding
+    AS 'MODULE_PATHNAME', 'mlrec_normalize' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 5;
+
+COMMENT ON FUNCTION l2_distance(embedding, embedding) IS 'Euclidean distance';
+COMMENT ON FUNCTION inner_product(embedding, embedding) IS 'inner product';
+COMMENT ON FUNCTION negative_inner_product(embedding, embedding) IS 'implementation of <#> operator';
+COMMENT ON FUNCTION cosine_similarity(embedding, embedding) IS 'cosine of the angle, from -1 to 1; NULL if either is zero';
+COMMENT ON FUNCTION cosine_distance(embedding, embedding) IS '1 - cosine of the angle, from 0 to 2; NULL if either is zero';
+COMMENT ON FUNCTION dims(embedding) IS 'number of dimensions';
+COMMENT ON FUNCTION norm(embedding) IS 'Euclidean length';
+COMMENT ON FUNCTION pg_catalog.normalize(embedding) IS 'the same direction with length 1; a zero vector stays as it is';
+
+CREATE OPERATOR <-> (LEFTARG = embedding, RIGHTARG = embedding, FUNCTION = l2_distance, COMMUTATOR = <->);
+CREATE OPERATOR <#> (LEFTARG = embedding, RIGHTARG = embedding, FUNCTION = negative_inner_product, COMMUTATOR = <#>);
+CREATE OPERATOR <=> (LEFTARG = embedding, RIGHTARG = embedding, FUNCTION = cosine_distance, COMMUTATOR = <=>);
+
+COMMENT ON OPERATOR <-> (embedding, embedding) IS 'Euclidean distance';
+COMMENT ON OPERATOR <#> (embedding, embedding) IS 'negative inner product';
+COMMENT ON OPERATOR <=> (embedding, embedding) IS 'cosine distance';
+
+-- Arithmetic
+
+CREATE FUNCTION embedding_add(embedding, embedding) RETURNS embedding
+    AS 'MODULE_PATHNAME', 'mlrec_embedding_add' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 5;
+CREATE FUNCTION embedding_sub(embedding, embedding) RETURNS embedding
+    AS 'MODULE_PATHNAME', 'mlrec_embedding_sub' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 5;
+CREATE FUNCTION embedding_mul(embedding, embedding) RETURNS embedding
+    AS 'MODULE_PATHNAME', 'mlrec_embedding_mul' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 5;
+
+COMMENT ON FUNCTION embedding_add(embedding, embedding) IS 'implementation of + operator';
+COMMENT ON FUNCTION embedding_sub(embedding, embedding) IS 'implementation of - operator';
+COMMENT ON FUNCTION embedding_mul(embedding, embedding) IS 'implementation of * operator';
+
+CREATE OPERATOR + (LEFTARG = embedding, RIGHTARG = embedding, FUNCTION = embedding_add, COMMUTATOR = +);
+CREATE OPERATOR - (LEFTARG = embedding, RIGHTARG = embedding, FUNCTION = embedding_sub);
+CREATE OPERATOR * (LEFTARG = embedding, RIGHTARG = embedding, FUNCTION = embedding_mul, COMMUTATOR = *);
+
+COMMENT ON OPERATOR + (embedding, embedding) IS 'add value by value';
+COMMENT ON OPERATOR - (embedding, embedding) IS 'subtract value by value';
+COMMENT ON OPERATOR * (embedding, embedding) IS 'multiply value by value';
+
+-- Comparison: value by value, a beginning before its continuations
+
+CREATE FUNCTION embedding_lt(embedding, embedding) RETURNS boolean
+    AS 'MODULE_PATHNAME', 'mlrec_embedding_lt' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1;
+CREATE FUNCTION embedding_le(embedding, embedding) RETURNS boolean
+    AS 'MODULE_PATHNAME', 'mlrec_embedding_le' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1;
+CREATE FUNCTION embedding_eq(embedding, embedding) RETURNS boolean
+    AS 'MODULE_PATHNAME', 'mlrec_embedding_eq' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1;
+CREATE FUNCTION embedding_ne(embedding, embedding) RETURNS boolean
+    AS 'MODULE_PATHNAME', 'mlrec_embedding_ne' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1;
+CREATE FUNCTION embedding_ge(embedding, embedding) RETURNS boolean
+    AS 'MODULE_PATHNAME', 'mlrec_embedding_ge' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1;
+CREATE FUNCTION embedding_gt(embedding, embedding) RETURNS boolean
+    AS 'MODULE_PATHNAME', 'mlrec_embedding_gt' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1;
+CREATE FUNCTION embedding_cmp(embedding, embedding) RETURNS integer
+    AS 'MODULE_PATHNAME', 'mlrec_embedding_cmp' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1;
+
+COMMENT ON FUNCTION embedding_lt(embedding, embedding) IS 'implementation of < operator';
+COMMENT ON FUNCTION embedding_le(embedding, embedding) IS 'implementation of <= operator';
+COMMENT ON FUNCTION embedding_eq(embedding, embedding) IS 'implementation of = operator';
+COMMENT ON FUNCTION embedding_ne(embedding, embedding) IS 'implementation of <> operator';
+COMMENT ON FUNCTION embedding_ge(embedding, embedding) IS 'implementation of >= operator';
+COMMENT ON FUNCTION embedding_gt(embedding, embedding) IS 'implementation of > operator';
+COMMENT ON FUNCTION embedding_cmp(embedding, embedding) IS 'less-equal-greater';
+
+CREATE OPERATOR < (LEFTARG = embedding, RIGHTARG = embedding, FUNCTION = embedding_lt,
+    COMMUTATOR = >, NEGATOR = >=, RESTRICT = scalarltsel, JOIN = scalarltjoinsel);
+CREATE OPERATOR <= (LEFTARG = embedding, RIGHTARG = embedding, FUNCTION = embedding_le,
+    COMMUTATOR = >=, NEGATOR = >, RESTRICT = scalarlesel, JOIN = scalarlejoinsel);
+CREATE OPERATOR = (LEFTARG = embedding, RIGHTARG = embedding, FUNCTION = embedding_eq,
+    COMMUTATOR = =, NEGATOR = <>, RESTRICT = eqsel, JOIN = eqjoinsel, MERGES);
+CREATE OPERATOR <> (LEFTARG = embedding, RIGHTARG = embedding, FUNCTION = embedding_ne,
+    COMMUTATOR = <>, NEGATOR = =, RESTRICT = neqsel, JOIN = neqjoinsel);
+CREATE OPERATOR >= (LEFTARG = embedding, RIGHTARG = embedding, FUNCTION = embedding_ge,
+    COMMUTATOR = <=, NEGATOR = <, RESTRICT = scalargesel, JOIN = scalargejoinsel);
+CREATE OPERATOR > (LEFTARG = embedding, RIGHTARG = embedding, FUNCTION = embedding_gt,
+    COMMUTATOR = <, NEGATOR = <=, RESTRICT = scalargtsel, JOIN = scalargtjoinsel);
+
+COMMENT ON OPERATOR < (embedding, embedding) IS 'less than';
+COMMENT ON OPERATOR <= (embedding, embedding) IS 'less than or equal';
+COMMENT ON OPERATOR = (embedding, embedding) IS 'equal';
+COMMENT ON OPERATOR <> (embedding, embedding) IS 'not equal';
+COMMENT ON OPERATOR >= (embedding, embedding) IS 'greater than or equal';
+COMMENT ON OPERATOR > (embedding, embedding) IS 'greater than';
+
+CREATE OPERATOR FAMILY embedding_ops USING btree;
+CREATE OPERATOR CLASS embedding_ops DEFAULT FOR TYPE embedding USING btree FAMILY embedding_ops AS
+    OPERATOR 1 <,
+    OPERATOR 2 <=,
+    OPERATOR 3 =,
+    OPERATOR 4 >=,
+    OPERATOR 5 >,
+    FUNCTION 1 embedding_cmp(embedding, embedding);
+
+COMMENT ON OPERATOR FAMILY embedding_ops USING btree IS 'order of embeddings, value by value';
+COMMENT ON OPERATOR CLASS embedding_ops USING btree IS 'order of embeddings, value by value';
+
+-- Aggregates
+
+CREATE FUNCTION embedding_accum(internal, embedding) RETURNS internal
+    AS 'MODULE_PATHNAME', 'mlrec_embedding_accum' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 5;
+CREATE FUNCTION embedding_combine(internal, internal) RETURNS internal
+    AS 'MODULE_PATHNAME', 'mlrec_embedding_combine' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 5;
+CREATE FUNCTION embedding_serialize(internal) RETURNS bytea
+    AS 'MODULE_PATHNAME', 'mlrec_embedding_serialize' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 5;
+CREATE FUNCTION embedding_deserialize(bytea, internal) RETURNS internal
+    AS 'MODULE_PATHNAME', 'mlrec_embedding_deserialize' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 5;
+CREATE FUNCTION embedding_sum(internal) RETURNS embedding
+    AS 'MODULE_PATHNAME', 'mlrec_embedding_sum' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 5;
+CREATE FUNCTION embedding_avg(internal) RETURNS embedding
+    AS 'MODULE_PATHNAME', 'mlrec_embedding_avg' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 5;
+
+CREATE AGGREGATE sum(embedding) (
+    SFUNC = embedding_accum,
+    STYPE = internal,
+    SSPACE = 1024,
+    FINALFUNC = embedding_sum,
+    COMBINEFUNC = embedding_combine,
+    SERIALFUNC = embedding_serialize,
+    DESERIALFUNC = embedding_deserialize,
+    PARALLEL = SAFE
+);
+CREATE AGGREGATE avg(embedding) (
+    SFUNC = embedding_accum,
+    STYPE = internal,
+    SSPACE = 1024,
+    FINALFUNC = embedding_avg,
+    COMBINEFUNC = embedding_combine,
+    SERIALFUNC = embedding_serialize,
+    DESERIALFUNC = embedding_deserialize,
+    PARALLEL = SAFE
+);
+
+COMMENT ON FUNCTION embedding_accum(internal, embedding) IS 'aggregate transition function';
+COMMENT ON FUNCTION embedding_combine(internal, internal) IS 'aggregate combine function';
+COMMENT ON FUNCTION embedding_serialize(internal) IS 'aggregate serial function';
+COMMENT ON FUNCTION embedding_deserialize(bytea, internal) IS 'aggregate deserial function';
+COMMENT ON FUNCTION embedding_sum(internal) IS 'aggregate final function';
+COMMENT ON FUNCTION embedding_avg(internal) IS 'aggregate final function';
+COMMENT ON AGGREGATE sum(embedding) IS 'sum as embedding across all input values';
+COMMENT ON AGGREGATE avg(embedding) IS 'the average (arithmetic mean) as embedding of all input values';
+
 -- ============================================================================
 -- 2. Data in: load_movielens and a look at the data
 -- ============================================================================

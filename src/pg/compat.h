@@ -4,6 +4,10 @@
 #ifndef MLREC_COMPAT_H
 #define MLREC_COMPAT_H
 
+#if PG_VERSION_NUM < 140000
+#error "mlrec needs PostgreSQL 14 or later"
+#endif
+
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "utils/tuplestore.h"
@@ -35,6 +39,25 @@ InitMaterializedSRF(FunctionCallInfo fcinfo, int flags)
 	result->setDesc = BlessTupleDesc(columns);
 	MemoryContextSwitchTo(caller);
 }
+#endif
+
+/*
+ * Input functions report bad values softly since 16 (pg_input_is_valid, COPY ...
+ * ON_ERROR); before, every error is thrown.
+ */
+#if PG_VERSION_NUM >= 160000
+#include "nodes/miscnodes.h"
+#else
+#define errsave(context, ...) \
+	do { \
+		(void) (context); \
+		ereport(ERROR, __VA_ARGS__); \
+	} while (0)
+#define ereturn(context, dummy_value, ...) \
+	do { \
+		(void) (context); \
+		ereport(ERROR, __VA_ARGS__); \
+	} while (0)
 #endif
 
 #endif							/* MLREC_COMPAT_H */
