@@ -42,7 +42,11 @@ include src/num/num.mk
 
 PG_CONFIG  ?= pg_config
 PG_CPPFLAGS = -Isrc/num $(NUM_CPPFLAGS) -MMD -MP
-PG_CFLAGS   = -Wall -Wextra -Wno-unused-parameter -Wno-sign-compare -Wno-missing-field-initializers -O3
+PG_CFLAGS   = -Wall -Wextra -Wno-unused-parameter -Wno-sign-compare -Wno-missing-field-initializers -O3 \
+              $(CLANG_CFLAGS)
+# The server's headers and flags are those of the gcc that built it.
+CLANG_CFLAGS = $(if $(findstring clang,$(CC)),-Wno-ignored-attributes -Wno-unknown-warning-option \
+              -Wno-ignored-optimization-argument)
 SHLIB_LINK  = $(NUM_LIBS) -Wl,--exclude-libs,ALL
 
 # No bitcode: there is nothing here that the server's JIT could inline.
