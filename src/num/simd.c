@@ -2,7 +2,7 @@
  * simd.c: the arithmetic kernels.
  *
  * The loops are plain C for the compiler to vectorise; the build lets it
- * reorder sums in this file and nowhere else (see the Makefile).  Each function
+ * reorder sums in this file and nowhere else (see num.mk).  Each function
  * is compiled for baseline x86-64, for AVX2 with FMA and for AVX-512, and the
  * dynamic linker picks one when the module is loaded, so that a package built
  * on one machine is fast on another and never dies of an illegal instruction.

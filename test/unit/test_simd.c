@@ -1,0 +1,238 @@
+/*
+ * Every kernel against the plain loop in double precision, on every size from 0
+ * to 130 and at every alignment that a float can have within a vector.  Blocks
+ * are as long as the data, so that the sanitizer sees each step beyond an end.
+ */
+#include "unit.h"
+
+#include <float.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "simd.h"
+
+#define MAX_N		130
+#define MAX_SHIFT	4
+#define EPSILON		1e-6
+
+static uint64_t state = 42;
+
+/* Uniform in [-1, 1). */
+static float
+draw(void)
+{
+	state = state * 6364136223846793005ULL + 1442695040888963407ULL;
+	return (float) ((double) (state >> 33) / (1ULL << 30) - 1);
+}
+
+/*
+ * A new block of n random floats, shift floats into a block of malloc; free
+ * with release.
+ */
+static float *
+vector(int n, int shift)
+{
+	float	   *x = (float *) malloc(sizeof(float) * (n + shift)) + shift;
+
+	for (int i = 0; i < n; i++)
+		x[i] = draw();
+	return x;
+}
+
+static void
+release(float *x, int shift)
+{
+	free(x - shift);
+}
+
+static void
+check_sums(int n, int shift)
+{
+	float	   *a = vector(n, shift);
+	float	   *b = vector(n, 0);
+	double		dot = 0;
+	double		l2sq = 0;
+	double		aa = 0;
+	double		bb = 0;
+	double		size = 0;
+	SimdCosine	sums;
+
+	for (int i = 0; i < n; i++)
+	{
+		dot += (double) a[i] * b[i];
+		l2sq += ((double) a[i] - b[i]) * ((double) a[i] - b[i]);
+		aa += (double) a[i] * a[i];
+		bb += (double) b[i] * b[i];
+		size += fabs((double) a[i] * b[i]);
+	}
+	sums = simd_cosine(a, b, n);
+	CHECK_NEAR(simd_dot(a, b, n), dot, size * EPSILON);
+	CHECK_NEAR(simd_l2sq(a, b, n), l2sq, l2sq * EPSILON);
+	CHECK_NEAR(simd_norm2(a, n), aa, aa * EPSILON);
+	CHECK_NEAR(sums.dot, dot, size * EPSILON);
+	CHECK_NEAR(sums.aa, aa, aa * EPSILON);
+	CHECK_NEAR(sums.bb, bb, bb * EPSILON);
+
+	sums = simd_cosine(a, a, n);
+	CHECK(sums.dot == sums.aa && sums.aa == sums.bb);
+	CHECK(simd_l2sq(a, a, n) == 0);
+	release(a, shift);
+	release(b, 0);
+}
+
+static void
+check_elementwise(int n, int shift)
+{
+	float	   *a = vector(n, shift);
+	float	   *b = vector(n, 0);
+	float	   *out = vector(n, 2);
+	bool		right = true;
+
+	simd_add(out, a, b, n);
+	for (int i = 0; i < n; i++)
+		right = right && out[i] == a[i] + b[i];
+	simd_sub(out, a, b, n);
+	for (int i = 0; i < n; i++)
+		right = right && out[i] == a[i] - b[i];
+	simd_mul(out, a, b, n);
+	for (int i = 0; i < n; i++)
+		right = right && out[i] == a[i] * b[i];
+	simd_add(out, out, out, n);
+	for (int i = 0; i < n; i++)
+		right = right && out[i] == 2 * (a[i] * b[i]);
+	CHECK(right);
+	release(a, shift);
+	release(b, 0);
+	release(out, 2);
+}
+
+static void
+check_updates(int n, int shift)
+{
+	float	   *x = vector(n, shift);
+	float	   *y = vector(n, 1);
+	float	   *before = vector(n, 0);
+	double	   *sum = malloc(sizeof(double) * n);
+	bool		right = true;
+
+	for (int i = 0; i < n; i++)
+	{
+		before[i] = y[i];
+		sum[i] = i;
+	}
+	simd_axpy(y, 0.75f, x, n);
+	for (int i = 0; i < n; i++)
+		right = right && fabs(y[i] - (before[i] + 0.75 * x[i])) < EPSILON;
+	CHECK(right);
+
+	simd_accumulate(sum, x, n);
+	for (int i = 0; i < n; i++)
+		right = right && sum[i] == (double) i + x[i];
+	CHECK(right);
+
+	memcpy(y, x, sizeof(float) * n);
+	simd_scale(y, -3, n);
+	for (int i = 0; i < n; i++)
+		right = right && y[i] == -3 * x[i];
+	CHECK(right);
+	release(x, shift);
+	release(y, 1);
+	release(before, 0);
+	free(sum);
+}
+
+static void
+check_rows(int dims, int n_rows, int shift)
+{
+	float	   *rows = vector(n_rows * dims, shift);
+	float	   *query = vector(dims, 0);
+	float	   *out = vector(n_rows, 0);
+
+	simd_dot_rows(rows, query, n_rows, dims, out);
+	for (int row = 0; row < n_rows; row++)
+	{
+		double		dot = 0;
+
+		for (int i = 0; i < dims; i++)
+			dot += (double) rows[row * dims + i] * query[i];
+		CHECK_NEAR(out[row], dot, dims * EPSILON);
+	}
+	release(rows, shift);
+	release(query, 0);
+	release(out, 0);
+}
+
+static void
+check_bytes(int n, int shift)
+{
+	int8_t	   *a = (int8_t *) malloc(n + shift) + shift;
+	int8_t	   *b = malloc(n);
+	int32_t		sum = 0;
+
+	for (int i = 0; i < n; i++)
+	{
+		a[i] = (int8_t) (draw() * 128);
+		b[i] = (int8_t) (draw() * 128);
+		sum += a[i] * b[i];
+	}
+	CHECK(simd_dot_i8(a, b, n) == sum);
+
+	/* the extremes, where narrower sums would overflow */
+	if (n > 0)
+	{
+		memset(a, -128, n);
+		memset(b, -128, n);
+	}
+	CHECK(simd_dot_i8(a, b, n) == 16384 * n);
+	free(a - shift);
+	free(b);
+}
+
+/* Each odd value is found in each place. */
+static void
+check_finite(int n, int shift)
+{
+	const float odd[] = {NAN, -NAN, INFINITY, -INFINITY};
+	const float even[] = {FLT_MAX, -FLT_MAX, 0, -0.0f, 1e-45f};
+	float	   *x = vector(n, shift);
+	bool		right = true;
+
+	CHECK(simd_all_finite(x, n));
+	for (int i = 0; i < n; i++)
+	{
+		float		kept = x[i];
+
+		for (int v = 0; v < 4; v++)
+		{
+			x[i] = odd[v];
+			right = right && !simd_all_finite(x, n);
+		}
+		for (int v = 0; v < 5; v++)
+		{
+			x[i] = even[v];
+			right = right && simd_all_finite(x, n);
+		}
+		x[i] = kept;
+	}
+	CHECK(right);
+	release(x, shift);
+}
+
+int
+main(void)
+{
+	for (int n = 0; n <= MAX_N; n++)
+	{
+		for (int shift = 0; shift < MAX_SHIFT; shift++)
+		{
+			check_sums(n, shift);
+			check_elementwise(n, shift);
+			check_updates(n, shift);
+			check_rows(n, shift + n % 5, shift);
+			check_bytes(n, shift);
+			check_finite(n, shift);
+		}
+	}
+	return unit_finish();
+}
