@@ -69,7 +69,7 @@ typedef struct ImageHeader
 								 * + relevance_popularity * ln(1 + likes) */
 	float		relevance_rating;
 	float		relevance_popularity;
-	uint32_t	options;		/* of the networks, see stage.h */
+	int32_t		history;		/* width of each pooled history, 0: none */
 	float		reserved[6];
 
 	uint64_t	offset[N_IMAGE_SECTIONS];	/* from the start of the block */

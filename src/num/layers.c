@@ -1,0 +1,367 @@
+/*
+ * layers.c: see layers.h for the contracts.
+ *
+ * This file is compiled with reassociation allowed (see the Makefile): its
+ * sums are sums of gradients and activations, whose order nobody promised.
+ * The order is the same in every call on one machine, which is what bit for
+ * bit repeatable training needs.
+ */
+#include "layers.h"
+
+#include <cblas.h>
+#include <math.h>
+#include <string.h>
+
+#include "multiversion.h"
+#include "rng.h"
+
+void
+matmul(float *out, int out_stride, const float *in, int in_stride,
+	   const float *weight, int rows, int fan_in, int fan_out, bool accumulate)
+{
+	if (rows > 0 && fan_in > 0 && fan_out > 0)
+		cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, rows, fan_out, fan_in,
+					1.0f, in, in_stride, weight, fan_out,
+					accumulate ? 1.0f : 0.0f, out, out_stride);
+}
+
+void
+matmul_transposed(float *out, int out_stride, const float *in, int in_stride,
+				  const float *weight, int rows, int fan_in, int fan_out, bool accumulate)
+{
+	if (rows > 0 && fan_in > 0 && fan_out > 0)
+		cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, rows, fan_in, fan_out,
+					1.0f, in, in_stride, weight, fan_out,
+					accumulate ? 1.0f : 0.0f, out, out_stride);
+}
+
+void
+matmul_gradient(float *dweight, const float *in, int in_stride,
+				const float *dout, int dout_stride, int rows, int fan_in, int fan_out)
+{
+	if (rows > 0 && fan_in > 0 && fan_out > 0)
+		cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, fan_in, fan_out, rows,
+					1.0f, in, in_stride, dout, dout_stride, 1.0f, dweight, fan_out);
+}
+
+MULTIVERSION void
+bias_forward(float *out, const float *bias, int rows, int width)
+{
+	for (int row = 0; row < rows; row++)
+	{
+		float	   *o = out + (int64_t) row * width;
+
+		for (int i = 0; i < width; i++)
+			o[i] += bias[i];
+	}
+}
+
+MULTIVERSION void
+bias_backward(float *dbias, const float *dout, int rows, int width)
+{
+	for (int row = 0; row < rows; row++)
+	{
+		const float *d = dout + (int64_t) row * width;
+
+		for (int i = 0; i < width; i++)
+			dbias[i] += d[i];
+	}
+}
+
+Dropout
+dropout_make(uint64_t key, float rate)
+{
+	Dropout		dropout = {(uint32_t) (key >> 32), 0, 1.0f};
+
+	if (rate > 0)
+	{
+		dropout.threshold = (uint32_t) (rate * 4294967296.0);
+		dropout.scale = 1.0f / (1.0f - rate);
+	}
+	return dropout;
+}
+
+/* What the element of this index is multiplied by: 0 or scale. */
+static inline float
+dropout_factor(Dropout dropout, uint32_t index)
+{
+	uint32_t	hash = rng_mix32(index ^ dropout.key);
+
+	return hash < dropout.threshold ? 0.0f : dropout.scale;
+}
+
+MULTIVERSION void
+dropout_apply(float *x, Dropout dropout, int64_t first, int64_t n)
+{
+	if (dropout.threshold == 0)
+		return;
+	for (int64_t i = 0; i < n; i++)
+		x[i] *= dropout_factor(dropout, (uint32_t) (first + i));
+}
+
+MULTIVERSION void
+bias_relu_dropout_forward(float *x, const float *bias, Dropout dropout, int rows, int width)
+{
+	for (int row = 0; row < rows; row++)
+	{
+		float	   *v = x + (int64_t) row * width;
+		uint32_t	first = (uint32_t) row * width;
+
+		if (dropout.threshold == 0)
+			for (int i = 0; i < width; i++)
+				v[i] = v[i] + bias[i] > 0 ? v[i] + bias[i] : 0;
+		else
+			for (int i = 0; i < width; i++)
+			{
+				float		r = v[i] + bias[i];
+
+				r = r > 0 ? r : 0;
+				v[i] = r * dropout_factor(dropout, first + i);
+			}
+	}
+}
+
+MULTIVERSION void
+bias_relu_dropout_backward(float *dy, float *dbias, const float *y, Dropout dropout,
+						   int rows, int width)
+{
+	float		scale = dropout.scale;
+
+	for (int row = 0; row < rows; row++)
+	{
+		float	   *d = dy + (int64_t) row * width;
+		const float *out = y + (int64_t) row * width;
+
+		/* a positive output was neither cut by the ReLU nor dropped */
+		for (int i = 0; i < width; i++)
+		{
+			float		g = out[i] > 0 ? d[i] * scale : 0;
+
+			d[i] = g;
+			dbias[i] += g;
+		}
+	}
+}
+
+/* r = relu(x + bias) in place of x, and the mean and variance of its columns. */
+MULTIVERSION static void
+relu_moments(float *x, float *mean, float *variance, const float *bias, int rows, int width)
+{
+	memset(mean, 0, sizeof(float) * width);
+	memset(variance, 0, sizeof(float) * width);
+	for (int row = 0; row < rows; row++)
+	{
+		float	   *v = x + (int64_t) row * width;
+
+		for (int i = 0; i < width; i++)
+		{
+			float		r = v[i] + bias[i];
+
+			r = r > 0 ? r : 0;
+			v[i] = r;
+			mean[i] += r;
+			variance[i] += r * r;
+		}
+	}
+	for (int i = 0; i < width; i++)
+	{
+		float		m = mean[i] / rows;
+		float		var = variance[i] / rows - m * m;
+
+		mean[i] = m;
+		variance[i] = var > 0 ? var : 0;
+	}
+}
+
+MULTIVERSION void
+relu_batchnorm_forward(float *y, float *x, float *mean, float *istd, const float *bias,
+					   const float *gamma, const float *beta, Dropout dropout,
+					   int rows, int width)
+{
+	relu_moments(x, mean, istd, bias, rows, width);
+	for (int i = 0; i < width; i++)
+		istd[i] = 1.0f / sqrtf(istd[i] + BATCHNORM_EPSILON);
+	for (int row = 0; row < rows; row++)
+	{
+		const float *r = x + (int64_t) row * width;
+		float	   *out = y + (int64_t) row * width;
+		uint32_t	first = (uint32_t) row * width;
+
+		if (dropout.threshold == 0)
+			for (int i = 0; i < width; i++)
+				out[i] = gamma[i] * istd[i] * (r[i] - mean[i]) + beta[i];
+		else
+			for (int i = 0; i < width; i++)
+				out[i] = (gamma[i] * istd[i] * (r[i] - mean[i]) + beta[i]) *
+					dropout_factor(dropout, first + i);
+	}
+}
+
+/*
+ * With n rows, sums over rows:
+ *		dr = gamma * istd * (dy - (sum dy + xhat * sum (dy * xhat)) / n)
+ * The first pass undoes the dropout and takes the sums, the second writes dx.
+ */
+MULTIVERSION void
+relu_batchnorm_backward(float *dy, float *dbias, float *dgamma, float *dbeta,
+						const float *r, const float *mean, const float *istd,
+						const float *gamma, Dropout dropout, int rows, int width, float *work)
+{
+	float	   *sum = work;
+	float	   *sum_xhat = work + width;
+	float		over_n = 1.0f / rows;
+
+	memset(work, 0, sizeof(float) * 2 * width);
+	for (int row = 0; row < rows; row++)
+	{
+		float	   *d = dy + (int64_t) row * width;
+		const float *v = r + (int64_t) row * width;
+		uint32_t	first = (uint32_t) row * width;
+
+		if (dropout.threshold == 0)
+			for (int i = 0; i < width; i++)
+			{
+				sum[i] += d[i];
+				sum_xhat[i] += d[i] * ((v[i] - mean[i]) * istd[i]);
+			}
+		else
+			for (int i = 0; i < width; i++)
+			{
+				float		g = d[i] * dropout_factor(dropout, first + i);
+
+				d[i] = g;
+				sum[i] += g;
+				sum_xhat[i] += g * ((v[i] - mean[i]) * istd[i]);
+			}
+	}
+	for (int i = 0; i < width; i++)
+	{
+		dbeta[i] += sum[i];
+		dgamma[i] += sum_xhat[i];
+		sum[i] *= over_n;
+		sum_xhat[i] *= over_n;
+	}
+	for (int row = 0; row < rows; row++)
+	{
+		float	   *d = dy + (int64_t) row * width;
+		const float *v = r + (int64_t) row * width;
+
+		for (int i = 0; i < width; i++)
+		{
+			float		xhat = (v[i] - mean[i]) * istd[i];
+			float		g = gamma[i] * istd[i] * (d[i] - sum[i] - xhat * sum_xhat[i]);
+
+			g = v[i] > 0 ? g : 0;
+			d[i] = g;
+			dbias[i] += g;
+		}
+	}
+}
+
+MULTIVERSION void
+unit_forward(float *out, float *inverse_norm, const float *in, int rows, int width)
+{
+	for (int row = 0; row < rows; row++)
+	{
+		const float *v = in + (int64_t) row * width;
+		float	   *o = out + (int64_t) row * width;
+		float		square = 0;
+		float		norm;
+
+		for (int i = 0; i < width; i++)
+			square += v[i] * v[i];
+		norm = sqrtf(square);
+		norm = norm > UNIT_EPSILON ? norm : UNIT_EPSILON;
+		inverse_norm[row] = 1.0f / norm;
+		for (int i = 0; i < width; i++)
+			o[i] = v[i] * inverse_norm[row];
+	}
+}
+
+MULTIVERSION void
+unit_backward(float *din, const float *dout, const float *out,
+			  const float *inverse_norm, int rows, int width)
+{
+	for (int row = 0; row < rows; row++)
+	{
+		const float *d = dout + (int64_t) row * width;
+		const float *o = out + (int64_t) row * width;
+		float	   *g = din + (int64_t) row * width;
+		float		along = 0;
+
+		for (int i = 0; i < width; i++)
+			along += d[i] * o[i];
+		for (int i = 0; i < width; i++)
+			g[i] = (d[i] - o[i] * along) * inverse_norm[row];
+	}
+}
+
+/*
+ * exp(x) for x <= 0, to 2 units in the last place; below -87 it is 0.  Unlike
+ * expf it is a few multiplications that vectorise: 2^n from the exponent bits,
+ * e^r by the Taylor polynomial of degree 6 for |r| <= ln(2) / 2.
+ */
+static inline float
+exp_nonpositive(float x)
+{
+	const float log2e = 1.44269504f;
+	const float ln2_high = 0.693359375f;
+	const float ln2_low = -2.12194440e-4f;
+	float		clamped = x > -87.0f ? x : -87.0f;
+	int32_t		n = (int32_t) (clamped * log2e - 0.5f);
+	float		r = clamped - n * ln2_high - n * ln2_low;
+	float		p = 1.0f / 720;
+	union
+	{
+		int32_t		bits;
+		float		value;
+	}			power;
+
+	p = p * r + 1.0f / 120;
+	p = p * r + 1.0f / 24;
+	p = p * r + 1.0f / 6;
+	p = p * r + 0.5f;
+	p = p * r + 1.0f;
+	p = p * r + 1.0f;
+	power.bits = (n + 127) << 23;
+	return x > -87.0f ? p * power.value : 0.0f;
+}
+
+MULTIVERSION double
+softmax_cross_entropy(float *x, const int32_t *target, const float *offset,
+					  float scale, float weight, double *dscale, int rows, int width)
+{
+	double		loss = 0;
+
+	for (int row = 0; row < rows; row++)
+	{
+		float	   *v = x + (int64_t) row * width;
+		float		cosine = v[target[row]];
+		float		wanted = scale * cosine + (offset ? offset[target[row]] : 0);
+		float		max = -INFINITY;
+		float		sum = 0;
+		float		mean_x = 0;
+
+		for (int i = 0; i < width; i++)
+		{
+			float		logit = scale * v[i] + (offset ? offset[i] : 0);
+
+			max = logit > max ? logit : max;
+		}
+		for (int i = 0; i < width; i++)
+		{
+			float		e = exp_nonpositive(scale * v[i] + (offset ? offset[i] : 0) - max);
+
+			/* x * e of an impossible film would be infinity times zero */
+			mean_x += e > 0 ? e * v[i] : 0;
+			sum += e;
+			v[i] = e;
+		}
+		loss += max + logf(sum) - wanted;
+		*dscale += weight * (mean_x / sum - cosine);
+		for (int i = 0; i < width; i++)
+			v[i] *= weight / sum;
+		v[target[row]] -= weight;
+	}
+	return loss;
+}

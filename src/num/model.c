@@ -1,0 +1,197 @@
+/*
+ * model.c: see model.h.
+ */
+#include "model.h"
+
+#include <string.h>
+
+#include "history.h"
+#include "layers.h"
+#include "ranker.h"
+#include "stage.h"
+#include "tower.h"
+
+/* How many deviations are computed at a time. */
+#define HISTORY_BLOCK 256
+
+struct Model
+{
+	const ImageHeader *header;
+	const uint8_t *movie_flags;
+	const float *movie_mean;
+	const float *params[N_STAGES];
+	StageShape	shape[N_STAGES];
+	FoldedRanker ranker;
+};
+
+size_t
+model_size(void)
+{
+	return sizeof(Model);
+}
+
+void
+model_open(Model *model, const void *image)
+{
+	const ImageHeader *header = image;
+	const float *params = image_section(image, IMAGE_PARAMETERS);
+
+	model->header = header;
+	model->movie_flags = image_section(image, IMAGE_MOVIE_FLAGS);
+	model->movie_mean = image_section(image, IMAGE_MOVIE_MEAN);
+	for (int stage = 0; stage < N_STAGES; stage++)
+	{
+		stage_shape(&model->shape[stage], stage, header->n_users, header->n_movies,
+					header->n_genres, header->n_values, header->history);
+		model->params[stage] = params;
+		params += stage_size(&model->shape[stage]);
+	}
+	ranker_fold(&model->ranker, model->params[RANKING], &model->shape[RANKING]);
+}
+
+const ImageHeader *
+model_header(const Model *model)
+{
+	return model->header;
+}
+
+/* Adds films from..to of the input's history; films without fit ratings say nothing. */
+static void
+add_history(const Model *model, History *history, const UserInput *input, int from)
+{
+	int32_t		movie[HISTORY_BLOCK];
+	float		deviation[HISTORY_BLOCK];
+
+	for (int at = from; at < input->n_history; at += HISTORY_BLOCK)
+	{
+		int			n = input->n_history - at < HISTORY_BLOCK ? input->n_history - at : HISTORY_BLOCK;
+
+		for (int i = 0; i < n; i++)
+		{
+			int32_t		m = input->history_movie[at + i];
+			bool		known = m >= 0 && (model->movie_flags[m] & MOVIE_TRAINED);
+
+			movie[i] = known ? m : -1;
+			deviation[i] = known ? input->history_rating[at + i] - model->movie_mean[m] : 0;
+		}
+		history_add(history, movie, deviation, n);
+	}
+}
+
+/*
+ * The inputs of one stage's user tower: x [n][user_inputs].  An input that
+ * extends the history of the one before it costs only what it adds.
+ */
+static void
+gather_users(float *x, const Model *model, Stage stage, const UserInput *inputs, int n)
+{
+	const StageShape *shape = &model->shape[stage];
+	const float *params = model->params[stage];
+	float		sum[2 * VECTOR_DIMS];
+	History		history;
+
+	for (int i = 0; i < n; i++, x += shape->user_inputs)
+	{
+		const UserInput *input = inputs + i;
+		bool		extends = i > 0 && input->history_movie == inputs[i - 1].history_movie &&
+			input->n_history >= inputs[i - 1].n_history;
+
+		user_input(x, params, shape, input->user + 1, input->attribute);
+		if (shape->history == 0)
+			continue;
+		if (!extends)
+			history_begin(&history, tensor(params, shape, HISTORY), shape->history, sum);
+		add_history(model, &history, input, extends ? inputs[i - 1].n_history : 0);
+		history_features(x + USER_INPUT_HISTORY, &history, -1, 0);
+	}
+}
+
+size_t
+model_users_scratch(const Model *model, int n)
+{
+	const StageShape *shape = &model->shape[RANKING];	/* the wider one */
+
+	return (size_t) n * (shape->user_inputs + shape->hidden + 1);
+}
+
+void
+model_users(const Model *model, const UserInput *inputs, int n,
+			float *retrieval, float *ranking, float *scratch)
+{
+	const Dropout off = {0, 0, 1.0f};
+
+	for (int stage = 0; stage < N_STAGES; stage++)
+	{
+		const StageShape *shape = &model->shape[stage];
+		float	   *out = stage == RETRIEVAL ? retrieval : ranking;
+		float	   *x = scratch;
+		float	   *hidden = x + (size_t) n * shape->user_inputs;
+
+		gather_users(x, model, stage, inputs, n);
+		user_tower_forward(out, hidden, x, model->params[stage], shape, off, n);
+	}
+	unit_forward(retrieval, scratch, retrieval, n, VECTOR_DIMS);
+}
+
+size_t
+model_movies_scratch(const Model *model, int n)
+{
+	const StageShape *shape = &model->shape[RETRIEVAL];
+
+	/* inputs, hidden layer, and the ids or the norms */
+	return (size_t) n * (shape->movie_inputs + shape->hidden + 1);
+}
+
+void
+model_movies(const Model *model, const float *features, int n,
+			 float *retrieval, float *ranking, float *scratch)
+{
+	const Dropout off = {0, 0, 1.0f};
+	const StageShape *shape = &model->shape[RETRIEVAL];
+	int32_t    *unknown = (int32_t *) scratch;
+	float	   *x = scratch + n;
+	float	   *hidden = x + (size_t) n * shape->movie_inputs;
+
+	memset(unknown, 0, sizeof(int32_t) * n);
+	movie_tower_forward(ranking, NULL, NULL, unknown, features, model->params[RANKING],
+						&model->shape[RANKING], off, n);
+	movie_tower_forward(retrieval, hidden, x, unknown, features, model->params[RETRIEVAL],
+						shape, off, n);
+	unit_forward(retrieval, scratch, retrieval, n, VECTOR_DIMS);
+}
+
+size_t
+model_rank_scratch(const Model *model, int n)
+{
+	return ranker_scratch(n);
+}
+
+void
+model_rank(const Model *model, const float *users, int user_stride,
+		   const float *movies, int n, float *out, float *scratch)
+{
+	float		min = model->header->min_rating;
+	float		max = model->header->max_rating;
+
+	ranker_predict(out, &model->ranker, users, user_stride, movies, n, scratch);
+	for (int i = 0; i < n; i++)
+		out[i] = out[i] < min ? min : out[i] > max ? max : out[i];
+}
+
+int32_t
+id_find(const int64_t *ids, int32_t n, int64_t id)
+{
+	int32_t		low = 0;
+	int32_t		high = n;
+
+	while (low < high)
+	{
+		int32_t		middle = low + (high - low) / 2;
+
+		if (ids[middle] < id)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < n && ids[low] == id ? low : -1;
+}

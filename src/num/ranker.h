@@ -1,0 +1,102 @@
+/*
+ * ranker.h: the deep part of the ranking stage.
+ *
+ *		[user | film] (128) - Dense 256, ReLU, batch norm, dropout 0.3
+ *		- Dense 128, ReLU, batch norm, dropout 0.2 - Dense 64, ReLU, dropout 0.1
+ *		- Dense 1
+ *
+ * plus the dot product of the two vectors, whose first numbers are biases:
+ *
+ *		user[0] + film[0] + user[1..] . film[1..]
+ *
+ * Deep and wide side by side, as in Cheng et al. 2016 (Wide & Deep) and He et
+ * al. 2017 (NeuMF).  In training batch normalisation takes the statistics of
+ * the rows at hand, one shard of a batch (ghost batch normalisation, Hoffer et
+ * al. 2017: no process waits for another's statistics); for inference running
+ * means of them are folded into the next layer's weights.
+ */
+#ifndef RANKER_H
+#define RANKER_H
+
+#include "layers.h"
+#include "stage.h"
+
+/* Activations of one shard, kept between forward and backward. */
+typedef struct RankerTape
+{
+	float	   *input;			/* [rows][2 * VECTOR_DIMS] */
+	float	   *relu1;			/* [rows][RANKER_HIDDEN1] */
+	float	   *out1;
+	float	   *relu2;			/* [rows][RANKER_HIDDEN2] */
+	float	   *out2;
+	float	   *out3;			/* [rows][RANKER_HIDDEN3] */
+	float	   *dinput;			/* [rows][2 * VECTOR_DIMS] */
+	float	   *dout1;			/* [rows][RANKER_HIDDEN1] */
+	float	   *dout2;
+	float	   *dout3;
+	float	   *prediction;		/* [rows] */
+	float	   *dprediction;	/* [rows] */
+	float	   *mean1;			/* statistics of the shard */
+	float	   *istd1;
+	float	   *mean2;
+	float	   *istd2;
+	float	   *work;			/* [2 * RANKER_HIDDEN1] */
+} RankerTape;
+
+struct Arena;					/* arena.h */
+extern void ranker_tape(RankerTape *tape, struct Arena *arena, int rows);
+
+typedef struct RankerDropout
+{
+	Dropout		layer1;
+	Dropout		layer2;
+	Dropout		layer3;
+} RankerDropout;
+
+/*
+ * tape->prediction from tape->input, in training mode.
+ */
+extern void ranker_forward(RankerTape *tape, const float *params, const StageShape *shape,
+						   const RankerDropout *dropout, int rows);
+
+/*
+ * tape->dinput from tape->dprediction; gradients of the weights are added to
+ * dparams.
+ */
+extern void ranker_backward(RankerTape *tape, float *dparams, const float *params,
+							const StageShape *shape, const RankerDropout *dropout, int rows);
+
+/*
+ * running += (1 - momentum) * (statistic - running), for a shard's mean and
+ * unbiased variance.
+ */
+extern void ranker_update_statistics(float *params, const StageShape *shape, const float *mean1,
+									 const float *istd1, const float *mean2, const float *istd2,
+									 int rows, float momentum);
+
+/* The ranker for inference, batch normalisation folded away. */
+typedef struct FoldedRanker
+{
+	float		w1_user[VECTOR_DIMS * RANKER_HIDDEN1];
+	float		w1_movie[VECTOR_DIMS * RANKER_HIDDEN1];
+	float		b1[RANKER_HIDDEN1];
+	float		w2[RANKER_HIDDEN1 * RANKER_HIDDEN2];
+	float		b2[RANKER_HIDDEN2];
+	float		w3[RANKER_HIDDEN2 * RANKER_HIDDEN3];
+	float		b3[RANKER_HIDDEN3];
+	float		w4[RANKER_HIDDEN3];
+	float		b4;
+} FoldedRanker;
+
+extern void ranker_fold(FoldedRanker *folded, const float *params, const StageShape *shape);
+
+/*
+ * out [n] = predicted ratings.  user: vectors of VECTOR_DIMS, user_stride
+ * apart, 0 for the same user in all rows; movie [n][VECTOR_DIMS].  scratch:
+ * ranker_scratch(n) floats.
+ */
+extern int64_t ranker_scratch(int n);
+extern void ranker_predict(float *out, const FoldedRanker *folded, const float *user,
+						   int user_stride, const float *movie, int n, float *scratch);
+
+#endif							/* RANKER_H */
