@@ -262,6 +262,77 @@ COMMENT ON FUNCTION @extschema@.load_movielens(pg_catalog.text, pg_catalog.name)
 -- 3. Models: tables, views, privileges
 -- ============================================================================
 
+CREATE SEQUENCE @extschema@.recommender_model_id AS integer;
+COMMENT ON SEQUENCE @extschema@.recommender_model_id IS 'numbers for new recommender models';
+
+CREATE TABLE @extschema@.recommender_model (
+	model_id integer PRIMARY KEY,
+	created_at timestamptz NOT NULL,
+	active boolean NOT NULL,
+	ratings text NOT NULL,
+	movies text NOT NULL,
+	users text,
+	train_rows bigint NOT NULL,
+	test_rows bigint NOT NULL,
+	seed bigint NOT NULL,
+	options jsonb NOT NULL,
+	metrics jsonb,
+	boundary_time bigint NOT NULL,
+	boundary_user bigint NOT NULL,
+	boundary_movie bigint NOT NULL,
+	size_bytes bigint NOT NULL,
+	checksum bigint NOT NULL,
+	comment text
+);
+COMMENT ON TABLE @extschema@.recommender_model IS
+	'trained recommender models; their weights are in recommender_chunk';
+
+CREATE UNIQUE INDEX recommender_model_active ON @extschema@.recommender_model (active) WHERE active;
+COMMENT ON INDEX @extschema@.recommender_model_active IS 'at most one model is active';
+
+CREATE TABLE @extschema@.recommender_chunk (
+	model_id integer NOT NULL REFERENCES @extschema@.recommender_model ON DELETE CASCADE,
+	chunk_no integer NOT NULL,
+	data bytea NOT NULL,
+	PRIMARY KEY (model_id, chunk_no)
+);
+ALTER TABLE @extschema@.recommender_chunk ALTER COLUMN data SET STORAGE EXTERNAL;
+COMMENT ON TABLE @extschema@.recommender_chunk IS 'weights of recommender models, in pieces';
+
+SELECT pg_catalog.pg_extension_config_dump('@extschema@.recommender_model_id', '');
+SELECT pg_catalog.pg_extension_config_dump('@extschema@.recommender_model', '');
+SELECT pg_catalog.pg_extension_config_dump('@extschema@.recommender_chunk', '');
+
+CREATE FUNCTION @extschema@.recommender_model_changed() RETURNS trigger
+	AS 'MODULE_PATHNAME', 'mlrec_model_changed' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION @extschema@.recommender_model_changed() IS
+	'tells the model caches of all sessions that recommender_model changed';
+
+CREATE TRIGGER model_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE
+	ON @extschema@.recommender_model
+	FOR EACH STATEMENT EXECUTE FUNCTION @extschema@.recommender_model_changed();
+COMMENT ON TRIGGER model_changed ON @extschema@.recommender_model IS
+	'tells the model caches of all sessions';
+
+CREATE VIEW @extschema@.recommender_models AS
+	SELECT model_id, created_at, active, ratings, movies, users, train_rows, test_rows, seed,
+		metrics, size_bytes, comment, options
+	FROM @extschema@.recommender_model;
+COMMENT ON VIEW @extschema@.recommender_models IS
+	'trained recommender models with the relations, options and metrics of their training';
+GRANT SELECT ON @extschema@.recommender_models TO PUBLIC;
+
+CREATE FUNCTION @extschema@.activate_recommender(model_id integer) RETURNS void
+	AS 'MODULE_PATHNAME', 'mlrec_activate_recommender' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION @extschema@.activate_recommender(integer) IS
+	'serve from this model, in all sessions, from COMMIT on';
+REVOKE EXECUTE ON FUNCTION @extschema@.activate_recommender(integer) FROM PUBLIC;
+
+CREATE FUNCTION @extschema@.drop_recommender(model_id integer) RETURNS void
+	AS 'MODULE_PATHNAME', 'mlrec_drop_recommender' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION @extschema@.drop_recommender(integer) IS 'remove a trained model';
+REVOKE EXECUTE ON FUNCTION @extschema@.drop_recommender(integer) FROM PUBLIC;
+
 -- ============================================================================
 -- 4. Training
 -- ============================================================================
