@@ -258,6 +258,146 @@ LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE COST 1000000 ROWS 3;
 COMMENT ON FUNCTION @extschema@.load_movielens(pg_catalog.text, pg_catalog.name) IS
 'create and fill movies, users and ratings from the files of a MovieLens release on the server';
 
+-- The rows of the functions below.  These are types and not RETURNS TABLE,
+-- because an argument may not have the name of a result column then, and here
+-- "ratings" is the relation as well as the number of its rows.
+
+CREATE TYPE @extschema@.mlrec_rating_row AS (
+	rating pg_catalog.float4,
+	ratings pg_catalog.int8,
+	share pg_catalog.float4);
+COMMENT ON TYPE @extschema@.mlrec_rating_row IS 'row of rating_distribution';
+
+CREATE TYPE @extschema@.mlrec_movie_row AS (
+	movie_id pg_catalog.int8,
+	title pg_catalog.text,
+	ratings pg_catalog.int8,
+	mean_rating pg_catalog.float4);
+COMMENT ON TYPE @extschema@.mlrec_movie_row IS 'row of most_rated_movies, top_rated_movies and lowest_rated_movies';
+
+CREATE TYPE @extschema@.mlrec_genre_row AS (
+	genre pg_catalog.text,
+	movies pg_catalog.int8,
+	ratings pg_catalog.int8,
+	mean_rating pg_catalog.float4);
+COMMENT ON TYPE @extschema@.mlrec_genre_row IS 'row of genre_summary';
+
+CREATE TYPE @extschema@.mlrec_group_row AS (
+	attribute pg_catalog.text,
+	value pg_catalog.text,
+	users pg_catalog.int8,
+	ratings pg_catalog.int8,
+	mean_rating pg_catalog.float4);
+COMMENT ON TYPE @extschema@.mlrec_group_row IS 'row of user_demographics';
+
+CREATE TYPE @extschema@.mlrec_profile_row AS (
+	user_id pg_catalog.int8,
+	gender pg_catalog.text,
+	age pg_catalog.text,
+	occupation pg_catalog.text,
+	ratings pg_catalog.int8,
+	mean_rating pg_catalog.float4,
+	favourite_genres pg_catalog.text[]);
+COMMENT ON TYPE @extschema@.mlrec_profile_row IS 'row of user_profile';
+
+CREATE TYPE @extschema@.mlrec_details_row AS (
+	movie_id pg_catalog.int8,
+	title pg_catalog.text,
+	genres pg_catalog.text,
+	year pg_catalog.int4,
+	ratings pg_catalog.int8,
+	mean_rating pg_catalog.float4);
+COMMENT ON TYPE @extschema@.mlrec_details_row IS 'row of movie_details';
+
+-- Parallel restricted: the relations may be temporary.
+
+CREATE FUNCTION @extschema@.rating_distribution(
+	ratings pg_catalog.regclass DEFAULT NULL)
+RETURNS SETOF @extschema@.mlrec_rating_row
+AS 'MODULE_PATHNAME', 'mlrec_rating_distribution'
+LANGUAGE C STABLE CALLED ON NULL INPUT PARALLEL RESTRICTED COST 100000 ROWS 10;
+
+COMMENT ON FUNCTION @extschema@.rating_distribution(pg_catalog.regclass) IS
+'number and share of the ratings for each value';
+
+CREATE FUNCTION @extschema@.most_rated_movies(
+	n pg_catalog.int4 DEFAULT 10,
+	ratings pg_catalog.regclass DEFAULT NULL,
+	movies pg_catalog.regclass DEFAULT NULL)
+RETURNS SETOF @extschema@.mlrec_movie_row
+AS 'MODULE_PATHNAME', 'mlrec_most_rated_movies'
+LANGUAGE C STABLE CALLED ON NULL INPUT PARALLEL RESTRICTED COST 100000 ROWS 10;
+
+COMMENT ON FUNCTION @extschema@.most_rated_movies(pg_catalog.int4, pg_catalog.regclass, pg_catalog.regclass) IS
+'the n films with most ratings';
+
+CREATE FUNCTION @extschema@.top_rated_movies(
+	n pg_catalog.int4 DEFAULT 10,
+	min_ratings pg_catalog.int4 DEFAULT 50,
+	ratings pg_catalog.regclass DEFAULT NULL,
+	movies pg_catalog.regclass DEFAULT NULL)
+RETURNS SETOF @extschema@.mlrec_movie_row
+AS 'MODULE_PATHNAME', 'mlrec_top_rated_movies'
+LANGUAGE C STABLE CALLED ON NULL INPUT PARALLEL RESTRICTED COST 100000 ROWS 10;
+
+COMMENT ON FUNCTION @extschema@.top_rated_movies(pg_catalog.int4, pg_catalog.int4, pg_catalog.regclass, pg_catalog.regclass) IS
+'the n films with the highest mean rating, of those with min_ratings or more';
+
+CREATE FUNCTION @extschema@.lowest_rated_movies(
+	n pg_catalog.int4 DEFAULT 10,
+	min_ratings pg_catalog.int4 DEFAULT 50,
+	ratings pg_catalog.regclass DEFAULT NULL,
+	movies pg_catalog.regclass DEFAULT NULL)
+RETURNS SETOF @extschema@.mlrec_movie_row
+AS 'MODULE_PATHNAME', 'mlrec_lowest_rated_movies'
+LANGUAGE C STABLE CALLED ON NULL INPUT PARALLEL RESTRICTED COST 100000 ROWS 10;
+
+COMMENT ON FUNCTION @extschema@.lowest_rated_movies(pg_catalog.int4, pg_catalog.int4, pg_catalog.regclass, pg_catalog.regclass) IS
+'the n films with the lowest mean rating, of those with min_ratings or more';
+
+CREATE FUNCTION @extschema@.genre_summary(
+	ratings pg_catalog.regclass DEFAULT NULL,
+	movies pg_catalog.regclass DEFAULT NULL)
+RETURNS SETOF @extschema@.mlrec_genre_row
+AS 'MODULE_PATHNAME', 'mlrec_genre_summary'
+LANGUAGE C STABLE CALLED ON NULL INPUT PARALLEL RESTRICTED COST 100000 ROWS 20;
+
+COMMENT ON FUNCTION @extschema@.genre_summary(pg_catalog.regclass, pg_catalog.regclass) IS
+'films, ratings and mean rating of each genre';
+
+CREATE FUNCTION @extschema@.user_demographics(
+	ratings pg_catalog.regclass DEFAULT NULL,
+	users pg_catalog.regclass DEFAULT NULL)
+RETURNS SETOF @extschema@.mlrec_group_row
+AS 'MODULE_PATHNAME', 'mlrec_user_demographics'
+LANGUAGE C STABLE CALLED ON NULL INPUT PARALLEL RESTRICTED COST 100000 ROWS 30;
+
+COMMENT ON FUNCTION @extschema@.user_demographics(pg_catalog.regclass, pg_catalog.regclass) IS
+'users, ratings and mean rating for each gender, age and occupation';
+
+CREATE FUNCTION @extschema@.user_profile(
+	user_id pg_catalog.int8,
+	ratings pg_catalog.regclass DEFAULT NULL,
+	movies pg_catalog.regclass DEFAULT NULL,
+	users pg_catalog.regclass DEFAULT NULL)
+RETURNS SETOF @extschema@.mlrec_profile_row
+AS 'MODULE_PATHNAME', 'mlrec_user_profile'
+LANGUAGE C STABLE CALLED ON NULL INPUT PARALLEL RESTRICTED COST 1000 ROWS 1;
+
+COMMENT ON FUNCTION @extschema@.user_profile(pg_catalog.int8, pg_catalog.regclass, pg_catalog.regclass, pg_catalog.regclass) IS
+'who a user is, what he or she has rated, and the favourite genres';
+
+CREATE FUNCTION @extschema@.movie_details(
+	movie_id pg_catalog.int8,
+	ratings pg_catalog.regclass DEFAULT NULL,
+	movies pg_catalog.regclass DEFAULT NULL)
+RETURNS SETOF @extschema@.mlrec_details_row
+AS 'MODULE_PATHNAME', 'mlrec_movie_details'
+LANGUAGE C STABLE CALLED ON NULL INPUT PARALLEL RESTRICTED COST 1000 ROWS 1;
+
+COMMENT ON FUNCTION @extschema@.movie_details(pg_catalog.int8, pg_catalog.regclass, pg_catalog.regclass) IS
+'what is known of a film, and how it is rated';
+
 -- ============================================================================
 -- 3. Models: tables, views, privileges
 -- ============================================================================

@@ -1,0 +1,17 @@
+/*
+ * query.h: queries whose rows are the result of an SQL function.
+ */
+#ifndef MLREC_QUERY_H
+#define MLREC_QUERY_H
+
+#include "fmgr.h"
+#include "nodes/params.h"
+
+/* An operator that no search_path can replace. */
+#define OP(name) " OPERATOR(pg_catalog." name ") "
+
+extern ParamListInfo query_params(int count);
+extern void query_set_param(ParamListInfo params, int number, Oid type, Datum value, bool isnull);
+extern void query_return(FunctionCallInfo fcinfo, const char *query, ParamListInfo params);
+
+#endif							/* MLREC_QUERY_H */
