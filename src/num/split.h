@@ -1,12 +1,14 @@
 /*
- * split.h: ratings grouped by user, put in order and split into the parts
- * that training fits on, validates with and is tested on.
+ * split.h: ratings split into the parts that training fits on, validates with
+ * and is tested on.
  */
 #ifndef SPLIT_H
 #define SPLIT_H
 
 #include <stdbool.h>
 #include <stdint.h>
+
+#include "rows.h"
 
 /* A place in the order of (time, user, movie), which has no ties */
 typedef struct RowPlace
@@ -28,36 +30,6 @@ typedef struct SplitOptions
 								 * test_fraction */
 } SplitOptions;
 
-/*
- * All ratings, user by user.  Movies and users are indices into the ascending
- * lists of ids.  The arrays are the caller's.
- */
-typedef struct RowTable
-{
-	int32_t		n_users;
-	int32_t		n_movies;
-	int64_t		n_rows;
-	const int64_t *user_ids;	/* [n_users], ascending */
-	const int64_t *movie_ids;	/* [n_movies], ascending */
-
-	int64_t    *start;			/* [n_users + 1], first row of each user */
-	int64_t    *time;			/* [n_rows] */
-	int32_t    *movie;			/* [n_rows] */
-	float	   *rating;			/* [n_rows] */
-
-	int32_t    *n_fit;			/* [n_users], as in ratings.h */
-	int32_t    *n_train;		/* [n_users] */
-	int32_t    *prefix;			/* [n_rows] */
-} RowTable;
-
-/* One row of a user while they are being put in order */
-typedef struct UserRow
-{
-	int64_t		time;
-	int32_t		movie;
-	float		rating;
-} UserRow;
-
 /* Where the parts end; made by split_plan, used by split_user */
 typedef struct SplitPlan
 {
@@ -78,15 +50,6 @@ typedef struct SplitSummary
 	float		max_rating;
 	RowPlace	last_train;		/* the latest training row */
 } SplitSummary;
-
-extern void rows_count(int64_t *start, const int32_t *user, int64_t n);
-extern void rows_open(RowTable *table);
-extern void rows_place(RowTable *table, const int32_t *user, const int32_t *movie,
-					   const float *rating, const int64_t *time, int64_t n);
-extern void rows_close(RowTable *table);
-extern int64_t rows_longest(const RowTable *table);
-extern int32_t rows_order_user(const RowTable *table, int32_t user, UserRow *scratch,
-							   int32_t *last_seen, int64_t *end);
 
 extern void split_plan(SplitPlan *plan, const RowTable *table, const SplitOptions *options);
 extern void split_user(RowTable *table, const SplitPlan *plan, int32_t user, UserRow *scratch);
