@@ -1,8 +1,8 @@
 /*
- * features.h: what a film's texts say: its year and its genres.
+ * film.h: a film's features: its genres and its year.
  */
-#ifndef FEATURES_H
-#define FEATURES_H
+#ifndef FILM_H
+#define FILM_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -18,7 +18,6 @@ typedef struct YearScale
 	float		median_year;
 } YearScale;
 
-extern int16_t title_year(const char *title, size_t length);
 extern bool next_genre(const char **cursor, const char *end, const char **genre, size_t *length);
 extern void year_scale(YearScale *scale, const int16_t *year, const uint8_t *trained, int32_t n);
 
@@ -36,4 +35,4 @@ year_feature(const YearScale *scale, float year)
 	return x < range ? x / range : 1;
 }
 
-#endif							/* FEATURES_H */
+#endif							/* FILM_H */

@@ -1,44 +1,17 @@
 /*
- * features.c: what a film's texts say: its year and its genres.
- *
- * Texts come with a length, in an encoding in which an ASCII byte is always
- * that character.  Nothing here depends on a locale.
+ * film.c: a film's features: its genres and its year.
  */
 #include <string.h>
 
-#include "features.h"
+#include "film.h"
 
 /* What the CSV releases of MovieLens write in place of an empty list */
 #define NO_GENRES "(no genres listed)"
 
 static bool
-is_digit(char c)
-{
-	return c >= '0' && c <= '9';
-}
-
-static bool
 is_space(char c)
 {
 	return c == ' ' || (c >= '\t' && c <= '\r');
-}
-
-/*
- * The last "(dddd)" of a title as a year, 1 to MAX_YEAR, or 0.
- */
-int16_t
-title_year(const char *title, size_t length)
-{
-	for (size_t end = length; end >= 6; end--)
-	{
-		const char *s = title + end - 6;
-
-		if (s[0] == '(' && s[5] == ')' &&
-			is_digit(s[1]) && is_digit(s[2]) && is_digit(s[3]) && is_digit(s[4]))
-			return (int16_t) ((s[1] - '0') * 1000 + (s[2] - '0') * 100 +
-							  (s[3] - '0') * 10 + (s[4] - '0'));
-	}
-	return 0;
 }
 
 /*
