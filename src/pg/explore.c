@@ -2,11 +2,15 @@
  * explore.c: functions that look at the data.
  *
  * Each is one query over the ratings, movies and users relations, given as
- * optional regclass arguments.  "ratings" in their results counts the rows
- * with a rating that is not NULL.
+ * optional regclass arguments.  NULL is the relation of that name on the
+ * caller's search path; user_profile and movie_details, which go with
+ * recommend, prefer those of the active model.  "ratings" in their results
+ * counts the rows with a rating that is not NULL.
  *
  * The relations may have any types that training accepts, so everything is
- * cast on its way out, and sums are taken in double precision.
+ * cast on its way out, and sums are taken in double precision.  The queries
+ * name all functions and operators in full, so that no search_path can put
+ * others in their place.
  */
 #include "postgres.h"
 
@@ -18,16 +22,22 @@
 
 #include "query.h"
 #include "relations.h"
+#include "store.h"
 
 /* A user's favourite genres: so many, each as if rated averagely so often more. */
 #define FAVOURITE_GENRES "3"
 #define FAVOURITE_DAMPING "5"
 
-/* The genres of a film m, each once, as a lateral table g(genre). */
+/* The genres of a film m, each once, as g(genre). */
 #define GENRES_OF_MOVIE \
-	"CROSS JOIN LATERAL (SELECT DISTINCT genre" \
-	" FROM pg_catalog.string_to_table(m.genres::pg_catalog.text, '|') AS genre" \
-	" WHERE genre" OP("<>") "'') AS g"
+	" CROSS JOIN LATERAL (SELECT DISTINCT genre" \
+	"  FROM pg_catalog.string_to_table(m.genres::pg_catalog.text, '|') AS genre" \
+	"  WHERE genre OPERATOR(pg_catalog.<>) '') AS g"
+
+/* The mean rating of a group by the n and total of its members c. */
+#define GROUP_MEAN \
+	" (pg_catalog.sum(c.total) OPERATOR(pg_catalog./)" \
+	"  nullif(pg_catalog.sum(c.n), 0)::pg_catalog.float8)::pg_catalog.float4"
 
 PG_FUNCTION_INFO_V1(mlrec_rating_distribution);
 PG_FUNCTION_INFO_V1(mlrec_most_rated_movies);
@@ -66,10 +76,11 @@ mlrec_rating_distribution(PG_FUNCTION_ARGS)
 
 	query_return(fcinfo,
 				 psprintf("SELECT rating::pg_catalog.float4, n,"
-						  " (n" OP("/") "pg_catalog.sum(n) OVER ())::pg_catalog.float4"
+						  " (n OPERATOR(pg_catalog./) pg_catalog.sum(n) OVER ())::pg_catalog.float4"
 						  " FROM (SELECT rating, pg_catalog.count(*) AS n FROM %s"
 						  "  WHERE rating IS NOT NULL GROUP BY rating) AS counted"
-						  " ORDER BY rating", ratings),
+						  " ORDER BY rating",
+						  ratings),
 				 NULL);
 	return (Datum) 0;
 }
@@ -80,8 +91,8 @@ mlrec_rating_distribution(PG_FUNCTION_ARGS)
  * n before the titles are looked up.
  */
 static void
-return_movies(FunctionCallInfo fcinfo, int64 min_ratings, const char *order,
-			  const char *ratings, const char *movies)
+return_movies(FunctionCallInfo fcinfo, int64 min_ratings, const char *order, const char *ratings,
+			  const char *movies)
 {
 	ParamListInfo params = query_params(2);
 
@@ -93,16 +104,19 @@ return_movies(FunctionCallInfo fcinfo, int64 min_ratings, const char *order,
 	query_set_param(params, 1, INT4OID, PG_ARGISNULL(0) ? (Datum) 0 : PG_GETARG_DATUM(0),
 					PG_ARGISNULL(0));
 	query_set_param(params, 2, INT8OID, Int64GetDatum(min_ratings), false);
-	query_return(fcinfo,
-				 psprintf("WITH counted AS (SELECT movie_id, pg_catalog.count(rating) AS n,"
-						  "  pg_catalog.avg(rating) AS mean FROM %s"
-						  "  GROUP BY movie_id HAVING pg_catalog.count(rating)" OP(">=") "$2"
-						  "  ORDER BY %s LIMIT $1)"
-						  " SELECT c.movie_id::pg_catalog.int8, m.title::pg_catalog.text, c.n,"
-						  "  c.mean::pg_catalog.float4"
-						  " FROM counted AS c LEFT JOIN %s AS m ON m.movie_id" OP("=") "c.movie_id"
-						  " ORDER BY %s", ratings, order, movies, order),
-				 params);
+	query_return(
+		fcinfo,
+		psprintf("WITH counted AS (SELECT movie_id, pg_catalog.count(rating) AS n,"
+				 "  pg_catalog.avg(rating) AS mean FROM %s GROUP BY movie_id),"
+				 " placed AS (SELECT *, pg_catalog.row_number() OVER (ORDER BY %s) AS place"
+				 "  FROM counted WHERE n OPERATOR(pg_catalog.>=) $2"
+				 "  ORDER BY place LIMIT $1)"
+				 " SELECT p.movie_id::pg_catalog.int8, m.title::pg_catalog.text, p.n,"
+				 "  p.mean::pg_catalog.float4 FROM placed AS p"
+				 " LEFT JOIN %s AS m ON m.movie_id OPERATOR(pg_catalog.=) p.movie_id"
+				 " ORDER BY p.place",
+				 ratings, order, movies),
+		params);
 }
 
 /*
@@ -111,8 +125,7 @@ return_movies(FunctionCallInfo fcinfo, int64 min_ratings, const char *order,
 Datum
 mlrec_most_rated_movies(PG_FUNCTION_ARGS)
 {
-	return_movies(fcinfo, 1, "n DESC, movie_id",
-				  argument_name(fcinfo, 1, "ratings", false),
+	return_movies(fcinfo, 1, "n DESC, movie_id", argument_name(fcinfo, 1, "ratings", false),
 				  argument_name(fcinfo, 2, "movies", false));
 	return (Datum) 0;
 }
@@ -125,8 +138,7 @@ return_movies_by_mean(FunctionCallInfo fcinfo, const char *order)
 {
 	int64		min_ratings = PG_ARGISNULL(1) ? 1 : Max(PG_GETARG_INT32(1), 1);
 
-	return_movies(fcinfo, min_ratings, order,
-				  argument_name(fcinfo, 2, "ratings", false),
+	return_movies(fcinfo, min_ratings, order, argument_name(fcinfo, 2, "ratings", false),
 				  argument_name(fcinfo, 3, "movies", false));
 }
 
@@ -159,18 +171,18 @@ mlrec_genre_summary(PG_FUNCTION_ARGS)
 	char	   *ratings = argument_name(fcinfo, 0, "ratings", false);
 	char	   *movies = argument_name(fcinfo, 1, "movies", false);
 
-	query_return(fcinfo,
-				 psprintf("WITH counted AS (SELECT movie_id, pg_catalog.count(rating) AS n,"
-						  "  pg_catalog.sum(rating::pg_catalog.float8) AS total FROM %s"
-						  "  GROUP BY movie_id)"
-						  " SELECT g.genre, pg_catalog.count(*),"
-						  "  coalesce(pg_catalog.sum(c.n), 0)::pg_catalog.int8 AS n,"
-						  "  (pg_catalog.sum(c.total)" OP("/")
-						  "   nullif(pg_catalog.sum(c.n), 0)::pg_catalog.float8)::pg_catalog.float4"
-						  " FROM %s AS m " GENRES_OF_MOVIE
-						  " LEFT JOIN counted AS c ON c.movie_id" OP("=") "m.movie_id"
-						  " GROUP BY g.genre ORDER BY n DESC, g.genre", ratings, movies),
-				 NULL);
+	query_return(
+		fcinfo,
+		psprintf("WITH counted AS (SELECT movie_id, pg_catalog.count(rating) AS n,"
+				 "  pg_catalog.sum(rating::pg_catalog.float8) AS total FROM %s"
+				 "  GROUP BY movie_id)"
+				 " SELECT g.genre, pg_catalog.count(*),"
+				 "  coalesce(pg_catalog.sum(c.n), 0)::pg_catalog.int8 AS ratings," GROUP_MEAN
+				 " FROM %s AS m" GENRES_OF_MOVIE
+				 " LEFT JOIN counted AS c ON c.movie_id OPERATOR(pg_catalog.=) m.movie_id"
+				 " GROUP BY g.genre ORDER BY ratings DESC, g.genre",
+				 ratings, movies),
+		NULL);
 	return (Datum) 0;
 }
 
@@ -182,14 +194,12 @@ static void
 append_attribute(StringInfo query, const char *attribute, int place)
 {
 	appendStringInfo(query,
-					 "%s SELECT %d AS place, pg_catalog.row_number() OVER (ORDER BY value) AS n,"
+					 "%s SELECT %d AS place, pg_catalog.row_number() OVER (ORDER BY value) AS row,"
 					 "  '%s'::pg_catalog.text AS attribute, value::pg_catalog.text,"
 					 "  users, ratings, mean"
 					 " FROM (SELECT %s AS value, pg_catalog.count(*) AS users,"
-					 "  coalesce(pg_catalog.sum(n), 0)::pg_catalog.int8 AS ratings,"
-					 "  (pg_catalog.sum(total)" OP("/")
-					 "   nullif(pg_catalog.sum(n), 0)::pg_catalog.float8)::pg_catalog.float4 AS mean"
-					 "  FROM known GROUP BY %s) AS grouped",
+					 "  coalesce(pg_catalog.sum(c.n), 0)::pg_catalog.int8 AS ratings," GROUP_MEAN
+					 "   AS mean FROM known AS c GROUP BY %s) AS grouped",
 					 place > 0 ? " UNION ALL" : "", place, attribute, attribute, attribute);
 }
 
@@ -227,12 +237,49 @@ mlrec_user_demographics(PG_FUNCTION_ARGS)
 				 psprintf("WITH known AS (SELECT %s c.n, c.total FROM %s AS u LEFT JOIN"
 						  " (SELECT user_id, pg_catalog.count(rating) AS n,"
 						  "  pg_catalog.sum(rating::pg_catalog.float8) AS total FROM %s"
-						  "  GROUP BY user_id) AS c ON c.user_id" OP("=") "u.user_id)"
+						  "  GROUP BY user_id) AS c ON c.user_id OPERATOR(pg_catalog.=) u.user_id)"
 						  " SELECT attribute, value, users, ratings, mean"
-						  " FROM (%s) AS listed ORDER BY place, n",
+						  " FROM (%s) AS listed ORDER BY place, row",
 						  columns.data, relation_quoted(users), ratings, parts.data),
 				 NULL);
 	return (Datum) 0;
+}
+
+/*
+ * The relations for user_profile and movie_details, by their arguments from
+ * number 1 on: ratings, movies and, if the function has it, users.  One that
+ * is not given is the active model's, if there is a model.
+ */
+static void
+find_serving_relations(FunctionCallInfo fcinfo, StoreRelations *found)
+{
+	StoreRelations active;
+	bool		has_users = PG_NARGS() > 3;
+	bool		all_given = !PG_ARGISNULL(1) && !PG_ARGISNULL(2) && !(has_users && PG_ARGISNULL(3));
+	bool		has_active = !all_given && store_active_relations(&active);
+
+	found->users = InvalidOid;
+	if (has_active)
+		*found = active;
+	if (!has_active || !PG_ARGISNULL(1))
+		found->ratings = relation_argument(fcinfo, 1, "ratings", false);
+	if (!has_active || !PG_ARGISNULL(2))
+		found->movies = relation_argument(fcinfo, 2, "movies", false);
+	if (has_users && (!has_active || !PG_ARGISNULL(3)))
+		found->users = relation_argument(fcinfo, 3, "users", true);
+}
+
+/*
+ * Parameters with $1 set to the id that is argument 0.
+ */
+static ParamListInfo
+id_param(FunctionCallInfo fcinfo)
+{
+	ParamListInfo params = query_params(1);
+	bool		isnull = PG_ARGISNULL(0);
+
+	query_set_param(params, 1, INT8OID, isnull ? (Datum) 0 : PG_GETARG_DATUM(0), isnull);
+	return params;
 }
 
 /*
@@ -254,39 +301,39 @@ user_attribute(Oid users, const char *attribute)
 Datum
 mlrec_user_profile(PG_FUNCTION_ARGS)
 {
-	char	   *ratings = argument_name(fcinfo, 1, "ratings", false);
-	char	   *movies = argument_name(fcinfo, 2, "movies", false);
-	Oid			users = relation_argument(fcinfo, 3, "users", true);
-	ParamListInfo params = query_params(1);
+	StoreRelations from;
 	StringInfoData query;
 
-	query_set_param(params, 1, INT8OID, PG_ARGISNULL(0) ? (Datum) 0 : PG_GETARG_DATUM(0),
-					PG_ARGISNULL(0));
+	find_serving_relations(fcinfo, &from);
 	initStringInfo(&query);
-	appendStringInfo(&query,
-					 "WITH own AS (SELECT movie_id, rating::pg_catalog.float8 AS rating"
-					 "  FROM %s WHERE user_id" OP("=") "$1 AND rating IS NOT NULL),"
-					 " total AS (SELECT pg_catalog.count(*) AS n,"
-					 "  pg_catalog.avg(rating) AS mean FROM own),"
-					 " liked AS (SELECT g.genre, pg_catalog.count(*) AS n,"
-					 "  pg_catalog.sum(o.rating" OP("-") "t.mean)" OP("/")
-					 "  (pg_catalog.count(*)" OP("+") FAVOURITE_DAMPING ")::pg_catalog.float8 AS liking"
-					 "  FROM own AS o CROSS JOIN total AS t"
-					 "  JOIN %s AS m ON m.movie_id" OP("=") "o.movie_id " GENRES_OF_MOVIE
-					 "  GROUP BY g.genre)"
-					 " SELECT $1, %s, %s, %s, t.n, t.mean::pg_catalog.float4,"
-					 "  ARRAY(SELECT genre FROM liked ORDER BY liking DESC, n DESC, genre"
-					 "   LIMIT " FAVOURITE_GENRES ")"
-					 " FROM total AS t",
-					 ratings, movies, user_attribute(users, "gender"),
-					 user_attribute(users, "age"), user_attribute(users, "occupation"));
-	if (OidIsValid(users))
+	appendStringInfo(
+		&query,
+		"WITH own AS (SELECT movie_id, rating::pg_catalog.float8 AS rating FROM %s"
+		"  WHERE user_id OPERATOR(pg_catalog.=) $1 AND rating IS NOT NULL),"
+		" total AS (SELECT pg_catalog.count(*) AS n, pg_catalog.avg(rating) AS mean"
+		"  FROM own),"
+		" liked AS (SELECT g.genre, pg_catalog.count(*) AS n,"
+		"  pg_catalog.sum(o.rating OPERATOR(pg_catalog.-) t.mean)"
+		"   OPERATOR(pg_catalog./) (pg_catalog.count(*)"
+		"   OPERATOR(pg_catalog.+) " FAVOURITE_DAMPING ")::pg_catalog.float8 AS liking"
+		"  FROM own AS o CROSS JOIN total AS t"
+		"  JOIN %s AS m ON m.movie_id OPERATOR(pg_catalog.=) o.movie_id" GENRES_OF_MOVIE
+		"  GROUP BY g.genre)"
+		" SELECT $1, %s, %s, %s, t.n, t.mean::pg_catalog.float4,"
+		"  ARRAY(SELECT genre FROM liked ORDER BY liking DESC, n DESC, genre"
+		"   LIMIT " FAVOURITE_GENRES ")"
+		" FROM total AS t",
+		relation_quoted(from.ratings), relation_quoted(from.movies),
+		user_attribute(from.users, "gender"), user_attribute(from.users, "age"),
+		user_attribute(from.users, "occupation"));
+	if (OidIsValid(from.users))
 		appendStringInfo(&query,
-						 " LEFT JOIN %s AS u ON u.user_id" OP("=") "$1"
-						 " WHERE t.n" OP(">") "0 OR u.user_id IS NOT NULL", relation_quoted(users));
+						 " LEFT JOIN %s AS u ON u.user_id OPERATOR(pg_catalog.=) $1"
+						 " WHERE t.n OPERATOR(pg_catalog.>) 0 OR u.user_id IS NOT NULL",
+						 relation_quoted(from.users));
 	else
-		appendStringInfoString(&query, " WHERE t.n" OP(">") "0");
-	query_return(fcinfo, query.data, params);
+		appendStringInfoString(&query, " WHERE t.n OPERATOR(pg_catalog.>) 0");
+	query_return(fcinfo, query.data, id_param(fcinfo));
 	return (Datum) 0;
 }
 
@@ -297,24 +344,21 @@ mlrec_user_profile(PG_FUNCTION_ARGS)
 Datum
 mlrec_movie_details(PG_FUNCTION_ARGS)
 {
-	char	   *ratings = argument_name(fcinfo, 1, "ratings", false);
-	Oid			movies = relation_argument(fcinfo, 2, "movies", false);
-	ParamListInfo params = query_params(1);
+	StoreRelations from;
 
-	query_set_param(params, 1, INT8OID, PG_ARGISNULL(0) ? (Datum) 0 : PG_GETARG_DATUM(0),
-					PG_ARGISNULL(0));
+	find_serving_relations(fcinfo, &from);
 	query_return(fcinfo,
 				 psprintf("SELECT $1, m.title::pg_catalog.text, m.genres::pg_catalog.text,"
 						  " coalesce(%s, %s(m.title::pg_catalog.text)), c.n,"
 						  " c.mean::pg_catalog.float4"
 						  " FROM (SELECT pg_catalog.count(rating) AS n,"
-						  "  pg_catalog.avg(rating) AS mean"
-						  "  FROM %s WHERE movie_id" OP("=") "$1) AS c"
-						  " LEFT JOIN %s AS m ON m.movie_id" OP("=") "$1"
-						  " WHERE c.n" OP(">") "0 OR m.movie_id IS NOT NULL",
-						  has_column(movies, "year") ? "m.year::pg_catalog.int4" : "NULL",
-						  extension_object_quoted("title_year"),
-						  ratings, relation_quoted(movies)),
-				 params);
+						  "  pg_catalog.avg(rating) AS mean FROM %s"
+						  "  WHERE movie_id OPERATOR(pg_catalog.=) $1) AS c"
+						  " LEFT JOIN %s AS m ON m.movie_id OPERATOR(pg_catalog.=) $1"
+						  " WHERE c.n OPERATOR(pg_catalog.>) 0 OR m.movie_id IS NOT NULL",
+						  has_column(from.movies, "year") ? "m.year::pg_catalog.int4" : "NULL",
+						  extension_object_quoted("title_year"), relation_quoted(from.ratings),
+						  relation_quoted(from.movies)),
+				 id_param(fcinfo));
 	return (Datum) 0;
 }

@@ -61,8 +61,8 @@ lines_error_context(void *arg)
  * after an error it needs no care: the transaction's end closes the file.
  */
 void
-lines_open(LineReader *reader, Relation target, const char *path,
-		   const LineFormat *format, const char *encoding)
+lines_open(LineReader *reader, Relation target, const char *path, const LineFormat *format,
+		   const char *encoding)
 {
 	List	   *options = NIL;
 
@@ -118,7 +118,7 @@ static int
 cut_line(const LineFormat *format, char *line, char **fields, int nfields)
 {
 	size_t		length = strlen(format->separator);
-	int			wide = format->wide >= 0 ? format->wide : nfields - 1;
+	int			wide = format->wide > 0 ? format->wide : nfields - 1;
 	char	   *at;
 
 	for (int field = 0; field < wide; field++)
@@ -139,7 +139,7 @@ cut_line(const LineFormat *format, char *line, char **fields, int nfields)
 		fields[field] = at + length;
 	}
 	fields[wide] = line;
-	if (format->wide < 0 && strstr(line, format->separator) != NULL)
+	if (format->wide == 0 && strstr(line, format->separator) != NULL)
 		return nfields + 1;
 	return nfields;
 }
@@ -185,7 +185,7 @@ lines_next(LineReader *reader, char **fields, int nfields)
  * says what is wrong with it.
  */
 void
-line_malformed(LineReader *reader, const char *detail,...)
+line_malformed(LineReader *reader, const char *detail, ...)
 {
 	StringInfoData text;
 	va_list		args;
@@ -224,8 +224,9 @@ line_integer(LineReader *reader, const char *name, const char *field, int64 max)
 	for (c = field; *c >= '0' && *c <= '9' && value <= max; c++)
 		value = value * 10 + (*c - '0');
 	if (c == field || *c != '\0' || value > max)
-		line_malformed(reader, "Expected an integer from 0 to " INT64_FORMAT
-					   " as %s, found \"%s\".", max, name, field);
+		line_malformed(reader,
+					   "Expected an integer from 0 to " INT64_FORMAT " as %s, found \"%s\".", max,
+					   name, field);
 	return value;
 }
 

@@ -15,7 +15,7 @@
 typedef struct LineFormat
 {
 	const char *separator;		/* between fields; NULL: CSV with quotes */
-	int			wide;			/* the one field that may hold the separator, or -1 */
+	int			wide;			/* the one field that may hold the separator, 0: none */
 	bool		skip_blank;		/* pass over empty lines? */
 } LineFormat;
 
@@ -34,8 +34,8 @@ extern void lines_open(LineReader *reader, Relation target, const char *path,
 extern bool lines_next(LineReader *reader, char **fields, int nfields);
 extern void lines_close(LineReader *reader);
 
-extern void line_malformed(LineReader *reader, const char *detail,...)
-			pg_attribute_printf(2, 3) pg_attribute_noreturn();
+extern void line_malformed(LineReader *reader, const char *detail, ...) pg_attribute_printf(2, 3)
+	pg_attribute_noreturn();
 extern int64 line_integer(LineReader *reader, const char *name, const char *field, int64 max);
 extern float line_rating(LineReader *reader, const char *field);
 

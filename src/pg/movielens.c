@@ -108,7 +108,7 @@ check_schema(const char *schema, const Release *release)
 				 errhint("Create it with CREATE SCHEMA first.")));
 	for (int table = 0; table < RELEASE_TABLES; table++)
 	{
-		if (release->sources[table].file != NULL &&
+		if (release->sources[table] != NULL &&
 			OidIsValid(get_relname_relid(table_names[table], namespace)))
 			ereport(ERROR,
 					(errcode(ERRCODE_DUPLICATE_TABLE),
@@ -148,8 +148,8 @@ skip_header(LineReader *reader, const Source *source)
 			appendStringInfo(&header, "%s%s", field > 0 ? "," : "", fields[field]);
 	}
 	if (strcmp(header.data, source->header) != 0)
-		line_malformed(reader, "Expected the header \"%s\", found \"%s\".",
-					   source->header, header.data);
+		line_malformed(reader, "Expected the header \"%s\", found \"%s\".", source->header,
+					   header.data);
 	pfree(header.data);
 }
 
@@ -229,7 +229,7 @@ add_primary_key(const Load *load)
 {
 	MemoryContext context = CurrentMemoryContext;
 	ResourceOwner owner = CurrentResourceOwner;
-	ErrorData  *volatile failure = NULL;
+	ErrorData *volatile failure = NULL;
 
 	BeginInternalSubTransaction(NULL);
 	MemoryContextSwitchTo(context);
@@ -292,17 +292,17 @@ static void
 load_release(ReturnSetInfo *result, const Release *release, const char *directory,
 			 const char *schema, Oid namespace)
 {
-	char	   *movies = release_path(directory, release->sources[RELEASE_MOVIES].file);
+	char	   *movies = release_path(directory, release->sources[RELEASE_MOVIES]->file);
 	const char *encoding = release->always_utf8 ? "UTF8" : lines_text_encoding(movies);
 
 	SPI_connect();
 	for (int table = 0; table < RELEASE_TABLES; table++)
 	{
-		const Source *source = &release->sources[table];
-		Load		load = {.source = source,.encoding = encoding};
+		const Source *source = release->sources[table];
+		Load		load = {.source = source, .encoding = encoding};
 		uint64		rows;
 
-		if (source->file == NULL)
+		if (source == NULL)
 			continue;
 		load.path = release_path(directory, source->file);
 		if (source->genre_flags)

@@ -57,9 +57,9 @@ query_return(FunctionCallInfo fcinfo, const char *query, ParamListInfo params)
 	options.read_only = true;
 	options.dest = CreateDestReceiver(DestTuplestore);
 	SetTuplestoreDestReceiverParams(options.dest, result->setResult,
-									result->econtext->ecxt_per_query_memory, false,
-									result->setDesc,
-									gettext_noop("query does not give the columns of the function"));
+									result->econtext->ecxt_per_query_memory, false, result->setDesc,
+									gettext_noop(
+										"query does not give the columns of the function"));
 	code = SPI_execute_extended(query, &options);
 	if (code != SPI_OK_SELECT)
 		elog(ERROR, "could not execute \"%s\": %s", query, SPI_result_code_string(code));

@@ -7,9 +7,6 @@
 #include "fmgr.h"
 #include "nodes/params.h"
 
-/* An operator that no search_path can replace. */
-#define OP(name) " OPERATOR(pg_catalog." name ") "
-
 extern ParamListInfo query_params(int count);
 extern void query_set_param(ParamListInfo params, int number, Oid type, Datum value, bool isnull);
 extern void query_return(FunctionCallInfo fcinfo, const char *query, ParamListInfo params);

@@ -38,8 +38,7 @@ static bool
 is_readable_kind(char relkind)
 {
 	return relkind == RELKIND_RELATION || relkind == RELKIND_PARTITIONED_TABLE ||
-		relkind == RELKIND_FOREIGN_TABLE || relkind == RELKIND_VIEW ||
-		relkind == RELKIND_MATVIEW;
+		relkind == RELKIND_FOREIGN_TABLE || relkind == RELKIND_VIEW || relkind == RELKIND_MATVIEW;
 }
 
 /*

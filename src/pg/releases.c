@@ -6,8 +6,8 @@
  *	ml-100k		u.item u.user u.data u.genre		"|" or tab, Latin-1, a flag per genre
  *	others		movies.csv ratings.csv				CSV in UTF-8 with a header, half stars
  *
- * The table at the end has all of this; adding a release means adding a line
- * there.  What a release is made of comes from its files: no genre, gender or
+ * The descriptions below the parsers have all of this; adding a release means
+ * adding one.  What a release is made of comes from its files: no genre, gender or
  * occupation is named here.
  */
 #include "postgres.h"
@@ -47,8 +47,8 @@ set_text(const char *field, Datum *value, bool *null)
  * Set the columns of movies: movie_id, title, genres, year.
  */
 static void
-set_movie(LineReader *reader, const char *id, const char *title, const char *genres,
-		  Datum *values, bool *nulls)
+set_movie(LineReader *reader, const char *id, const char *title, const char *genres, Datum *values,
+		  bool *nulls)
 {
 	int			year = title_year(title, strlen(title));
 
@@ -68,16 +68,15 @@ set_movie(LineReader *reader, const char *id, const char *title, const char *gen
 
 /* MovieID, Title, Genres separated by | */
 static void
-parse_movie(LineReader *reader, char **fields, const GenreNames *genres,
-			Datum *values, bool *nulls)
+parse_movie(LineReader *reader, char **fields, const GenreNames *genres, Datum *values, bool *nulls)
 {
 	set_movie(reader, fields[0], fields[1], fields[2], values, nulls);
 }
 
 /* movie id, title, release date, video release date, URL, a flag per genre */
 static void
-parse_movie_flags(LineReader *reader, char **fields, const GenreNames *genres,
-				  Datum *values, bool *nulls)
+parse_movie_flags(LineReader *reader, char **fields, const GenreNames *genres, Datum *values,
+				  bool *nulls)
 {
 	char	  **flags = fields + 5;
 	StringInfoData joined;
@@ -93,8 +92,7 @@ parse_movie_flags(LineReader *reader, char **fields, const GenreNames *genres,
 
 /* UserID, Gender, Age, Occupation (a number), Zip-code */
 static void
-parse_user(LineReader *reader, char **fields, const GenreNames *genres,
-		   Datum *values, bool *nulls)
+parse_user(LineReader *reader, char **fields, const GenreNames *genres, Datum *values, bool *nulls)
 {
 	values[0] = id_datum(reader, "user_id", fields[0]);
 	set_text(fields[1], &values[1], &nulls[1]);
@@ -106,8 +104,8 @@ parse_user(LineReader *reader, char **fields, const GenreNames *genres,
 
 /* user id, age, gender, occupation (a word), zip code */
 static void
-parse_user_words(LineReader *reader, char **fields, const GenreNames *genres,
-				 Datum *values, bool *nulls)
+parse_user_words(LineReader *reader, char **fields, const GenreNames *genres, Datum *values,
+				 bool *nulls)
 {
 	values[0] = id_datum(reader, "user_id", fields[0]);
 	set_text(fields[2], &values[1], &nulls[1]);
@@ -119,8 +117,8 @@ parse_user_words(LineReader *reader, char **fields, const GenreNames *genres,
 
 /* UserID, MovieID, Rating, seconds since 1970 */
 static void
-parse_rating(LineReader *reader, char **fields, const GenreNames *genres,
-			 Datum *values, bool *nulls)
+parse_rating(LineReader *reader, char **fields, const GenreNames *genres, Datum *values,
+			 bool *nulls)
 {
 	int64		seconds = line_integer(reader, "timestamp", fields[3], MAX_EPOCH);
 
@@ -140,46 +138,84 @@ parse_rating(LineReader *reader, char **fields, const GenreNames *genres,
 #define RATING_COLUMNS \
 	"user_id pg_catalog.int4 NOT NULL, movie_id pg_catalog.int4 NOT NULL," \
 	" rating pg_catalog.float4 NOT NULL, rated_at pg_catalog.timestamptz NOT NULL"
+#define RATING_INDEX "movie_id"
 
-#define DAT_MOVIES \
-	{.file = "movies.dat",.format = {.separator = "::",.wide = 1},.nfields = 3, \
-	 .parse = parse_movie,.columns = MOVIE_COLUMNS}
-#define RATINGS(name, between, first_line) \
-	{.file = name,.format = {.separator = between,.wide = -1},.nfields = 4, \
-	 .header = first_line,.parse = parse_rating,.columns = RATING_COLUMNS,.index = "movie_id"}
+static const Source movies_dat = {
+	.file = "movies.dat",
+	.format = {.separator = "::", .wide = 1},
+	.nfields = 3,
+	.parse = parse_movie,
+	.columns = MOVIE_COLUMNS,
+};
+
+static const Source users_dat = {
+	.file = "users.dat",
+	.format = {.separator = "::"},
+	.nfields = 5,
+	.parse = parse_user,
+	.columns = USER_COLUMNS("pg_catalog.int4"),
+};
+
+static const Source ratings_dat = {
+	.file = "ratings.dat",
+	.format = {.separator = "::"},
+	.nfields = 4,
+	.parse = parse_rating,
+	.columns = RATING_COLUMNS,
+	.index = RATING_INDEX,
+};
+
+static const Source movies_100k = {
+	.file = "u.item",
+	.format = {.separator = "|"},
+	.nfields = 5,
+	.genre_flags = true,
+	.parse = parse_movie_flags,
+	.columns = MOVIE_COLUMNS,
+};
+
+static const Source users_100k = {
+	.file = "u.user",
+	.format = {.separator = "|"},
+	.nfields = 5,
+	.parse = parse_user_words,
+	.columns = USER_COLUMNS("pg_catalog.text"),
+};
+
+static const Source ratings_100k = {
+	.file = "u.data",
+	.format = {.separator = "\t"},
+	.nfields = 4,
+	.parse = parse_rating,
+	.columns = RATING_COLUMNS,
+	.index = RATING_INDEX,
+};
+
+static const Source movies_csv = {
+	.file = "movies.csv",
+	.format = {.separator = NULL},
+	.nfields = 3,
+	.header = "movieId,title,genres",
+	.parse = parse_movie,
+	.columns = MOVIE_COLUMNS,
+};
+
+static const Source ratings_csv = {
+	.file = "ratings.csv",
+	.format = {.separator = NULL},
+	.nfields = 4,
+	.header = "userId,movieId,rating,timestamp",
+	.parse = parse_rating,
+	.columns = RATING_COLUMNS,
+	.index = RATING_INDEX,
+};
 
 /* In the order of looking: a release comes before one with fewer files. */
 static const Release releases[] = {
-	{							/* ml-1m */
-		.sources = {
-			DAT_MOVIES,
-			{.file = "users.dat",.format = {.separator = "::",.wide = -1},.nfields = 5,
-			.parse = parse_user,.columns = USER_COLUMNS("pg_catalog.int4")},
-			RATINGS("ratings.dat", "::", NULL)
-		}
-	},
-	{							/* ml-10m */
-		.sources = {DAT_MOVIES, {.file = NULL}, RATINGS("ratings.dat", "::", NULL)}
-	},
-	{							/* ml-100k */
-		.sources = {
-			{.file = "u.item",.format = {.separator = "|",.wide = -1},.nfields = 5,
-			.genre_flags = true,.parse = parse_movie_flags,.columns = MOVIE_COLUMNS},
-			{.file = "u.user",.format = {.separator = "|",.wide = -1},.nfields = 5,
-			.parse = parse_user_words,.columns = USER_COLUMNS("pg_catalog.text")},
-			RATINGS("u.data", "\t", NULL)
-		},
-		.genres_file = "u.genre"
-	},
-	{							/* ml-latest, ml-latest-small, 20m, 25m, 32m */
-		.sources = {
-			{.file = "movies.csv",.format = {.separator = NULL},.nfields = 3,
-			.header = "movieId,title,genres",.parse = parse_movie,.columns = MOVIE_COLUMNS},
-			{.file = NULL},
-			RATINGS("ratings.csv", NULL, "userId,movieId,rating,timestamp")
-		},
-		.always_utf8 = true
-	}
+	{.sources = {&movies_dat, &users_dat, &ratings_dat}},
+	{.sources = {&movies_dat, NULL, &ratings_dat}},
+	{.sources = {&movies_100k, &users_100k, &ratings_100k}, .genres_file = "u.genre"},
+	{.sources = {&movies_csv, NULL, &ratings_csv}, .always_utf8 = true},
 };
 
 /*
@@ -191,18 +227,12 @@ release_path(const char *directory, const char *file)
 	return psprintf("%s/%s", directory, file);
 }
 
-/*
- * True when the directory has the file, or when there is none to be had.
- */
 static bool
 has_file(const char *directory, const char *file)
 {
-	char	   *path;
+	char	   *path = release_path(directory, file);
 	struct stat status;
 
-	if (file == NULL)
-		return true;
-	path = release_path(directory, file);
 	if (stat(path, &status) == 0)
 		return true;
 	if (errno != ENOENT)
@@ -221,10 +251,11 @@ release_recognise(const char *directory)
 	for (int i = 0; i < lengthof(releases); i++)
 	{
 		const Release *release = &releases[i];
-		bool		complete = has_file(directory, release->genres_file);
+		bool		complete = release->genres_file == NULL || has_file(directory, release->genres_file);
 
 		for (int table = 0; complete && table < RELEASE_TABLES; table++)
-			complete = has_file(directory, release->sources[table].file);
+			complete = release->sources[table] == NULL ||
+				has_file(directory, release->sources[table]->file);
 		if (complete)
 			return release;
 	}
@@ -243,7 +274,7 @@ release_recognise(const char *directory)
 void
 release_read_genres(const char *path, Relation target, GenreNames *genres)
 {
-	static const LineFormat format = {.separator = "|",.wide = -1,.skip_blank = true};
+	static const LineFormat format = {.separator = "|", .skip_blank = true};
 	LineReader	reader;
 	char	   *fields[2];
 
@@ -256,8 +287,8 @@ release_read_genres(const char *path, Relation target, GenreNames *genres)
 		if (fields[0][0] == '\0')
 			line_malformed(&reader, "The name of the genre is empty.");
 		if (line_integer(&reader, "number of the genre", fields[1], PG_INT32_MAX) != genres->count)
-			line_malformed(&reader, "Expected genre number %d, found %s.",
-						   genres->count, fields[1]);
+			line_malformed(&reader, "Expected genre number %d, found %s.", genres->count,
+						   fields[1]);
 		genres->names[genres->count++] = pstrdup(fields[0]);
 	}
 	lines_close(&reader);

@@ -18,10 +18,10 @@ typedef struct GenreNames
  * Turns the fields of a line into a row: values and nulls, which begin true.
  * Text is made in the current memory context.
  */
-typedef void (*RowParser) (LineReader *reader, char **fields, const GenreNames *genres,
-						   Datum *values, bool *nulls);
+typedef void (*RowParser)(LineReader *reader, char **fields, const GenreNames *genres,
+						  Datum *values, bool *nulls);
 
-/* How one file becomes one table.  Where a release has none, file is NULL. */
+/* How one file becomes one table. */
 typedef struct Source
 {
 	const char *file;
@@ -45,7 +45,7 @@ enum
 
 typedef struct Release
 {
-	Source		sources[RELEASE_TABLES];
+	const Source *sources[RELEASE_TABLES];	/* NULL: it does not have this table */
 	const char *genres_file;	/* names for the genre flags, or NULL */
 	bool		always_utf8;	/* false: Latin-1, and UTF-8 copies are about */
 } Release;
