@@ -8,6 +8,8 @@
 
 #include "fmgr.h"
 
+#include "cache.h"
+
 PG_MODULE_MAGIC;
 
 void		_PG_init(void);
@@ -41,4 +43,5 @@ _PG_init(void)
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("mlrec must be linked with the serial OpenBLAS"),
 				 errhint("Install libopenblas-serial-dev and build mlrec again.")));
+	cache_define_settings();
 }

@@ -498,12 +498,13 @@ store_read_active(Snapshot snapshot, StoreEntry *entry)
 }
 
 /*
- * store_load: copies the image of a model to `image`, which has room for
- * entry->size bytes.  Returns the number of bytes found, whatever they are; it
- * differs from entry->size if the tables were tampered with.
+ * store_load: hands the image of a model to `sink`, piece by piece, at most
+ * entry->size bytes.  Returns how many bytes there are in the tables, which
+ * differs from entry->size if these were tampered with, or how many were taken
+ * when the sink refused one by returning false.
  */
 Size
-store_load(const StoreEntry *entry, Snapshot snapshot, char *image)
+store_load(const StoreEntry *entry, Snapshot snapshot, StoreSink sink, void *arg)
 {
 	Relation	table = table_open(own_relation(CHUNK_TABLE), AccessShareLock);
 	Relation	index = index_open(own_relation(CHUNK_INDEX), AccessShareLock);
@@ -511,11 +512,13 @@ store_load(const StoreEntry *entry, Snapshot snapshot, char *image)
 	ScanKeyData key;
 	HeapTuple	tuple;
 	Size		done = 0;
+	bool		more = true;
 
 	ScanKeyInit(&key, CHUNK_MODEL_ID, BTEqualStrategyNumber, F_INT4EQ,
 				Int32GetDatum(entry->model_id));
 	scan = systable_beginscan_ordered(table, index, snapshot, 1, &key);
-	while (HeapTupleIsValid(tuple = systable_getnext_ordered(scan, ForwardScanDirection)))
+	while (more &&
+		   HeapTupleIsValid(tuple = systable_getnext_ordered(scan, ForwardScanDirection)))
 	{
 		bool		isnull;
 		Datum		value = heap_getattr(tuple, CHUNK_DATA, RelationGetDescr(table), &isnull);
@@ -523,13 +526,11 @@ store_load(const StoreEntry *entry, Snapshot snapshot, char *image)
 		Size		length = VARSIZE_ANY_EXHDR(data);
 
 		CHECK_FOR_INTERRUPTS();
-		if (length <= entry->size - done)
-			memcpy(image + done, VARDATA_ANY(data), length);
-		done = Min(done + length, entry->size + 1);
+		more = length <= entry->size - done && sink(arg, VARDATA_ANY(data), length);
+		if (more || length > entry->size - done)
+			done += length;
 		if ((Pointer) data != DatumGetPointer(value))
 			pfree(data);
-		if (done > entry->size)
-			break;
 	}
 	systable_endscan_ordered(scan);
 	index_close(index, AccessShareLock);

@@ -45,13 +45,16 @@ typedef struct StoreRelations
 	Oid			users;			/* InvalidOid: there is none */
 } StoreRelations;
 
+/* Takes a piece of an image; false: no more, please. */
+typedef bool (*StoreSink) (void *arg, const char *data, Size length);
+
 extern int32 store_next_id(void);
 extern void store_save(StoreEntry *entry, const void *image, Size size, bool activate);
 extern void store_set_metrics(int32 model_id, const char *metrics);
 
 extern bool store_read(int32 model_id, Snapshot snapshot, StoreEntry *entry);
 extern bool store_read_active(Snapshot snapshot, StoreEntry *entry);
-extern Size store_load(const StoreEntry *entry, Snapshot snapshot, char *image);
+extern Size store_load(const StoreEntry *entry, Snapshot snapshot, StoreSink sink, void *arg);
 
 extern Oid	store_table(void);
 extern void store_no_model(int32 model_id) pg_attribute_noreturn();

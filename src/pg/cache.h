@@ -1,0 +1,41 @@
+/*
+ * cache.h: models ready to serve, kept by each backend.
+ */
+#ifndef MLREC_CACHE_H
+#define MLREC_CACHE_H
+
+#include "postgres.h"
+
+#include "../num/image.h"
+#include "../num/model.h"
+#include "pinned.h"
+#include "store.h"
+
+typedef struct CachedModel
+{
+	Pinned		pinned;
+	StoreEntry	entry;			/* without options and metrics */
+	const ImageHeader *header;	/* start of the image */
+	const Model *model;
+	const char **genres;		/* [n_genres] */
+	const char **values[N_ATTRIBUTES];	/* [n_values[a]], values of attributes */
+	bool		shared;			/* image is mapped, not private */
+
+	struct Catalogue *catalogue;	/* of catalogue.c */
+	struct CachedModel *next;
+} CachedModel;
+
+extern void cache_define_settings(void);
+
+/*
+ * The model of that id, or with id 0 the active one, pinned in the current
+ * memory context.  cache_get raises an error if there is none; cache_find then
+ * returns NULL.  Both raise an error if the model is damaged.
+ */
+extern CachedModel *cache_get(int32 model_id);
+extern CachedModel *cache_find(int32 model_id);
+
+/* Grows whenever the definition of some relation may have changed. */
+extern uint64 cache_relations_generation(void);
+
+#endif							/* MLREC_CACHE_H */

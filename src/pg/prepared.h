@@ -1,0 +1,49 @@
+/*
+ * prepared.h: prepared queries over the relations of a model.
+ */
+#ifndef MLREC_PREPARED_H
+#define MLREC_PREPARED_H
+
+#include "postgres.h"
+
+#include "executor/spi.h"
+#include "executor/tuptable.h"
+
+/* Makes the text of a query over a relation, in the current memory context. */
+typedef char *(*PreparedText) (Oid relation);
+
+/* A query as it is declared: static, zero but for the first three. */
+typedef struct Prepared
+{
+	PreparedText	text;
+	int			n_parameters;
+	Oid			types[4];
+
+	Oid			relation;		/* what it is prepared for */
+	uint64		generation;		/* of cache_relations_generation() */
+	char	   *prepared_text;
+	SPIPlanPtr	plan;
+} Prepared;
+
+/* Takes a row.  The slot and what it points to are gone afterwards. */
+typedef void (*PreparedRow) (void *arg, TupleTableSlot *slot);
+
+/*
+ * Runs the query under the active snapshot as the invoker, who is connected to
+ * SPI, and calls row() for each row.  nulls as in SPI_execute_plan.
+ */
+extern void prepared_run(Prepared *query, Oid relation, const Datum *values, const char *nulls,
+					  PreparedRow row, void *arg);
+
+/* Likewise, but to be read through a cursor. */
+extern Portal prepared_open(Prepared *query, Oid relation, const Datum *values, const char *nulls);
+
+/* Whether the relation has a column of that name. */
+extern bool relation_has_column(Oid relation, const char *name);
+
+/* Columns of a row; *isnull may not be NULL. */
+extern int64 slot_int64(TupleTableSlot *slot, int column, bool *isnull);
+extern float slot_float(TupleTableSlot *slot, int column, bool *isnull);
+extern char *slot_text(TupleTableSlot *slot, int column);	/* NULL for null */
+
+#endif							/* MLREC_PREPARED_H */
