@@ -30,8 +30,6 @@ typedef struct Dataset
 	int64		n_unlisted;		/* films rated but without a row in movies */
 	int64		n_replaced;		/* ratings left out since the user rated the film
 								 * again later */
-
-	struct RowTable *rows;		/* what ratings points into, for dataset_resplit */
 } Dataset;
 
 /*
@@ -49,6 +47,13 @@ extern Dataset *dataset_load(Oid ratings, Oid movies, Oid users,
  * so test_fraction must not either.
  */
 extern void dataset_resplit(Dataset *dataset, const SplitOptions *options);
+
+/*
+ * Raises a WARNING each for films without a row in movies, for ratings that
+ * were left out, and for categories with more values than are told apart.
+ * dataset_load itself is silent, so that evaluating does not warn again.
+ */
+extern void dataset_warn(const Dataset *dataset);
 
 /* The most bytes that dataset_load holds at a time for so many ratings. */
 extern Size dataset_memory(int64 n_rows);
