@@ -1,0 +1,121 @@
+/*
+ * Baselines on four films and three users, against values computed by hand.
+ */
+#include "unit.h"
+
+#include <stdlib.h>
+
+#include "baselines.h"
+
+static const int64_t user_ids[] = {1, 2, 3};
+static const int64_t movie_ids[] = {10, 20, 30, 40};
+
+/* user 1: 3 training rows, 3 test rows; user 2: 2 and 1; user 3: 0 and 2 */
+static const int64_t start[] = {0, 6, 9, 11};
+static const int32_t n_train[] = {3, 2, 0};
+static const int32_t movie[] = {0, 1, 2, 3, 1, 0, 0, 1, 2, 0, 3};
+static const float rating[] = {5, 4, 3, 1, 2, 5, 4, 1, 5, 2, 3};
+static const int32_t prefix[] = {0, 1, 2, 3, 3, 5, 0, 1, 2, 0, 1};
+
+static const Ratings ratings = {
+	.n_users = 3,
+	.n_movies = 4,
+	.n_rows = 11,
+	.n_fit_rows = 5,
+	.n_train_rows = 5,
+	.user_ids = user_ids,
+	.movie_ids = movie_ids,
+	.start = start,
+	.n_fit = n_train,
+	.n_train = n_train,
+	.movie = movie,
+	.rating = rating,
+	.prefix = prefix,
+};
+
+static void *
+open_baselines(Baselines *baselines, float like_threshold)
+{
+	Arena		arena = {NULL, 0};
+	void	   *block;
+
+	baselines_take(baselines, &ratings, &arena);
+	block = malloc(arena.used);
+	arena = (Arena){block, 0};
+	baselines_take(baselines, &ratings, &arena);
+	baselines_fit(baselines, &ratings, like_threshold);
+	return block;
+}
+
+/* The test part (film 40 altogether) must not show in any of these. */
+static void
+test_means(void)
+{
+	Baselines	baselines;
+	void	   *block = open_baselines(&baselines, 4);
+
+	CHECK_NEAR(baselines.mean, 17.0 / 5, 1e-6);
+	CHECK(baselines.count[0] == 2 && baselines.count[1] == 2);
+	CHECK(baselines.count[2] == 1 && baselines.count[3] == 0);
+	CHECK(baselines.likes[0] == 2 && baselines.likes[1] == 1);
+	CHECK(baselines.likes[2] == 0 && baselines.likes[3] == 0);
+	CHECK_NEAR(baselines.raw_mean[1], 2.5, 1e-6);
+	CHECK_NEAR(baselines.raw_mean[3], 0, 0);
+	CHECK_NEAR(baselines.item_mean[0], (9 + 5 * 3.4) / 7, 1e-6);
+	CHECK_NEAR(baselines.item_mean[2], (3 + 5 * 3.4) / 6, 1e-6);
+	CHECK_NEAR(baselines.item_mean[3], 3.4, 1e-6);
+	free(block);
+}
+
+/* Ten rounds of the two averages, written out for this data. */
+static void
+test_bias(void)
+{
+	const double mean = 3.4;
+	double		film[4] = {0};
+	double		user[3] = {0};
+	Baselines	baselines;
+	void	   *block = open_baselines(&baselines, 4);
+	float		out[3];
+
+	for (int round = 0; round < 10; round++)
+	{
+		film[0] = ((5 - mean - user[0]) + (4 - mean - user[1])) / (2 + BASELINE_MOVIE_DAMPING);
+		film[1] = ((4 - mean - user[0]) + (1 - mean - user[1])) / (2 + BASELINE_MOVIE_DAMPING);
+		film[2] = (3 - mean - user[0]) / (1 + BASELINE_MOVIE_DAMPING);
+		user[0] = (12 - 3 * mean - film[0] - film[1] - film[2]) / (3 + BASELINE_USER_DAMPING);
+		user[1] = (5 - 2 * mean - film[0] - film[1]) / (2 + BASELINE_USER_DAMPING);
+	}
+	for (int i = 0; i < 4; i++)
+		CHECK_NEAR(baselines.movie_bias[i], film[i], 1e-6);
+	for (int i = 0; i < 3; i++)
+		CHECK_NEAR(baselines.user_bias[i], user[i], 1e-6);
+
+	baselines_bias_static(&baselines, &ratings, 0, out);
+	CHECK_NEAR(out[0], mean + user[0], 1e-6);
+	CHECK_NEAR(out[1], mean + user[0] + film[1], 1e-6);
+	CHECK_NEAR(out[2], mean + user[0] + film[0], 1e-6);
+
+	/* rows 3 and 4 are of one moment: neither knows the other; row 5 knows both */
+	baselines_bias_live(&baselines, &ratings, 0, out);
+	CHECK_NEAR(out[0], mean + user[0], 1e-6);
+	CHECK_NEAR(out[1], mean + user[0] + film[1], 1e-6);
+	CHECK_NEAR(out[2],
+			   mean + film[0] +
+				   (user[0] * 13 + (1 - mean) + (2 - mean - film[1])) / (5 + BASELINE_USER_DAMPING),
+			   1e-6);
+
+	/* nothing known of user 3, then his first test row */
+	baselines_bias_live(&baselines, &ratings, 2, out);
+	CHECK_NEAR(out[0], mean + film[0], 1e-6);
+	CHECK_NEAR(out[1], mean + (2 - mean - film[0]) / (1 + BASELINE_USER_DAMPING), 1e-6);
+	free(block);
+}
+
+int
+main(void)
+{
+	test_means();
+	test_bias();
+	return unit_finish();
+}
