@@ -1,0 +1,137 @@
+/*
+ * random_model.h: a sound model image with random parameters, for tests that
+ * need a model at work and not a good one.
+ */
+#ifndef RANDOM_MODEL_H
+#define RANDOM_MODEL_H
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "model.h"
+#include "ratings.h"
+#include "rng.h"
+#include "stage.h"
+
+#define RANDOM_MODEL_HISTORY 32
+
+static inline void *
+random_model_section(void *image, ImageSection section)
+{
+	return (char *) image + ((ImageHeader *) image)->offset[section];
+}
+
+static inline void
+random_model_vectors(float *out, int64_t n, uint64_t key, float length)
+{
+	for (int64_t i = 0; i < n; i++, out += VECTOR_DIMS)
+	{
+		float		norm = 0;
+
+		for (int dim = 0; dim < VECTOR_DIMS; dim++)
+		{
+			out[dim] = rng_uniform(key, i * VECTOR_DIMS + dim) - 0.5f;
+			norm += out[dim] * out[dim];
+		}
+		for (int dim = 0; dim < VECTOR_DIMS; dim++)
+			out[dim] *= length / sqrtf(norm);
+	}
+}
+
+/* A header for the data, with n_users and n_movies of its own. */
+static inline ImageHeader
+random_model_header(const Ratings *ratings, int32_t n_users, int32_t n_movies)
+{
+	ImageHeader header = {
+		.n_users = n_users,
+		.n_movies = n_movies,
+		.n_genres = ratings->n_genres,
+		.mean_rating = 3.5f,
+		.min_rating = 1,
+		.max_rating = 5,
+		.like_threshold = 4,
+		.max_year = 1,
+		.temperature = 5,
+		.relevance_rating = 0.7f,
+		.relevance_popularity = 0.3f,
+		.history = RANDOM_MODEL_HISTORY,
+	};
+	uint64_t	n_names = ratings->n_genres;
+
+	for (int a = 0; a < N_ATTRIBUTES; a++)
+	{
+		header.n_values[a] = ratings->n_values[a];
+		n_names += ratings->n_values[a];
+	}
+	header.length[IMAGE_NAMES] = n_names;
+	image_layout(&header);
+	return header;
+}
+
+static inline void
+random_model_parameters(void *image, uint64_t seed)
+{
+	const ImageHeader *header = image;
+	float	   *params = random_model_section(image, IMAGE_PARAMETERS);
+
+	for (int stage = 0; stage < N_STAGES; stage++)
+	{
+		StageShape	shape;
+
+		stage_shape(&shape, stage, header->n_users, header->n_movies, header->n_genres,
+					header->n_values, header->history);
+		stage_init(params, &shape, seed);
+		/* embeddings large enough that users differ */
+		for (int64_t i = shape.offset[FIRST_TABLE]; i < shape.offset[N_TENSORS]; i++)
+			params[i] *= 10;
+		params += stage_size(&shape);
+	}
+}
+
+/*
+ * An image that knows the given users and films, with statistics that any
+ * training could have left.  The caller frees it.
+ */
+static inline void *
+random_model_image(const Ratings *ratings, const int64_t *user_ids, int32_t n_users,
+				   const int64_t *movie_ids, int32_t n_movies, uint64_t seed)
+{
+	ImageHeader header = random_model_header(ratings, n_users, n_movies);
+	void	   *image = aligned_alloc(IMAGE_ALIGN, header.size);
+	uint8_t	   *flags;
+	float	   *mean;
+	int32_t	   *likes;
+
+	memset(image, 0, header.size);
+	memcpy(image, &header, sizeof(header));
+	memcpy(random_model_section(image, IMAGE_USER_IDS), user_ids, n_users * sizeof(int64_t));
+	memcpy(random_model_section(image, IMAGE_MOVIE_IDS), movie_ids, n_movies * sizeof(int64_t));
+	flags = random_model_section(image, IMAGE_MOVIE_FLAGS);
+	mean = random_model_section(image, IMAGE_MOVIE_MEAN);
+	likes = random_model_section(image, IMAGE_MOVIE_LIKES);
+	for (int32_t movie = 0; movie < n_movies; movie++)
+	{
+		flags[movie] = MOVIE_LISTED | (movie % 7 == 3 ? 0 : MOVIE_TRAINED);
+		mean[movie] = 2.5f + 2 * rng_uniform(seed, movie);
+		likes[movie] = rng_below(seed + 1, movie, 1000);
+	}
+	random_model_parameters(image, seed);
+	random_model_vectors(random_model_section(image, IMAGE_MOVIE_VECTORS), n_movies, seed + 2, 1);
+	random_model_vectors(random_model_section(image, IMAGE_MOVIE_RANK_VECTORS), n_movies, seed + 3,
+						 2);
+	image_seal(image);
+	return image;
+}
+
+static inline Model *
+random_model_open(const void *image)
+{
+	Model	   *model = aligned_alloc(IMAGE_ALIGN,
+									  (model_size() + IMAGE_ALIGN - 1) / IMAGE_ALIGN * IMAGE_ALIGN);
+
+	model_open(model, image);
+	return model;
+}
+
+#endif							/* RANDOM_MODEL_H */

@@ -1,0 +1,555 @@
+/*
+ * The evaluation against asking a small model for everything one by one.
+ */
+#include "unit.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "arena.h"
+#include "evaluate.h"
+#include "metrics.h"
+#include "random_model.h"
+
+#define N_USERS 37
+#define N_MOVIES 90
+#define MAX_ROWS (N_USERS * N_MOVIES)
+#define N_FEATURES 3			/* two genres and the year */
+#define TOP_K 60
+#define TOP_N 10
+#define TOLERANCE 1e-5
+#define AUC_TOLERANCE 5e-4		/* two unknown users alike tie or not by the last bit */
+
+/* ------------------------------------------------------------------------
+ * Data: users with 0 to 30 training rows and 0 to 30 test rows, some with
+ * tied times, a few unlisted films.
+ */
+
+typedef struct Data
+{
+	int64_t		user_ids[N_USERS];
+	int64_t		movie_ids[N_MOVIES];
+	int64_t		start[N_USERS + 1];
+	int32_t		n_train[N_USERS];
+	int32_t		movie[MAX_ROWS];
+	float		rating[MAX_ROWS];
+	int32_t		prefix[MAX_ROWS];
+	uint8_t		attribute[N_USERS * N_ATTRIBUTES];
+	float		features[N_MOVIES * N_FEATURES];
+	uint8_t		listed[N_MOVIES];
+	Ratings		ratings;
+} Data;
+
+static Data data;
+
+/* A user's films: a walk through the catalogue, so that none comes twice. */
+static int64_t
+make_user(int user, int64_t row)
+{
+	int			n_train = user % 4 == 0 ? user % 5 : rng_below(1, user, 31);
+	int			n = n_train + (user % 9 == 8 ? 0 : 1 + rng_below(2, user, 30));
+	int			first = rng_below(3, user, N_MOVIES);
+
+	if (n == 0)
+		n = n_train = 1;
+	data.start[user] = row;
+	data.n_train[user] = n_train;
+	for (int i = 0; i < n; i++)
+	{
+		data.movie[row + i] = (first + i * 7) % N_MOVIES;
+		data.rating[row + i] = 1 + rng_below(4, row + i, 5);
+		data.prefix[row + i] = i % 3 == 1 && i != n_train ? i - 1 : i;
+	}
+	return row + n;
+}
+
+static void
+make_data(void)
+{
+	int64_t		row = 0;
+
+	for (int user = 0; user < N_USERS; user++)
+	{
+		data.user_ids[user] = 100 + 3 * user;
+		for (int a = 0; a < N_ATTRIBUTES; a++)
+			data.attribute[user * N_ATTRIBUTES + a] = rng_below(5 + a, user, 3);
+		row = make_user(user, row);
+	}
+	data.start[N_USERS] = row;
+	for (int movie = 0; movie < N_MOVIES; movie++)
+	{
+		data.movie_ids[movie] = 7 * movie + 1;
+		data.listed[movie] = movie % 20 != 13;
+		for (int f = 0; f < N_FEATURES; f++)
+			data.features[movie * N_FEATURES + f] = f < 2 ? rng_below(8, movie * 2 + f, 2) :
+															rng_uniform(9, movie);
+	}
+	data.ratings = (Ratings){.n_users = N_USERS,
+							 .n_movies = N_MOVIES,
+							 .n_genres = N_FEATURES - 1,
+							 .n_values = {2, 2, 2},
+							 .n_rows = row,
+							 .user_ids = data.user_ids,
+							 .movie_ids = data.movie_ids,
+							 .start = data.start,
+							 .n_fit = data.n_train,
+							 .n_train = data.n_train,
+							 .movie = data.movie,
+							 .rating = data.rating,
+							 .prefix = data.prefix,
+							 .attribute = data.attribute,
+							 .movie_features = data.features,
+							 .movie_listed = data.listed};
+	for (int user = 0; user < N_USERS; user++)
+		data.ratings.n_train_rows += data.n_train[user];
+	data.ratings.n_fit_rows = data.ratings.n_train_rows;
+}
+
+/* ------------------------------------------------------------------------
+ * The plain way.  A Known is a model together with its vectors of the data's
+ * films.
+ */
+
+typedef struct Known
+{
+	Model	   *model;
+	const ImageHeader *header;
+	int32_t		own[N_MOVIES];
+	float		cosine_vector[N_MOVIES][VECTOR_DIMS];
+	float		rank_vector[N_MOVIES][VECTOR_DIMS];
+} Known;
+
+static void
+know_movies(Known *known, Model *model)
+{
+	const ImageHeader *header = model_header(model);
+	const int64_t *ids = image_section(header, IMAGE_MOVIE_IDS);
+	const float *vectors = image_section(header, IMAGE_MOVIE_VECTORS);
+	const float *rank_vectors = image_section(header, IMAGE_MOVIE_RANK_VECTORS);
+	float	   *scratch = malloc(model_movies_scratch(model, 1) * sizeof(float));
+
+	known->model = model;
+	known->header = header;
+	for (int movie = 0; movie < N_MOVIES; movie++)
+	{
+		int32_t		own = id_find(ids, header->n_movies, data.movie_ids[movie]);
+
+		known->own[movie] = own;
+		if (own < 0)
+			model_movies(model, data.features + movie * N_FEATURES, 1, known->cosine_vector[movie],
+						 known->rank_vector[movie], scratch);
+		else
+		{
+			memcpy(known->cosine_vector[movie], vectors + own * VECTOR_DIMS,
+				   sizeof(known->cosine_vector[movie]));
+			memcpy(known->rank_vector[movie], rank_vectors + own * VECTOR_DIMS,
+				   sizeof(known->rank_vector[movie]));
+		}
+	}
+	free(scratch);
+}
+
+/* Predicted rating and cosine of all films for a user of whom n rows are known. */
+static void
+ask(const Known *known, int user, int n, float *predicted, float *cosine)
+{
+	Model	   *model = known->model;
+	int32_t		history[N_MOVIES];
+	float		retrieval[VECTOR_DIMS];
+	float		ranking[VECTOR_DIMS];
+	float	   *scratch = malloc((model_users_scratch(model, 1) + model_rank_scratch(model, N_MOVIES)) *
+								 sizeof(float));
+	UserInput	input = {.user = id_find(image_section(known->header, IMAGE_USER_IDS),
+										 known->header->n_users, data.user_ids[user]),
+					   .n_history = n,
+					   .history_movie = history,
+					   .history_rating = data.rating + data.start[user]};
+
+	for (int i = 0; i < n; i++)
+		history[i] = known->own[data.movie[data.start[user] + i]];
+	memcpy(input.attribute, data.attribute + user * N_ATTRIBUTES, N_ATTRIBUTES);
+	model_users(model, &input, 1, retrieval, ranking, scratch);
+	for (int movie = 0; movie < N_MOVIES; movie++)
+	{
+		double		dot = 0;
+
+		for (int dim = 0; dim < VECTOR_DIMS; dim++)
+			dot += retrieval[dim] * known->cosine_vector[movie][dim];
+		cosine[movie] = dot;
+	}
+	model_rank(model, ranking, 0, known->rank_vector[0], N_MOVIES, predicted, scratch);
+	free(scratch);
+}
+
+static bool
+in_group(int user, EvaluateUsers group)
+{
+	return group == USERS_ALL || (data.n_train[user] >= 5) == (group == USERS_WARM);
+}
+
+static void
+check_ratings(const Known *known, const double *value, EvaluateProtocol protocol,
+			  EvaluateUsers group)
+{
+	static float predicted[MAX_ROWS];
+	static float cosine[MAX_ROWS];
+	static float actual[MAX_ROWS];
+	static uint8_t liked[MAX_ROWS];
+	static uint64_t scratch[2 * MAX_ROWS];
+	float		all_predicted[N_MOVIES];
+	float		all_cosines[N_MOVIES];
+	int64_t		n = 0;
+
+	for (int user = 0; user < N_USERS; user++)
+		for (int64_t row = data.start[user] + data.n_train[user]; row < data.start[user + 1]; row++)
+		{
+			if (!in_group(user, group))
+				continue;
+			ask(known, user, protocol == PROTOCOL_LIVE ? data.prefix[row] : data.n_train[user],
+				all_predicted, all_cosines);
+			predicted[n] = all_predicted[data.movie[row]];
+			cosine[n] = all_cosines[data.movie[row]];
+			actual[n] = data.rating[row];
+			liked[n++] = data.rating[row] >= 4;
+		}
+	CHECK(value[METRIC_TEST_RATINGS] == n);
+	CHECK_NEAR(value[METRIC_RMSE], metrics_rmse(predicted, actual, n), TOLERANCE);
+	CHECK_NEAR(value[METRIC_MAE], metrics_mae(predicted, actual, n), TOLERANCE);
+	CHECK_NEAR(value[METRIC_AUC_RATING], metrics_auc(predicted, liked, n, scratch), AUC_TOLERANCE);
+	CHECK_NEAR(value[METRIC_AUC_RETRIEVAL], metrics_auc(cosine, liked, n, scratch), AUC_TOLERANCE);
+}
+
+/* The best of the films in allowed by score, ties by index: a list of up to k. */
+static int
+best(int *list, int k, const float *score, const bool *allowed)
+{
+	bool		left[N_MOVIES];
+	int			n = 0;
+
+	memcpy(left, allowed, sizeof(left));
+	for (; n < k; n++)
+	{
+		int			top = -1;
+
+		for (int movie = 0; movie < N_MOVIES; movie++)
+			if (left[movie] && (top < 0 || score[movie] > score[top]))
+				top = movie;
+		if (top < 0)
+			break;
+		left[top] = false;
+		list[n] = top;
+	}
+	return n;
+}
+
+/* Sums of the list metrics of one order over the questions of one group. */
+typedef struct Sums
+{
+	double		n;
+	double		recall_k;
+	double		recall_50;
+	double		ndcg;
+	double		hit;
+	double		mrr;
+	double		rated;
+	double		rating;
+	bool		shown[N_MOVIES];
+} Sums;
+
+static void
+add_list(Sums *sums, const int *list, int n, const bool *relevant, int n_relevant,
+		 const float *future)
+{
+	double		ideal = 0;
+	double		gain = 0;
+	int			first = 0;
+	int			found = 0;
+	int			found_50 = 0;
+	int			found_n = 0;
+
+	for (int i = 0; i < n; i++)
+	{
+		bool		good = relevant[list[i]];
+
+		found += good;
+		found_50 += good && i < 50;
+		found_n += good && i < TOP_N;
+		if (good && i < TOP_N)
+			gain += 1 / log2(i + 2);
+		if (good && first == 0)
+			first = i + 1;
+		if (i < TOP_N)
+			sums->shown[list[i]] = true;
+		if (i < TOP_N && future[list[i]] > 0)
+		{
+			sums->rated++;
+			sums->rating += future[list[i]];
+		}
+	}
+	for (int i = 0; i < TOP_N && i < n_relevant; i++)
+		ideal += 1 / log2(i + 2);
+	sums->n++;
+	sums->recall_k += (double) found / n_relevant;
+	sums->recall_50 += (double) found_50 / n_relevant;
+	sums->ndcg += gain / ideal;
+	sums->hit += found_n > 0;
+	sums->mrr += first > 0 ? 1.0 / first : 0;
+}
+
+/* The lists of cosine, relevance, rating and popularity. */
+static void
+answer(const Known *known, Sums sums[4], int user, int n_known, int64_t asked, const float *likes)
+{
+	const int32_t *model_likes = image_section(known->header, IMAGE_MOVIE_LIKES);
+	float		predicted[N_MOVIES];
+	float		cosine[N_MOVIES];
+	float		relevance[N_MOVIES];
+	float		future[N_MOVIES] = {0};
+	bool		relevant[N_MOVIES] = {false};
+	bool		allowed[N_MOVIES];
+	bool		candidate[N_MOVIES] = {false};
+	int			list[TOP_K];
+	int			n_relevant = 0;
+	int			n;
+
+	for (int movie = 0; movie < N_MOVIES; movie++)
+		allowed[movie] = data.listed[movie];
+	for (int64_t row = data.start[user]; row < data.start[user + 1]; row++)
+		if (row < data.start[user] + n_known)
+			allowed[data.movie[row]] = false;
+		else
+		{
+			future[data.movie[row]] = data.rating[row];
+			if (data.rating[row] >= 4 && (asked < 0 || row == asked))
+			{
+				relevant[data.movie[row]] = true;
+				n_relevant++;
+			}
+		}
+	if (n_relevant == 0)
+		return;
+
+	ask(known, user, n_known, predicted, cosine);
+	n = best(list, TOP_K, cosine, allowed);
+	add_list(&sums[0], list, n, relevant, n_relevant, future);
+	for (int i = 0; i < n; i++)
+		candidate[list[i]] = true;
+	for (int movie = 0; movie < N_MOVIES; movie++)
+		relevance[movie] = known->header->temperature * cosine[movie] +
+			known->header->relevance_rating * predicted[movie] +
+			known->header->relevance_popularity *
+				(known->own[movie] < 0 ? 0 : logf(1 + model_likes[known->own[movie]]));
+	n = best(list, TOP_K, relevance, candidate);
+	add_list(&sums[1], list, n, relevant, n_relevant, future);
+	n = best(list, TOP_K, predicted, candidate);
+	add_list(&sums[2], list, n, relevant, n_relevant, future);
+	n = best(list, TOP_K, likes, allowed);
+	add_list(&sums[3], list, n, relevant, n_relevant, future);
+}
+
+/* The live questions: the middles of ten stretches of the liked test rows. */
+static void
+answer_live(const Known *known, Sums sums[4], int user, const float *likes)
+{
+	int64_t		liked[N_MOVIES];
+	int			n = 0;
+
+	for (int64_t row = data.start[user] + data.n_train[user]; row < data.start[user + 1]; row++)
+		if (data.rating[row] >= 4)
+			liked[n++] = row;
+	for (int i = 0; i < (n < 10 ? n : 10); i++)
+	{
+		int64_t		row = liked[n < 10 ? i : (int) floor((i + 0.5) * n / 10)];
+
+		answer(known, sums, user, data.prefix[row], row, likes);
+	}
+}
+
+static void
+check_places(const double *value, EvaluateMetric first, const Sums *sums)
+{
+	int			shown = 0;
+	int			listed = 0;
+
+	for (int movie = 0; movie < N_MOVIES; movie++)
+	{
+		shown += sums->shown[movie];
+		listed += data.listed[movie];
+	}
+	value += first - METRIC_NDCG;
+	CHECK_NEAR(value[METRIC_NDCG], sums->ndcg / sums->n, TOLERANCE);
+	CHECK_NEAR(value[METRIC_HIT], sums->hit / sums->n, TOLERANCE);
+	CHECK_NEAR(value[METRIC_MRR], sums->mrr / sums->n, TOLERANCE);
+	CHECK_NEAR(value[METRIC_COVERAGE], (double) shown / listed, TOLERANCE);
+	CHECK_NEAR(value[METRIC_HIT_RATING], sums->rating / sums->rated, TOLERANCE);
+}
+
+static void
+check_lists(const Known *known, const Evaluation *evaluation, EvaluateProtocol protocol,
+			EvaluateUsers group)
+{
+	const double *mlrec = evaluation->value[protocol][SYSTEM_MLREC][group];
+	const double *popularity = evaluation->value[protocol][SYSTEM_POPULARITY][group];
+	Sums		sums[4] = {0};
+	float		likes[N_MOVIES] = {0};
+
+	for (int user = 0; user < N_USERS; user++)
+		for (int i = 0; i < data.n_train[user]; i++)
+			likes[data.movie[data.start[user] + i]] += data.rating[data.start[user] + i] >= 4;
+	for (int user = 0; user < N_USERS; user++)
+		if (in_group(user, group) && protocol == PROTOCOL_LIVE)
+			answer_live(known, sums, user, likes);
+		else if (in_group(user, group))
+			answer(known, sums, user, data.n_train[user], -1, likes);
+
+	CHECK(sums[0].n > 5);
+	CHECK(mlrec[METRIC_QUESTIONS] == sums[0].n);
+	CHECK_NEAR(mlrec[METRIC_RECALL_K], sums[0].recall_k / sums[0].n, TOLERANCE);
+	CHECK_NEAR(mlrec[METRIC_RECALL_50], sums[0].recall_50 / sums[0].n, TOLERANCE);
+	check_places(mlrec, METRIC_NDCG, &sums[1]);
+	check_places(mlrec, METRIC_NDCG_BY_RATING, &sums[2]);
+	CHECK(popularity[METRIC_QUESTIONS] == sums[0].n);
+	CHECK_NEAR(popularity[METRIC_RECALL_K], sums[3].recall_k / sums[3].n, TOLERANCE);
+	check_places(popularity, METRIC_NDCG, &sums[3]);
+}
+
+/* ------------------------------------------------------------------------ */
+
+static int	ticks;
+
+static void
+count_tick(void *argument)
+{
+	ticks += *(int *) argument;
+}
+
+static void
+run(Evaluation *evaluation, const Ratings *ratings, const Model *model, bool live)
+{
+	int			one = 1;
+	EvaluateOptions options = {.top_k = TOP_K,
+							   .top_n = TOP_N,
+							   .live_ratings = live,
+							   .live_lists = live,
+							   .tick = count_tick,
+							   .tick_argument = &one};
+	size_t		size = evaluate_scratch(ratings, model, &options);
+	void	   *scratch = aligned_alloc(ARENA_ALIGN, size);
+
+	memset(scratch, 0x7f, size);
+	evaluate_run(evaluation, ratings, model, &options, scratch);
+	free(scratch);
+}
+
+/* Everything, with a model that knows these users and films. */
+static void
+check_model(const int64_t *user_ids, int n_users, const int64_t *movie_ids, int n_movies)
+{
+	void	   *image = random_model_image(&data.ratings, user_ids, n_users, movie_ids, n_movies, 5);
+	Model	   *model = random_model_open(image);
+	Known	   *known = malloc(sizeof(Known));
+	static Evaluation evaluation;
+	static Evaluation again;
+
+	know_movies(known, model);
+	ticks = 0;
+	run(&evaluation, &data.ratings, model, true);
+	CHECK(ticks > N_USERS);
+	for (EvaluateProtocol protocol = 0; protocol < N_PROTOCOLS; protocol++)
+		for (EvaluateUsers group = 0; group < N_USER_GROUPS; group++)
+		{
+			check_ratings(known, evaluation.value[protocol][SYSTEM_MLREC][group], protocol, group);
+			check_lists(known, &evaluation, protocol, group);
+		}
+	run(&again, &data.ratings, model, true);
+	CHECK(memcmp(&again, &evaluation, sizeof(again)) == 0);
+	free(known);
+	free(model);
+	free(image);
+}
+
+static void
+test_same_catalogue(void)
+{
+	check_model(data.user_ids, N_USERS, data.movie_ids, N_MOVIES);
+}
+
+/* A model of two thirds of the users and films, and of some that are gone. */
+static void
+test_other_catalogue(void)
+{
+	int64_t		user_ids[N_USERS + 1];
+	int64_t		movie_ids[N_MOVIES + 1];
+	int			n_users = 0;
+	int			n_movies = 0;
+
+	user_ids[n_users++] = 2;
+	movie_ids[n_movies++] = -5;
+	for (int user = 0; user < N_USERS; user++)
+		if (user % 3 > 0)
+			user_ids[n_users++] = data.user_ids[user];
+	for (int movie = 0; movie < N_MOVIES; movie++)
+		if (movie % 3 > 0)
+			movie_ids[n_movies++] = data.movie_ids[movie];
+	check_model(user_ids, n_users, movie_ids, n_movies);
+}
+
+/* Only what is asked for and what makes sense is there. */
+static void
+test_left_out(void)
+{
+	void	   *image = random_model_image(&data.ratings, data.user_ids, N_USERS, data.movie_ids,
+										   N_MOVIES, 5);
+	Model	   *model = random_model_open(image);
+	Ratings		shuffled = data.ratings;
+	static Evaluation evaluation;
+
+	run(&evaluation, &data.ratings, model, false);
+	CHECK(isnan(evaluation.value[PROTOCOL_LIVE][SYSTEM_MLREC][USERS_ALL][METRIC_RMSE]));
+	CHECK(isnan(evaluation.value[PROTOCOL_LIVE][SYSTEM_MLREC][USERS_ALL][METRIC_NDCG]));
+	CHECK(!isnan(evaluation.value[PROTOCOL_STATIC][SYSTEM_MLREC][USERS_ALL][METRIC_NDCG]));
+	CHECK(isnan(evaluation.value[PROTOCOL_STATIC][SYSTEM_POPULARITY][USERS_ALL][METRIC_RMSE]));
+
+	/* a random split has no earlier and later */
+	shuffled.leave_one_out = true;
+	run(&evaluation, &shuffled, model, true);
+	CHECK(isnan(evaluation.value[PROTOCOL_LIVE][SYSTEM_MLREC][USERS_ALL][METRIC_RMSE]));
+	CHECK(!isnan(evaluation.value[PROTOCOL_STATIC][SYSTEM_MLREC][USERS_ALL][METRIC_RMSE]));
+	free(model);
+	free(image);
+}
+
+/* No test rows: counts of 0, no metric, no crash. */
+static void
+test_no_test_part(void)
+{
+	void	   *image = random_model_image(&data.ratings, data.user_ids, N_USERS, data.movie_ids,
+										   N_MOVIES, 5);
+	Model	   *model = random_model_open(image);
+	Ratings		trained = data.ratings;
+	int32_t		n_train[N_USERS];
+	static Evaluation evaluation;
+	const double *value = evaluation.value[PROTOCOL_STATIC][SYSTEM_MLREC][USERS_ALL];
+
+	for (int user = 0; user < N_USERS; user++)
+		n_train[user] = data.start[user + 1] - data.start[user];
+	trained.n_train = trained.n_fit = n_train;
+	trained.n_train_rows = trained.n_fit_rows = trained.n_rows;
+	run(&evaluation, &trained, model, true);
+	CHECK(value[METRIC_TEST_RATINGS] == 0 && value[METRIC_QUESTIONS] == 0);
+	CHECK(isnan(value[METRIC_RMSE]) && isnan(value[METRIC_RECALL_K]));
+	CHECK(!isnan(value[METRIC_MEAN_RATING_K]));
+	free(model);
+	free(image);
+}
+
+int
+main(void)
+{
+	make_data();
+	test_same_catalogue();
+	test_other_catalogue();
+	test_left_out();
+	test_no_test_part();
+	return unit_finish();
+}
