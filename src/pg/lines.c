@@ -98,14 +98,11 @@ lines_close(LineReader *reader)
 static char *
 last_separator(char *s, const char *separator)
 {
-	size_t		length = strlen(separator);
+	char	   *last = NULL;
 
-	for (char *at = s + strlen(s) - length; at >= s; at--)
-	{
-		if (memcmp(at, separator, length) == 0)
-			return at;
-	}
-	return NULL;
+	for (char *at = strstr(s, separator); at != NULL; at = strstr(at + 1, separator))
+		last = at;
+	return last;
 }
 
 /*
