@@ -16,13 +16,19 @@
 /* The server loads modules into one name space: keep these names out of it. */
 #pragma GCC visibility push(hidden)
 
-/* The three sums that a cosine needs. */
-typedef struct SimdCosine
+/*
+ * Squares of floats beyond 1e19 leave the range of a float and those below 1e-19
+ * vanish.  A sum of squares within these bounds has suffered from neither: what
+ * 16,000 of them can lose to underflow is below 1e-40.
+ */
+#define SIMD_SUM_MIN	1e-30f
+#define SIMD_SUM_MAX	1e+37f
+
+static inline bool
+simd_sum_sound(float sum)
 {
-	float		dot;			/* a . b */
-	float		aa;				/* a . a */
-	float		bb;				/* b . b */
-} SimdCosine;
+	return sum >= SIMD_SUM_MIN && sum <= SIMD_SUM_MAX;
+}
 
 /* Sum of a[i] * b[i]. */
 extern float simd_dot(const float *a, const float *b, int n);
@@ -34,10 +40,11 @@ extern float simd_l2sq(const float *a, const float *b, int n);
 extern float simd_norm2(const float *a, int n);
 
 /*
- * The sums of a cosine in one pass over both vectors.  For a == b the three are
- * the same to the last bit.
+ * The cosine of a and b in one pass, exactly 1 for a == b; rounding may carry it
+ * beyond 1 or -1.  NaN if the squares of either do not sum soundly (or are zero):
+ * see similarity_cosine.
  */
-extern SimdCosine simd_cosine(const float *a, const float *b, int n);
+extern double simd_cosine(const float *a, const float *b, int n);
 
 /* out[row] = rows[row][...] . query, for n_rows rows of dims floats each. */
 extern void simd_dot_rows(const float *rows, const float *query, int n_rows, int dims, float *out);

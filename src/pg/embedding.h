@@ -30,12 +30,20 @@ typedef struct Embedding
 /* A palloc'd embedding of zeros.  Errors: dims out of range. */
 extern Embedding *embedding_new(int dims);
 
-/* Error unless a and b have the same dimensions, which it names. */
-extern void embedding_check_same_dims(const Embedding *a, const Embedding *b);
+/* Reports that two embeddings do not fit together. */
+extern void embedding_dims_differ(int a, int b) pg_attribute_noreturn();
 
 /* Error if a value is NaN or infinite. */
 extern void embedding_check_finite(const Embedding *e);
 
 #pragma GCC visibility pop
+
+/* Error, which names both, unless a and b have the same dimensions. */
+static inline void
+embedding_check_same_dims(const Embedding *a, const Embedding *b)
+{
+	if (unlikely(a->dims != b->dims))
+		embedding_dims_differ(a->dims, b->dims);
+}
 
 #endif							/* MLREC_EMBEDDING_H */

@@ -60,9 +60,7 @@ static void
 check_dims(const SumState *state, int dims)
 {
 	if (state->dims != dims)
-		ereport(ERROR,
-				(errcode(ERRCODE_DATA_EXCEPTION),
-				 errmsg("different embedding dimensions: %d and %d", state->dims, dims)));
+		embedding_dims_differ(state->dims, dims);
 }
 
 /* embedding_accum(internal, embedding): nulls do not count */

@@ -70,7 +70,8 @@ mlrec_cosine_similarity(PG_FUNCTION_ARGS)
 	double		cosine;
 
 	embedding_check_same_dims(a, b);
-	if (!similarity_cosine(&cosine, a->x, b->x, a->dims))
+	cosine = similarity_cosine(a->x, b->x, a->dims);
+	if (isnan(cosine))
 		PG_RETURN_NULL();
 	PG_RETURN_FLOAT8(cosine);
 }
@@ -84,7 +85,8 @@ mlrec_cosine_distance(PG_FUNCTION_ARGS)
 	double		cosine;
 
 	embedding_check_same_dims(a, b);
-	if (!similarity_cosine(&cosine, a->x, b->x, a->dims))
+	cosine = similarity_cosine(a->x, b->x, a->dims);
+	if (isnan(cosine))
 		PG_RETURN_NULL();
 	PG_RETURN_FLOAT8(1 - cosine);
 }

@@ -85,12 +85,11 @@ embedding_check_finite(const Embedding *e)
 }
 
 void
-embedding_check_same_dims(const Embedding *a, const Embedding *b)
+embedding_dims_differ(int a, int b)
 {
-	if (a->dims != b->dims)
-		ereport(ERROR,
-				(errcode(ERRCODE_DATA_EXCEPTION),
-				 errmsg("different embedding dimensions: %d and %d", a->dims, b->dims)));
+	ereport(ERROR,
+			(errcode(ERRCODE_DATA_EXCEPTION),
+			 errmsg("different embedding dimensions: %d and %d", a, b)));
 }
 
 Embedding *

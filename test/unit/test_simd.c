@@ -56,7 +56,6 @@ check_sums(int n, int shift)
 	double		aa = 0;
 	double		bb = 0;
 	double		size = 0;
-	SimdCosine	sums;
 
 	for (int i = 0; i < n; i++)
 	{
@@ -66,16 +65,16 @@ check_sums(int n, int shift)
 		bb += (double) b[i] * b[i];
 		size += fabs((double) a[i] * b[i]);
 	}
-	sums = simd_cosine(a, b, n);
 	CHECK_NEAR(simd_dot(a, b, n), dot, size * EPSILON);
 	CHECK_NEAR(simd_l2sq(a, b, n), l2sq, l2sq * EPSILON);
 	CHECK_NEAR(simd_norm2(a, n), aa, aa * EPSILON);
-	CHECK_NEAR(sums.dot, dot, size * EPSILON);
-	CHECK_NEAR(sums.aa, aa, aa * EPSILON);
-	CHECK_NEAR(sums.bb, bb, bb * EPSILON);
-
-	sums = simd_cosine(a, a, n);
-	CHECK(sums.dot == sums.aa && sums.aa == sums.bb);
+	if (n > 0)
+	{
+		CHECK_NEAR(simd_cosine(a, b, n), dot / sqrt(aa * bb), 2 * EPSILON);
+		CHECK(simd_cosine(a, a, n) == 1);
+	}
+	else
+		CHECK(isnan(simd_cosine(a, b, n)));
 	CHECK(simd_l2sq(a, a, n) == 0);
 	release(a, shift);
 	release(b, 0);
