@@ -12,13 +12,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "ratings.h"
+#include "stage.h"
 
 #define IMAGE_MAGIC 0x6d6c7265632e696dULL
 #define IMAGE_VERSION 1
 #define IMAGE_ALIGN 64
-
-#define VECTOR_DIMS 64			/* a user's or a film's vector, in both stages */
 
 typedef enum ImageSection
 {

@@ -24,8 +24,9 @@
 #ifndef STAGE_H
 #define STAGE_H
 
-#include "image.h"
+#include "ratings.h"
 
+#define VECTOR_DIMS 64			/* a user's or a film's vector, in both stages */
 #define ID_DIMS 32				/* embedding of an id, as a tower's input */
 #define ATTRIBUTE_DIMS 8		/* of gender, age, occupation */
 #define HISTORY_SCALARS 3		/* mean deviation, log of the count, its damping */
