@@ -12,8 +12,6 @@
  */
 #include "postgres.h"
 
-#include <math.h>
-
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
@@ -22,38 +20,10 @@
 #include "../num/film.h"
 #include "dataset.h"
 #include "encode.h"
-#include "input.h"
+#include "rating_list.h"
 #include "relations.h"
 
-#define N_RATING_COLUMNS 4
 #define CHUNK_ROWS 65536		/* rows worked on between checks for interrupts */
-
-/* Bytes of a rating in the columns that it is read into, and in the table */
-#define READ_BYTES (2 * sizeof(int32) + sizeof(float) + sizeof(int64))
-#define TABLE_BYTES (2 * sizeof(int32) + sizeof(float) + sizeof(int64))
-
-static const InputColumn rating_columns[N_RATING_COLUMNS] = {
-	{"user_id", INPUT_ID, false, InvalidOid},
-	{"movie_id", INPUT_ID, false, InvalidOid},
-	{"rating", INPUT_NUMBER, false, InvalidOid},
-	{"rated_at", INPUT_TIME, false, InvalidOid}
-};
-
-/* The ratings as they are read, with codes in place of ids */
-typedef struct RatingList
-{
-	Oid			relation;
-	InputColumn column[N_RATING_COLUMNS];
-	Size		memory_limit;
-	IdMap		users;
-	IdMap	   *movies;
-	int64		n;
-	int64		capacity;
-	int32	   *user;
-	int32	   *movie;
-	float	   *rating;
-	int64	   *time;
-} RatingList;
 
 /* A Dataset and what is needed to split it again */
 typedef struct LoadedDataset
@@ -69,134 +39,6 @@ typedef struct LoadedDataset
 	int32		n_genres_found;
 	int32		n_values_found[N_ATTRIBUTES];
 } LoadedDataset;
-
-Size
-dataset_memory(int64 n_rows)
-{
-	return (Size) n_rows * (READ_BYTES + TABLE_BYTES);
-}
-
-/* ------------------------------------------------------------------ reading */
-
-/* "user_id 1, movie_id null, ..." of a row that is refused. */
-static char *
-row_text(const RatingList *list, const Datum *value, const bool *isnull)
-{
-	StringInfoData text;
-
-	initStringInfo(&text);
-	for (int c = 0; c < N_RATING_COLUMNS; c++)
-	{
-		appendStringInfo(&text, "%s%s ", c > 0 ? ", " : "", list->column[c].name);
-		if (isnull[c])
-			appendStringInfoString(&text, "null");
-		else if (list->column[c].kind == INPUT_ID)
-			appendStringInfo(&text, "%lld", (long long) DatumGetInt64(value[c]));
-		else if (list->column[c].kind == INPUT_NUMBER)
-			appendStringInfo(&text, "%g", DatumGetFloat4(value[c]));
-		else
-			appendStringInfoString(&text, input_time_text(&list->column[c], value[c]));
-	}
-	return text.data;
-}
-
-static void
-check_rating(const RatingList *list, const Datum *value, const bool *isnull)
-{
-	for (int c = 0; c < N_RATING_COLUMNS; c++)
-		if (unlikely(isnull[c]))
-			ereport(ERROR,
-					(errcode(ERRCODE_NOT_NULL_VIOLATION),
-					 errmsg("null value in column \"%s\" of relation %s", list->column[c].name,
-							relation_quoted(list->relation)),
-					 errdetail("The row has %s.", row_text(list, value, isnull)),
-					 errhint("Correct the row, or leave it out by a view.")));
-
-	if (unlikely(!isfinite(DatumGetFloat4(value[2]))))
-		ereport(ERROR,
-				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
-				 errmsg("rating of relation %s is not a finite number",
-						relation_quoted(list->relation)),
-				 errdetail("The row has %s.", row_text(list, value, isnull)),
-				 errhint("Correct the row, or leave it out by a view.")));
-}
-
-static void
-check_memory(const RatingList *list)
-{
-	Size		needed = dataset_memory(list->n + CHUNK_ROWS);
-
-	if (list->memory_limit > 0 && needed > list->memory_limit)
-		ereport(ERROR,
-				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("the ratings of relation %s do not fit into the memory allowed",
-						relation_quoted(list->relation)),
-				 errdetail("The first %lld ratings need %zu MB, and %zu MB are allowed.",
-						   (long long) list->n, needed >> 20, list->memory_limit >> 20),
-				 errhint("Allow more memory, or pass a view that selects fewer ratings.")));
-}
-
-static void
-grow(RatingList *list)
-{
-	list->capacity *= 2;
-	list->user = repalloc_huge(list->user, list->capacity * sizeof(int32));
-	list->movie = repalloc_huge(list->movie, list->capacity * sizeof(int32));
-	list->rating = repalloc_huge(list->rating, list->capacity * sizeof(float));
-	list->time = repalloc_huge(list->time, list->capacity * sizeof(int64));
-}
-
-static void
-receive_rating(void *arg, const Datum *value, const bool *isnull)
-{
-	RatingList *list = arg;
-	int64		i = list->n;
-
-	check_rating(list, value, isnull);
-	if (unlikely(i % CHUNK_ROWS == 0))
-	{
-		CHECK_FOR_INTERRUPTS();
-		check_memory(list);
-		if (i == list->capacity)
-			grow(list);
-	}
-	list->user[i] = encode_id(&list->users, DatumGetInt64(value[0]));
-	list->movie[i] = encode_id(list->movies, DatumGetInt64(value[1]));
-	list->rating[i] = DatumGetFloat4(value[2]);
-	list->time[i] = DatumGetInt64(value[3]);
-	list->n++;
-}
-
-static RatingList *
-ratings_open(Oid relation, IdMap *movies, Size memory_limit)
-{
-	RatingList *list = palloc0(sizeof(RatingList));
-
-	list->relation = relation;
-	memcpy(list->column, rating_columns, sizeof(rating_columns));
-	input_check(relation, list->column, N_RATING_COLUMNS);
-
-	list->memory_limit = memory_limit;
-	list->movies = movies;
-	encode_init_ids(&list->users);
-	list->capacity = CHUNK_ROWS;
-	list->user = palloc(list->capacity * sizeof(int32));
-	list->movie = palloc(list->capacity * sizeof(int32));
-	list->rating = palloc(list->capacity * sizeof(float));
-	list->time = palloc(list->capacity * sizeof(int64));
-	return list;
-}
-
-static void
-ratings_read(RatingList *list)
-{
-	input_read(list->relation, list->column, N_RATING_COLUMNS, receive_rating, list);
-	if (list->n == 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("relation %s holds no ratings", relation_quoted(list->relation)),
-				 errhint("Load ratings first, for instance with load_movielens().")));
-}
 
 /* ----------------------------------------------------------------- the table */
 

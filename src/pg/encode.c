@@ -121,7 +121,7 @@ film_year(const Datum *value, const bool *isnull)
 {
 	if (!isnull[3])
 	{
-		float		year = DatumGetFloat4(value[3]);
+		double		year = DatumGetFloat8(value[3]);
 
 		if (year >= 1 && year <= MAX_YEAR)
 			return (int16) year;

@@ -97,7 +97,7 @@ read_as(const InputColumn *column)
 		case INPUT_ID:
 			return "int8";
 		case INPUT_NUMBER:
-			return "float4";
+			return "float8";
 		case INPUT_TIME:
 			return column->type == TIMESTAMPTZOID ? "timestamptz" :
 				column->type == TIMESTAMPOID ? "timestamp" : "int8";
@@ -167,6 +167,13 @@ input_check(Oid relation, InputColumn *column, int n)
 					 errhint("Convert the column in a view, and pass the view.")));
 	}
 	relation_close(rel, NoLock);
+}
+
+/* False for a timestamp of infinity or -infinity. */
+bool
+input_time_is_finite(const InputColumn *column, Datum value)
+{
+	return is_integer(column->type) || !TIMESTAMP_NOT_FINITE(DatumGetTimestamp(value));
 }
 
 /*

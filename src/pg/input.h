@@ -7,7 +7,7 @@
 typedef enum InputKind
 {
 	INPUT_ID,					/* any integer type, read as int8 */
-	INPUT_NUMBER,				/* any numeric type, read as float4 */
+	INPUT_NUMBER,				/* any numeric type, read as float8 */
 	INPUT_TIME,					/* timestamptz, timestamp or an integer type, read
 								 * as int8: microseconds since 2000, or the integer */
 	INPUT_TEXT,					/* text or a string type, read as text */
@@ -27,6 +27,7 @@ typedef void (*InputRow) (void *arg, const Datum *value, const bool *isnull);
 
 extern void input_check(Oid relation, InputColumn *column, int n);
 extern void input_read(Oid relation, const InputColumn *column, int n, InputRow row, void *arg);
+extern bool input_time_is_finite(const InputColumn *column, Datum value);
 extern char *input_time_text(const InputColumn *column, Datum value);
 
 #endif							/* MLREC_INPUT_H */

@@ -292,7 +292,8 @@ generate(Row *row, int n, int users, int movies, int64_t times, int64_t scale)
 	{
 		row[i].user_id = ((int64_t) random_below(users) - users / 2) * scale;
 		row[i].movie_id = (int64_t) random_below(movies) * scale + 7;
-		row[i].time = ((int64_t) random_below(1 << 30) << 20) % times - times / 2;
+		row[i].time = (int64_t) ((random_below(1 << 30) << 30 | random_below(1 << 30)) % times) -
+			times / 2;
 		row[i].rating = 0.5f * (float) (1 + random_below(10));
 		row[i].part = 0;
 	}
@@ -494,7 +495,8 @@ main(void)
 					scale;
 	}			shape[] = {
 		{1, 1, 1, 1, 1}, {2, 1, 2, 1, 1}, {2, 2, 1, 10, 1}, {30, 1, 10, 5, 1}, {500, 1, 100000, 50, 1},
-		{500, 20, 30, 10, 1}, {1000, 40, 100, INT64_C(1) << 45, 1}, {1000, 1000, 3, 100, INT64_C(1) << 40},
+		{500, 20, 30, 10, 1}, {1000, 40, 100, INT64_C(1) << 45, 1},
+		{1000, 1000, 3, 100, INT64_C(1) << 40},
 		{1000, 50, 50, 1, -1}, {1500, 3, 700, INT64_C(1) << 30, INT64_C(0x123456789)},
 	};
 

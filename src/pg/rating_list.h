@@ -1,0 +1,30 @@
+/*
+ * rating_list.h: ratings as they stream in, with codes in place of ids.
+ */
+#ifndef MLREC_RATING_LIST_H
+#define MLREC_RATING_LIST_H
+
+#include "../num/idmap.h"
+#include "input.h"
+
+#define N_RATING_COLUMNS 4
+
+typedef struct RatingList
+{
+	Oid			relation;
+	InputColumn column[N_RATING_COLUMNS];
+	Size		memory_limit;	/* of dataset_memory; 0: none */
+	IdMap		users;
+	IdMap	   *movies;
+	int64		n;
+	int64		capacity;
+	int32	   *user;			/* [n], codes */
+	int32	   *movie;			/* [n], codes */
+	float	   *rating;			/* [n] */
+	int64	   *time;			/* [n] */
+} RatingList;
+
+extern RatingList *ratings_open(Oid relation, IdMap *movies, Size memory_limit);
+extern void ratings_read(RatingList *list);
+
+#endif							/* MLREC_RATING_LIST_H */
