@@ -484,3 +484,15 @@ REVOKE EXECUTE ON FUNCTION @extschema@.drop_recommender(integer) FROM PUBLIC;
 -- ============================================================================
 -- 6. Evaluation
 -- ============================================================================
+
+CREATE FUNCTION @extschema@.evaluate_recommender(
+	model_id pg_catalog.int4 DEFAULT NULL,
+	top_k_retrieve pg_catalog.int4 DEFAULT 200,
+	top_n_final pg_catalog.int4 DEFAULT 10)
+RETURNS TABLE (protocol pg_catalog.text, system pg_catalog.text, users pg_catalog.text,
+	metric pg_catalog.text, value pg_catalog.float8)
+AS 'MODULE_PATHNAME', 'mlrec_evaluate_recommender'
+LANGUAGE C STABLE CALLED ON NULL INPUT PARALLEL RESTRICTED COST 10000000 ROWS 200;
+
+COMMENT ON FUNCTION @extschema@.evaluate_recommender(pg_catalog.int4, pg_catalog.int4, pg_catalog.int4) IS
+'measure a model on the ratings later than its training, next to popularity, bias and item mean';

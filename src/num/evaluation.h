@@ -64,7 +64,7 @@ typedef enum EvaluateMetric
 	METRIC_AUC_RATING,			/* of the predicted rating */
 	METRIC_AUC_RETRIEVAL,		/* of the cosine; popularity: of the count */
 	METRIC_RECALL_K,
-	METRIC_RECALL_50,			/* by cosine; if k >= 50 */
+	METRIC_RECALL_50,			/* by cosine; if k > 50 */
 	METRIC_NDCG,
 	METRIC_HIT,
 	METRIC_MRR,					/* over all k places */

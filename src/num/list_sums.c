@@ -59,7 +59,7 @@ list_sums_recall(const ListSums *sums, double *value, int32_t top_k)
 {
 	value[METRIC_QUESTIONS] = sums->n;
 	value[METRIC_RECALL_K] = ratio(sums->recall_k, sums->n);
-	if (top_k >= SHORT_RECALL)
+	if (top_k > SHORT_RECALL)
 		value[METRIC_RECALL_50] = ratio(sums->recall_50, sums->n);
 }
 

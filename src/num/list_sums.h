@@ -40,7 +40,7 @@ extern void list_sums_merge(ListSums *sums, const ListSums *other, int32_t n_mov
 
 /*
  * The means, into value [N_METRICS]: METRIC_QUESTIONS and recall by one
- * function (recall@50 if top_k >= 50); the five metrics from METRIC_NDCG, or
+ * function (recall@50 if top_k > 50); the five metrics from METRIC_NDCG, or
  * from METRIC_NDCG_BY_RATING, as first says, by the other.  n_listed: films
  * that can appear.
  */
