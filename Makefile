@@ -1,6 +1,7 @@
 # mlrec: a two-stage recommender inside PostgreSQL
 #
 #   make, make install        build and install (PG_CONFIG=... chooses the server)
+#   make installcheck         test what is installed, on the server that runs
 #   make check [ML1M=dir]     everything from set-up to the last test
 #   make demo  [ML1M=dir]     load, train and recommend on a throw-away server
 #   make bench [ML1M=dir]     measure
@@ -37,6 +38,7 @@ REGRESS      = $(if $(ML1M),$(TESTS),$(filter-out ml1m_%,$(TESTS)))
 REGRESS_OPTS = --inputdir=test
 ISOLATION    = $(sort $(patsubst test/specs/%.spec,%,$(wildcard test/specs/*.spec)))
 ISOLATION_OPTS = --inputdir=test --outputdir=.
+REGRESS_PREP = build/sample/ratings.dat
 
 include src/num/num.mk
 
@@ -55,6 +57,15 @@ PGXS := $(shell $(PG_CONFIG) --pgxs)
 include $(PGXS)
 
 $(KERNELS:%=src/num/%.o): override CFLAGS += $(KERNEL_CFLAGS)
+
+# For tests on a server that the extension is installed in; the server must be
+# able to read this directory.
+installcheck: export MLREC_SAMPLE = $(CURDIR)/build/sample
+installcheck: export MLREC_ML1M = $(if $(ML1M),$(abspath $(ML1M)))
+
+build/sample/ratings.dat: test/sample/generate
+	mkdir -p $(@D)
+	perl $< $(@D)
 
 -include $(OBJS:.o=.d)
 
