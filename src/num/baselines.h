@@ -21,7 +21,7 @@
 typedef struct Baselines
 {
 	float		mean;			/* of the training part; 0 without rows */
-	int32_t	   *count;			/* [n_movies], training ratings */
+	int32_t    *count;			/* [n_movies], training ratings */
 	float	   *likes;			/* [n_movies], of these at or above the threshold */
 	float	   *raw_mean;		/* [n_movies], 0 for a film without ratings */
 	float	   *item_mean;		/* [n_movies], damped */

@@ -21,16 +21,16 @@
 typedef struct TestRows
 {
 	int64_t		n;
-	int32_t	   *movie;			/* [n] */
+	int32_t    *movie;			/* [n] */
 	float	   *actual;			/* [n] */
-	uint8_t	   *liked;			/* [n] */
-	uint8_t	   *group;			/* [n], USERS_WARM or USERS_COLD */
+	uint8_t    *liked;			/* [n] */
+	uint8_t    *group;			/* [n], USERS_WARM or USERS_COLD */
 	float	   *predicted;		/* [n], what is being measured */
 	float	   *cosine;			/* [n] */
 
 	float	   *group_score;	/* [n] */
 	float	   *group_actual;	/* [n] */
-	uint8_t	   *group_liked;	/* [n] */
+	uint8_t    *group_liked;	/* [n] */
 	uint64_t   *sort;			/* [2 * n] */
 } TestRows;
 
@@ -39,8 +39,8 @@ typedef struct Pairs
 {
 	Question   *questions;		/* [QUESTION_BATCH] */
 	int			n_questions;
-	int32_t	   *question;		/* [QUESTION_BATCH], of each pair */
-	int32_t	   *movie;			/* [QUESTION_BATCH], of each pair */
+	int32_t    *question;		/* [QUESTION_BATCH], of each pair */
+	int32_t    *movie;			/* [QUESTION_BATCH], of each pair */
 	int			n;
 	int64_t		done;			/* rows that have been predicted */
 
@@ -91,10 +91,10 @@ take_pairs(Pairs *pairs, const Model *model, Arena *arena)
 	pairs->questions = ARENA_ARRAY(arena, Question, QUESTION_BATCH);
 	pairs->question = ARENA_ARRAY(arena, int32_t, QUESTION_BATCH);
 	pairs->movie = ARENA_ARRAY(arena, int32_t, QUESTION_BATCH);
-	pairs->retrieval = ARENA_ARRAY(arena, float, QUESTION_BATCH *VECTOR_DIMS);
-	pairs->ranking = ARENA_ARRAY(arena, float, QUESTION_BATCH *VECTOR_DIMS);
-	pairs->pair_users = ARENA_ARRAY(arena, float, QUESTION_BATCH *VECTOR_DIMS);
-	pairs->pair_movies = ARENA_ARRAY(arena, float, QUESTION_BATCH *VECTOR_DIMS);
+	pairs->retrieval = ARENA_ARRAY(arena, float, QUESTION_BATCH * VECTOR_DIMS);
+	pairs->ranking = ARENA_ARRAY(arena, float, QUESTION_BATCH * VECTOR_DIMS);
+	pairs->pair_users = ARENA_ARRAY(arena, float, QUESTION_BATCH * VECTOR_DIMS);
+	pairs->pair_movies = ARENA_ARRAY(arena, float, QUESTION_BATCH * VECTOR_DIMS);
 	pairs->rank_scratch = ARENA_ARRAY(arena, float, model_rank_scratch(model, QUESTION_BATCH));
 }
 
@@ -136,7 +136,7 @@ add_pair(Pairs *pairs, Evaluator *evaluator, TestRows *rows, int32_t user, int32
 		flush_pairs(pairs, evaluator, rows);
 	last = pairs->n_questions - 1;
 	if (last < 0 || pairs->questions[last].user != user || pairs->questions[last].known != known)
-		pairs->questions[++last] = (Question){user, known, -1};
+		pairs->questions[++last] = (Question) {user, known, -1};
 	pairs->n_questions = last + 1;
 	pairs->question[pairs->n] = last;
 	pairs->movie[pairs->n++] = movie;
@@ -303,7 +303,7 @@ evaluate(Evaluation *evaluation, const Ratings *ratings, const Model *model,
 size_t
 evaluate_scratch(const Ratings *ratings, const Model *model, const EvaluateOptions *options)
 {
-	return evaluate(NULL, ratings, model, options, (Arena){NULL, 0});
+	return evaluate(NULL, ratings, model, options, (Arena) {NULL, 0});
 }
 
 void
@@ -316,5 +316,5 @@ evaluate_run(Evaluation *evaluation, const Ratings *ratings, const Model *model,
 	evaluation->top_n = options->top_n;
 	for (size_t i = 0; i < sizeof(evaluation->value) / sizeof(double); i++)
 		value[i] = NAN;
-	evaluate(evaluation, ratings, model, options, (Arena){scratch, 0});
+	evaluate(evaluation, ratings, model, options, (Arena) {scratch, 0});
 }

@@ -49,14 +49,14 @@ typedef struct Lists
 	int64_t		n_mean_rating[N_ORDERS];	/* ... whose lists have rated films */
 
 	/* the question at hand */
-	uint8_t	   *skip;			/* [n_movies] */
+	uint8_t    *skip;			/* [n_movies] */
 	ListTruth	truth;
 
 	Question   *questions;		/* [batch] */
 	float	   *retrieval;		/* [batch * VECTOR_DIMS] */
 	float	   *ranking;		/* [batch * VECTOR_DIMS] */
 	float	   *scores;			/* [batch * n_movies] */
-	int32_t	   *order[N_BASELINES]; /* [n_movies], best first */
+	int32_t    *order[N_BASELINES]; /* [n_movies], best first */
 
 	/* one answer */
 	TopkEntry  *candidates;		/* [k] */
@@ -64,8 +64,8 @@ typedef struct Lists
 	float	   *candidate_movies;	/* [k * VECTOR_DIMS] */
 	float	   *predicted;		/* [k] */
 	float	   *rank_scratch;
-	int32_t	   *list;			/* [k] */
-	uint8_t	   *places;			/* [k], relevant places */
+	int32_t    *list;			/* [k] */
+	uint8_t    *places;			/* [k], relevant places */
 } Lists;
 
 static void
@@ -86,14 +86,14 @@ take_lists(Lists *lists, Evaluator *evaluator, Arena *arena)
 	lists->truth.future = ARENA_ARRAY(arena, float, n_movies);
 	lists->truth.relevant = ARENA_ARRAY(arena, uint8_t, n_movies);
 	lists->questions = ARENA_ARRAY(arena, Question, lists->batch);
-	lists->retrieval = ARENA_ARRAY(arena, float, lists->batch *VECTOR_DIMS);
-	lists->ranking = ARENA_ARRAY(arena, float, lists->batch *VECTOR_DIMS);
+	lists->retrieval = ARENA_ARRAY(arena, float, lists->batch * VECTOR_DIMS);
+	lists->ranking = ARENA_ARRAY(arena, float, lists->batch * VECTOR_DIMS);
 	lists->scores = ARENA_ARRAY(arena, float, lists->batch *n_movies);
 	for (int i = 0; i < N_BASELINES; i++)
 		lists->order[i] = ARENA_ARRAY(arena, int32_t, n_movies);
 	lists->candidates = ARENA_ARRAY(arena, TopkEntry, lists->k);
 	lists->reordered = ARENA_ARRAY(arena, TopkEntry, n_movies);
-	lists->candidate_movies = ARENA_ARRAY(arena, float, lists->k *VECTOR_DIMS);
+	lists->candidate_movies = ARENA_ARRAY(arena, float, lists->k * VECTOR_DIMS);
 	lists->predicted = ARENA_ARRAY(arena, float, lists->k);
 	lists->rank_scratch = ARENA_ARRAY(arena, float, model_rank_scratch(evaluator->model, lists->k));
 	lists->list = ARENA_ARRAY(arena, int32_t, lists->k);
@@ -352,7 +352,7 @@ put_live_questions(Lists *lists, int n, int32_t user)
 			continue;
 		if (liked++ == (2 * asked + 1) * n_liked / (2 * wanted))
 		{
-			n = put_question(lists, n, (Question){user, ratings->prefix[row], row});
+			n = put_question(lists, n, (Question) {user, ratings->prefix[row], row});
 			asked++;
 		}
 	}
@@ -376,7 +376,7 @@ put_questions(Lists *lists, EvaluateProtocol protocol)
 		if (protocol == PROTOCOL_LIVE)
 			n = put_live_questions(lists, n, user);
 		else
-			n = put_question(lists, n, (Question){user, ratings->n_train[user], -1});
+			n = put_question(lists, n, (Question) {user, ratings->n_train[user], -1});
 	}
 	if (n > 0)
 		ask_questions(lists, n);

@@ -91,7 +91,7 @@ open_movies(Evaluator *evaluator, Arena *arena)
 	int64_t		n_floats = (int64_t) ratings->n_movies * VECTOR_DIMS;
 	float	   *retrieval;
 	float	   *ranking;
-	int32_t	   *history;
+	int32_t    *history;
 
 	if (evaluator->same_movies)
 	{

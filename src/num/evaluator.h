@@ -30,7 +30,7 @@ typedef struct Evaluator
 
 	/* The model's view of the data's films, in the data's order */
 	bool		same_movies;	/* both catalogues are equal: nothing is copied */
-	int32_t	   *model_movie;	/* [n_movies], catalogue index or -1 */
+	int32_t    *model_movie;	/* [n_movies], catalogue index or -1 */
 	const int32_t *history_movie;	/* [n_rows], the same per row */
 	const float *movie_vectors; /* [n_movies * VECTOR_DIMS] */
 	const float *movie_rank_vectors;	/* [n_movies * VECTOR_DIMS] */

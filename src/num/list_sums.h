@@ -9,7 +9,7 @@
 /* What a list is held against. */
 typedef struct ListTruth
 {
-	uint8_t	   *relevant;		/* [n_movies], 1: is looked for */
+	uint8_t    *relevant;		/* [n_movies], 1: is looked for */
 	int32_t		n_relevant;
 	float	   *future;			/* [n_movies], the rating that the user went on to
 								 * give, NaN for none */
@@ -25,7 +25,7 @@ typedef struct ListSums
 	double		reciprocal_rank;
 	int64_t		n_rated;		/* films of a first n that the user went on to rate */
 	double		rating;			/* sum of these ratings */
-	uint8_t	   *shown;			/* [n_movies], 1: has been in a first n */
+	uint8_t    *shown;			/* [n_movies], 1: has been in a first n */
 } ListSums;
 
 /*

@@ -38,9 +38,10 @@ PG_FUNCTION_INFO_V1(mlrec_evaluate_recommender);
 static bool
 find_option(const StoreEntry *entry, const char *name, JsonbValue *value)
 {
-	Jsonb	   *options = DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(entry->options)));
+	Datum		options = DirectFunctionCall1(jsonb_in, CStringGetDatum(entry->options));
 
-	return getKeyJsonValueFromContainer(&options->root, name, strlen(name), value) != NULL;
+	return getKeyJsonValueFromContainer(&DatumGetJsonbP(options)->root, name, strlen(name),
+										value) != NULL;
 }
 
 static bool
@@ -117,7 +118,7 @@ load_test_data(const StoreEntry *entry)
 {
 	StoreRelations relations;
 	SplitOptions split;
-	Dataset	   *dataset;
+	Dataset    *dataset;
 
 	store_find_relations(entry, &relations);
 	find_split(&split, entry);

@@ -99,9 +99,9 @@ random_model_image(const Ratings *ratings, const int64_t *user_ids, int32_t n_us
 {
 	ImageHeader header = random_model_header(ratings, n_users, n_movies);
 	void	   *image = aligned_alloc(IMAGE_ALIGN, header.size);
-	uint8_t	   *flags;
+	uint8_t    *flags;
 	float	   *mean;
-	int32_t	   *likes;
+	int32_t    *likes;
 
 	memset(image, 0, header.size);
 	memcpy(image, &header, sizeof(header));

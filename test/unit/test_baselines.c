@@ -41,7 +41,7 @@ open_baselines(Baselines *baselines, float like_threshold)
 
 	baselines_take(baselines, &ratings, &arena);
 	block = malloc(arena.used);
-	arena = (Arena){block, 0};
+	arena = (Arena) {block, 0};
 	baselines_take(baselines, &ratings, &arena);
 	baselines_fit(baselines, &ratings, like_threshold);
 	return block;

@@ -84,22 +84,14 @@ make_data(void)
 			data.features[movie * N_FEATURES + f] = f < 2 ? rng_below(8, movie * 2 + f, 2) :
 															rng_uniform(9, movie);
 	}
-	data.ratings = (Ratings){.n_users = N_USERS,
-							 .n_movies = N_MOVIES,
-							 .n_genres = N_FEATURES - 1,
-							 .n_values = {2, 2, 2},
-							 .n_rows = row,
-							 .user_ids = data.user_ids,
-							 .movie_ids = data.movie_ids,
-							 .start = data.start,
-							 .n_fit = data.n_train,
-							 .n_train = data.n_train,
-							 .movie = data.movie,
-							 .rating = data.rating,
-							 .prefix = data.prefix,
-							 .attribute = data.attribute,
-							 .movie_features = data.features,
-							 .movie_listed = data.listed};
+	data.ratings = (Ratings) {
+		.n_users = N_USERS, .n_movies = N_MOVIES, .n_genres = N_FEATURES - 1,
+		.n_values = {2, 2, 2}, .n_rows = row,
+		.user_ids = data.user_ids, .movie_ids = data.movie_ids, .start = data.start,
+		.n_fit = data.n_train, .n_train = data.n_train, .movie = data.movie,
+		.rating = data.rating, .prefix = data.prefix, .attribute = data.attribute,
+		.movie_features = data.features, .movie_listed = data.listed
+	};
 	for (int user = 0; user < N_USERS; user++)
 		data.ratings.n_train_rows += data.n_train[user];
 	data.ratings.n_fit_rows = data.ratings.n_train_rows;
@@ -157,13 +149,15 @@ ask(const Known *known, int user, int n, float *predicted, float *cosine)
 	int32_t		history[N_MOVIES];
 	float		retrieval[VECTOR_DIMS];
 	float		ranking[VECTOR_DIMS];
-	float	   *scratch = malloc((model_users_scratch(model, 1) + model_rank_scratch(model, N_MOVIES)) *
-								 sizeof(float));
-	UserInput	input = {.user = id_find(image_section(known->header, IMAGE_USER_IDS),
-										 known->header->n_users, data.user_ids[user]),
-					   .n_history = n,
-					   .history_movie = history,
-					   .history_rating = data.rating + data.start[user]};
+	size_t		size = model_users_scratch(model, 1) + model_rank_scratch(model, N_MOVIES);
+	float	   *scratch = malloc(size * sizeof(float));
+	UserInput	input = {
+		.user = id_find(image_section(known->header, IMAGE_USER_IDS), known->header->n_users,
+						data.user_ids[user]),
+		.n_history = n,
+		.history_movie = history,
+		.history_rating = data.rating + data.start[user]
+	};
 
 	for (int i = 0; i < n; i++)
 		history[i] = known->own[data.movie[data.start[user] + i]];

@@ -68,7 +68,7 @@ read_rows(const char *directory)
 		return false;
 	rows = malloc(N_ROWS * sizeof(Row));
 	while (n < N_ROWS && fscanf(file, "%d::%d::%d::%ld", &user, &movie, &rating, &time) == 4)
-		rows[n++] = (Row){time, user - 1, movie, rating};
+		rows[n++] = (Row) {time, user - 1, movie, rating};
 	fclose(file);
 	return n == N_ROWS;
 }
@@ -125,24 +125,13 @@ split_rows(void)
 	for (int user = 0; user < N_USERS; user++)
 		user_ids[user] = user + 1;
 	memset(listed, 1, sizeof(listed));
-	ratings = (Ratings){.n_users = N_USERS,
-						.n_movies = N_MOVIES,
-						.n_genres = 1,
-						.n_values = {1, 1, 1},
-						.n_rows = N_ROWS,
-						.n_fit_rows = n_train_rows,
-						.n_train_rows = n_train_rows,
-						.user_ids = user_ids,
-						.movie_ids = movie_ids,
-						.start = start,
-						.n_fit = n_train,
-						.n_train = n_train,
-						.movie = movie,
-						.rating = rating,
-						.prefix = prefix,
-						.attribute = attribute,
-						.movie_features = features,
-						.movie_listed = listed};
+	ratings = (Ratings) {
+		.n_users = N_USERS, .n_movies = N_MOVIES, .n_genres = 1, .n_values = {1, 1, 1},
+		.n_rows = N_ROWS, .n_fit_rows = n_train_rows, .n_train_rows = n_train_rows,
+		.user_ids = user_ids, .movie_ids = movie_ids, .start = start, .n_fit = n_train,
+		.n_train = n_train, .movie = movie, .rating = rating, .prefix = prefix,
+		.attribute = attribute, .movie_features = features, .movie_listed = listed
+	};
 }
 
 static void
