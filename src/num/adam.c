@@ -40,8 +40,8 @@ adam_one(float *param, float *m, float *v, float g, AdamStep step)
 }
 
 MULTIVERSION void
-adam_update(float *param, float *m, float *v, const float *gradient,
-			int n_parts, int64_t stride, int64_t n, AdamStep step)
+adam_update(float *restrict param, float *restrict m, float *restrict v,
+			const float *restrict gradient, int n_parts, int64_t stride, int64_t n, AdamStep step)
 {
 	for (int64_t i = 0; i < n; i++)
 	{

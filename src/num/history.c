@@ -23,11 +23,11 @@ MULTIVERSION void
 history_add(History *history, const int32_t *movie, const float *deviation, int64_t n)
 {
 	int32_t		width = history->width;
-	float	   *sum = history->sum;
+	float	   *restrict sum = history->sum;
 
 	for (int64_t i = 0; i < n; i++)
 	{
-		const float *row = history->table + ((int64_t) movie[i] + 1) * 2 * width;
+		const float *restrict row = history->table + ((int64_t) movie[i] + 1) * 2 * width;
 		float		dev = deviation[i];
 
 		if (movie[i] < 0)
@@ -77,7 +77,7 @@ history_features(float *out, const History *history, int32_t without, float with
 }
 
 MULTIVERSION void
-history_backward(float *dtable, const float *dsum, int32_t width,
+history_backward(float *restrict dtable, const float *restrict dsum, int32_t width,
 				 const int32_t *movie, const float *deviation, int64_t n,
 				 int32_t from, int32_t to, float sign)
 {

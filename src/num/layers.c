@@ -45,7 +45,7 @@ matmul_gradient(float *dweight, const float *in, int in_stride,
 }
 
 MULTIVERSION void
-bias_forward(float *out, const float *bias, int rows, int width)
+bias_forward(float *restrict out, const float *restrict bias, int rows, int width)
 {
 	for (int row = 0; row < rows; row++)
 	{
@@ -57,7 +57,7 @@ bias_forward(float *out, const float *bias, int rows, int width)
 }
 
 MULTIVERSION void
-bias_backward(float *dbias, const float *dout, int rows, int width)
+bias_backward(float *restrict dbias, const float *restrict dout, int rows, int width)
 {
 	for (int row = 0; row < rows; row++)
 	{
@@ -100,11 +100,12 @@ dropout_apply(float *x, Dropout dropout, int64_t first, int64_t n)
 }
 
 MULTIVERSION void
-bias_relu_dropout_forward(float *x, const float *bias, Dropout dropout, int rows, int width)
+bias_relu_dropout_forward(float *restrict x, const float *restrict bias, Dropout dropout,
+						  int rows, int width)
 {
 	for (int row = 0; row < rows; row++)
 	{
-		float	   *v = x + (int64_t) row * width;
+		float	   *restrict v = x + (int64_t) row * width;
 		uint32_t	first = (uint32_t) row * width;
 
 		if (dropout.threshold == 0)
@@ -122,15 +123,15 @@ bias_relu_dropout_forward(float *x, const float *bias, Dropout dropout, int rows
 }
 
 MULTIVERSION void
-bias_relu_dropout_backward(float *dy, float *dbias, const float *y, Dropout dropout,
-						   int rows, int width)
+bias_relu_dropout_backward(float *restrict dy, float *restrict dbias, const float *restrict y,
+						   Dropout dropout, int rows, int width)
 {
 	float		scale = dropout.scale;
 
 	for (int row = 0; row < rows; row++)
 	{
-		float	   *d = dy + (int64_t) row * width;
-		const float *out = y + (int64_t) row * width;
+		float	   *restrict d = dy + (int64_t) row * width;
+		const float *restrict out = y + (int64_t) row * width;
 
 		/* a positive output was neither cut by the ReLU nor dropped */
 		for (int i = 0; i < width; i++)
@@ -145,13 +146,14 @@ bias_relu_dropout_backward(float *dy, float *dbias, const float *y, Dropout drop
 
 /* r = relu(x + bias) in place of x, and the mean and variance of its columns. */
 MULTIVERSION static void
-relu_moments(float *x, float *mean, float *variance, const float *bias, int rows, int width)
+relu_moments(float *restrict x, float *restrict mean, float *restrict variance,
+			 const float *restrict bias, int rows, int width)
 {
 	memset(mean, 0, sizeof(float) * width);
 	memset(variance, 0, sizeof(float) * width);
 	for (int row = 0; row < rows; row++)
 	{
-		float	   *v = x + (int64_t) row * width;
+		float	   *restrict v = x + (int64_t) row * width;
 
 		for (int i = 0; i < width; i++)
 		{
@@ -174,8 +176,9 @@ relu_moments(float *x, float *mean, float *variance, const float *bias, int rows
 }
 
 MULTIVERSION void
-relu_batchnorm_forward(float *y, float *x, float *mean, float *istd, const float *bias,
-					   const float *gamma, const float *beta, Dropout dropout,
+relu_batchnorm_forward(float *restrict y, float *restrict x, float *restrict mean,
+					   float *restrict istd, const float *restrict bias,
+					   const float *restrict gamma, const float *restrict beta, Dropout dropout,
 					   int rows, int width)
 {
 	relu_moments(x, mean, istd, bias, rows, width);
@@ -183,8 +186,8 @@ relu_batchnorm_forward(float *y, float *x, float *mean, float *istd, const float
 		istd[i] = 1.0f / sqrtf(istd[i] + BATCHNORM_EPSILON);
 	for (int row = 0; row < rows; row++)
 	{
-		const float *r = x + (int64_t) row * width;
-		float	   *out = y + (int64_t) row * width;
+		const float *restrict r = x + (int64_t) row * width;
+		float	   *restrict out = y + (int64_t) row * width;
 		uint32_t	first = (uint32_t) row * width;
 
 		if (dropout.threshold == 0)
@@ -202,49 +205,38 @@ relu_batchnorm_forward(float *y, float *x, float *mean, float *istd, const float
  *		dr = gamma * istd * (dy - (sum dy + xhat * sum (dy * xhat)) / n)
  * The first pass undoes the dropout and takes the sums, the second writes dx.
  */
-MULTIVERSION void
-relu_batchnorm_backward(float *dy, float *dbias, float *dgamma, float *dbeta,
-						const float *r, const float *mean, const float *istd,
-						const float *gamma, Dropout dropout, int rows, int width, float *work)
+MULTIVERSION static void
+batchnorm_sums(float *restrict dy, float *restrict sum, float *restrict sum_xhat,
+			   const float *restrict r, const float *restrict mean, const float *restrict istd,
+			   Dropout dropout, int rows, int width)
 {
-	float	   *sum = work;
-	float	   *sum_xhat = work + width;
-	float		over_n = 1.0f / rows;
-
-	memset(work, 0, sizeof(float) * 2 * width);
 	for (int row = 0; row < rows; row++)
 	{
-		float	   *d = dy + (int64_t) row * width;
-		const float *v = r + (int64_t) row * width;
+		float	   *restrict d = dy + (int64_t) row * width;
+		const float *restrict v = r + (int64_t) row * width;
 		uint32_t	first = (uint32_t) row * width;
 
-		if (dropout.threshold == 0)
+		if (dropout.threshold != 0)
 			for (int i = 0; i < width; i++)
-			{
-				sum[i] += d[i];
-				sum_xhat[i] += d[i] * ((v[i] - mean[i]) * istd[i]);
-			}
-		else
-			for (int i = 0; i < width; i++)
-			{
-				float		g = d[i] * dropout_factor(dropout, first + i);
+				d[i] *= dropout_factor(dropout, first + i);
+		for (int i = 0; i < width; i++)
+		{
+			sum[i] += d[i];
+			sum_xhat[i] += d[i] * ((v[i] - mean[i]) * istd[i]);
+		}
+	}
+}
 
-				d[i] = g;
-				sum[i] += g;
-				sum_xhat[i] += g * ((v[i] - mean[i]) * istd[i]);
-			}
-	}
-	for (int i = 0; i < width; i++)
-	{
-		dbeta[i] += sum[i];
-		dgamma[i] += sum_xhat[i];
-		sum[i] *= over_n;
-		sum_xhat[i] *= over_n;
-	}
+MULTIVERSION static void
+batchnorm_inputs(float *restrict dy, float *restrict dbias, const float *restrict sum,
+				 const float *restrict sum_xhat, const float *restrict r,
+				 const float *restrict mean, const float *restrict istd,
+				 const float *restrict gamma, int rows, int width)
+{
 	for (int row = 0; row < rows; row++)
 	{
-		float	   *d = dy + (int64_t) row * width;
-		const float *v = r + (int64_t) row * width;
+		float	   *restrict d = dy + (int64_t) row * width;
+		const float *restrict v = r + (int64_t) row * width;
 
 		for (int i = 0; i < width; i++)
 		{
@@ -256,6 +248,26 @@ relu_batchnorm_backward(float *dy, float *dbias, float *dgamma, float *dbeta,
 			dbias[i] += g;
 		}
 	}
+}
+
+void
+relu_batchnorm_backward(float *dy, float *dbias, float *dgamma, float *dbeta,
+						const float *r, const float *mean, const float *istd,
+						const float *gamma, Dropout dropout, int rows, int width, float *work)
+{
+	float	   *sum = work;
+	float	   *sum_xhat = work + width;
+
+	memset(work, 0, sizeof(float) * 2 * width);
+	batchnorm_sums(dy, sum, sum_xhat, r, mean, istd, dropout, rows, width);
+	for (int i = 0; i < width; i++)
+	{
+		dbeta[i] += sum[i];
+		dgamma[i] += sum_xhat[i];
+		sum[i] /= rows;
+		sum_xhat[i] /= rows;
+	}
+	batchnorm_inputs(dy, dbias, sum, sum_xhat, r, mean, istd, gamma, rows, width);
 }
 
 MULTIVERSION void
@@ -335,7 +347,7 @@ softmax_cross_entropy(float *x, const int32_t *target, const float *offset,
 
 	for (int row = 0; row < rows; row++)
 	{
-		float	   *v = x + (int64_t) row * width;
+		float	   *restrict v = x + (int64_t) row * width;
 		float		cosine = v[target[row]];
 		float		wanted = scale * cosine + (offset ? offset[target[row]] : 0);
 		float		max = -INFINITY;

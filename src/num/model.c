@@ -102,7 +102,7 @@ gather_users(float *x, const Model *model, Stage stage, const UserInput *inputs,
 		if (!extends)
 			history_begin(&history, tensor(params, shape, HISTORY), shape->history, sum);
 		add_history(model, &history, input, extends ? inputs[i - 1].n_history : 0);
-		history_features(x + USER_INPUT_HISTORY, &history, -1, 0);
+		history_features(x + user_input_history(shape), &history, -1, 0);
 	}
 }
 

@@ -52,7 +52,8 @@ tensor_size(const StageShape *shape, Tensor tensor, int64_t *rows, int32_t *colu
 		case RANK_B3: r = ranking; c = RANKER_HIDDEN3; break;
 		case RANK_W4: r = ranking * RANKER_HIDDEN3; break;
 		case RANK_B4: r = ranking; break;
-		case USER_ID: r = (int64_t) shape->n_users + 1; c = ID_DIMS; break;
+		case USER_ID: r = shape->user_id ? (int64_t) shape->n_users + 1 : 0;
+			c = shape->user_id; break;
 		case MOVIE_ID: r = (int64_t) shape->n_movies + 1; c = ranking ? VECTOR_DIMS : ID_DIMS; break;
 		case HISTORY: r = shape->history ? (int64_t) shape->n_movies + 1 : 0;
 			c = 2 * shape->history; break;
@@ -75,7 +76,8 @@ stage_shape(StageShape *shape, Stage stage, int32_t n_users, int32_t n_movies,
 	memcpy(shape->n_values, n_values, sizeof(shape->n_values));
 	shape->n_features = n_genres + 1;
 	shape->history = history;
-	shape->user_inputs = USER_INPUT_HISTORY + (history ? 2 * history + HISTORY_SCALARS : 0);
+	shape->user_id = stage == RANKING && history > 0 ? 0 : ID_DIMS;
+	shape->user_inputs = user_input_history(shape) + (history ? 2 * history + HISTORY_SCALARS : 0);
 	shape->movie_inputs = shape->n_features + (stage == RETRIEVAL ? ID_DIMS : 0);
 	shape->hidden = stage == RETRIEVAL ? RETRIEVAL_HIDDEN : RANKING_HIDDEN;
 

@@ -4,7 +4,9 @@
  * A stage is a pair of towers and a head:
  *
  *	user:	[id | gender | age | occupation | history] -> Dense(hidden, ReLU),
- *			dropout -> Dense(VECTOR_DIMS)
+ *			dropout -> Dense(VECTOR_DIMS).  In ranking there is no id beside a
+ *			history: in training an id has seen its user's future ratings, the
+ *			history has not, and the network would lean on the wrong one.
  *	film, retrieval: [id | genres, year] -> Dense(hidden, ReLU), dropout
  *			-> Dense(VECTOR_DIMS)
  *	film, ranking: id + Dense([genres, year]).  A hidden layer here was tried and
@@ -55,7 +57,7 @@ typedef enum Tensor
 	/* running statistics */
 	RANK_MEAN1, RANK_VARIANCE1, RANK_MEAN2, RANK_VARIANCE2,
 	/* embedding tables */
-	USER_ID,					/* [n_users + 1][ID_DIMS] */
+	USER_ID,					/* [n_users + 1][user_id] */
 	MOVIE_ID,					/* [n_movies + 1][ID_DIMS], or VECTOR_DIMS in ranking */
 	HISTORY,					/* [n_movies + 1][2 * history]: weighted by the
 								 * rating's deviation | by 1 */
@@ -82,6 +84,7 @@ typedef struct StageShape
 	int32_t		n_values[N_ATTRIBUTES];
 	int32_t		n_features;		/* genres and year */
 	int32_t		history;		/* width of each pooled history, 0: none */
+	int32_t		user_id;		/* width of the id in the user tower's input, 0: none */
 	int32_t		user_inputs;	/* width of the user tower's input */
 	int32_t		movie_inputs;	/* of the film tower's first layer */
 	int32_t		hidden;
@@ -91,9 +94,12 @@ typedef struct StageShape
 	int64_t		n_weights;		/* floats before the statistics */
 } StageShape;
 
-/* Where the parts of a user tower's input begin, in floats. */
-#define USER_INPUT_ATTRIBUTES ID_DIMS
-#define USER_INPUT_HISTORY (ID_DIMS + N_ATTRIBUTES * ATTRIBUTE_DIMS)
+/* Where the history begins in a user tower's input, in floats. */
+static inline int32_t
+user_input_history(const StageShape *shape)
+{
+	return shape->user_id + N_ATTRIBUTES * ATTRIBUTE_DIMS;
+}
 
 /*
  * Computes a shape.  history is the width of each of the two pooled histories,

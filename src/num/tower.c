@@ -9,8 +9,8 @@ void
 user_input(float *x, const float *params, const StageShape *shape,
 		   int32_t user_row, const uint8_t *attribute)
 {
-	memcpy(x, table_row(params, shape, USER_ID, user_row), sizeof(float) * ID_DIMS);
-	x += USER_INPUT_ATTRIBUTES;
+	memcpy(x, table_row(params, shape, USER_ID, user_row), sizeof(float) * shape->user_id);
+	x += shape->user_id;
 	for (int a = 0; a < N_ATTRIBUTES; a++, x += ATTRIBUTE_DIMS)
 		memcpy(x, table_row(params, shape, GENDER + a, attribute[a]),
 			   sizeof(float) * ATTRIBUTE_DIMS);

@@ -24,7 +24,7 @@ table_row(const float *params, const StageShape *shape, Tensor t, int64_t row)
 }
 
 /*
- * The part of a user's input that is not history: x [USER_INPUT_HISTORY].
+ * The part of a user's input that is not history: x [user_input_history()].
  * user_row: row of USER_ID, 0 for unknown.  attribute [N_ATTRIBUTES].
  */
 extern void user_input(float *x, const float *params, const StageShape *shape,

@@ -1,0 +1,24 @@
+/*
+ * statistics.h: what is counted before anything is learned.
+ */
+#ifndef STATISTICS_H
+#define STATISTICS_H
+
+#include "ratings.h"
+
+/* A film's mean is pulled to the mean of all ratings as if by so many ratings. */
+#define MEAN_DAMPING 5.0f
+
+typedef struct FilmStatistics
+{
+	float		mean_rating;	/* of the fit rows */
+	int32_t    *ratings;		/* [n_movies] fit rows */
+	int32_t    *likes;			/* [n_movies] fit rows rated like_threshold or more */
+	float	   *mean;			/* [n_movies] damped mean rating; the mean of all
+								 * where there are no fit rows */
+} FilmStatistics;
+
+/* Fills the caller's arrays from the fit rows. */
+extern void film_statistics(FilmStatistics *films, const Ratings *ratings, float like_threshold);
+
+#endif							/* STATISTICS_H */
