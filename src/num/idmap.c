@@ -138,7 +138,8 @@ idmap_rank(const IdMap *map, int64_t *ids, int32_t *rank, IdSlot *scratch)
 		least = map->slots[i].id < least ? map->slots[i].id : least;
 		most = map->slots[i].id > most ? map->slots[i].id : most;
 	}
-	for (int shift = 0; n > 0 && shift < 64 && ordinal(most, least) >> shift != 0; shift += DIGIT_BITS)
+	for (int shift = 0; n > 1 && shift < 64 && ordinal(most, least) >> shift != 0;
+		 shift += DIGIT_BITS)
 	{
 		IdSlot	   *swap = from;
 

@@ -40,6 +40,12 @@ typedef struct LoadedDataset
 	int32		n_values_found[N_ATTRIBUTES];
 } LoadedDataset;
 
+Size
+dataset_memory(int64 n_rows)
+{
+	return (Size) n_rows * RATING_PEAK_BYTES;
+}
+
 /* ----------------------------------------------------------------- the table */
 
 /* The ids in ascending order, and the index of each code, both palloc'd. */
@@ -107,7 +113,8 @@ order_rows(LoadedDataset *d)
 	if (longest > PG_INT32_MAX)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("a user has %lld ratings, more than %d", (long long) longest, PG_INT32_MAX)));
+				 errmsg("a user has %lld ratings, more than %d", (long long) longest,
+						PG_INT32_MAX)));
 	d->scratch = encode_alloc(longest, 2 * sizeof(UserRow));
 	for (int32 user = 0; user < table->n_users; user++)
 	{
@@ -330,7 +337,7 @@ dataset_warn(const Dataset *dataset)
 							   "%lld ratings of relation %s are left out",
 							   (unsigned long) dataset->n_replaced,
 							   (long long) dataset->n_replaced, relation_quoted(d->ratings)),
-				 errdetail("The user has rated the same film again, and the latest rating counts.")));
+				 errdetail("A later rating of the film by the same user counts instead.")));
 	warn_values(d->movies, "genres", d->n_genres_found);
 	for (int a = 0; a < N_ATTRIBUTES; a++)
 		warn_values(d->users, attribute[a], d->n_values_found[a]);

@@ -65,7 +65,8 @@ encode_id(IdMap *ids, int64 id)
 			ereport(ERROR,
 					(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 					 errmsg("more than %d different ids", ids->n)));
-		idmap_move(ids, MemoryContextAllocHuge(GetMemoryChunkContext(old), n_slots * sizeof(IdSlot)),
+		idmap_move(ids,
+				   MemoryContextAllocHuge(GetMemoryChunkContext(old), n_slots * sizeof(IdSlot)),
 				   n_slots);
 		pfree(old);
 	}

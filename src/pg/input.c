@@ -79,7 +79,7 @@ kind_text(InputKind kind)
 		case INPUT_NUMBER:
 			return "It must be an integer, numeric, real or double precision.";
 		case INPUT_TIME:
-			return "It must be timestamp with time zone, timestamp, or an integer number of seconds.";
+			return "It must be timestamptz, timestamp, or an integer number of seconds.";
 		case INPUT_TEXT:
 			return "It must be text.";
 		case INPUT_ANY:

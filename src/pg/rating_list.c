@@ -14,16 +14,11 @@
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
-#include "dataset.h"
 #include "encode.h"
 #include "rating_list.h"
 #include "relations.h"
 
 #define CHECKED_ROWS 65536		/* rows between looks at memory and interrupts */
-
-/* Bytes of a rating in the list, and in the table that it is moved to */
-#define LIST_BYTES (2 * sizeof(int32) + sizeof(float) + sizeof(int64))
-#define TABLE_BYTES (2 * sizeof(int32) + sizeof(float) + sizeof(int64))
 
 static const InputColumn rating_columns[N_RATING_COLUMNS] = {
 	{"user_id", INPUT_ID, false, InvalidOid},
@@ -31,12 +26,6 @@ static const InputColumn rating_columns[N_RATING_COLUMNS] = {
 	{"rating", INPUT_NUMBER, false, InvalidOid},
 	{"rated_at", INPUT_TIME, false, InvalidOid}
 };
-
-Size
-dataset_memory(int64 n_rows)
-{
-	return (Size) n_rows * (LIST_BYTES + TABLE_BYTES);
-}
 
 /* "user_id 1, movie_id null, ..." of a row that is refused. */
 static char *
@@ -91,7 +80,7 @@ check_rating(const RatingList *list, const Datum *value, const bool *isnull)
 static void
 check_memory(const RatingList *list)
 {
-	Size		needed = dataset_memory(list->n + CHECKED_ROWS);
+	Size		needed = (Size) (list->n + CHECKED_ROWS) * RATING_PEAK_BYTES;
 
 	if (list->memory_limit > 0 && needed > list->memory_limit)
 		ereport(ERROR,

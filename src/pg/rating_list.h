@@ -9,11 +9,15 @@
 
 #define N_RATING_COLUMNS 4
 
+/* Bytes of a rating in the list, and while it is moved to columns of the same size */
+#define RATING_BYTES (2 * sizeof(int32) + sizeof(float) + sizeof(int64))
+#define RATING_PEAK_BYTES (2 * RATING_BYTES)
+
 typedef struct RatingList
 {
 	Oid			relation;
 	InputColumn column[N_RATING_COLUMNS];
-	Size		memory_limit;	/* of dataset_memory; 0: none */
+	Size		memory_limit;	/* bytes, at RATING_PEAK_BYTES each; 0: none */
 	IdMap		users;
 	IdMap	   *movies;
 	int64		n;

@@ -403,7 +403,8 @@ random_shares(void)
 	static Loaded a,
 				b;
 	static Row	row[MAX_ROWS];
-	SplitOptions options = {.test_fraction = 0.2,.validation_fraction = 0.1,.random = true,.seed = 1};
+	SplitOptions options = {.test_fraction = 0.2,.validation_fraction = 0.1,
+	.random = true,.seed = 1};
 	int64_t		train = 0;
 	int64_t		fit = 0;
 
@@ -438,7 +439,9 @@ exact_shares(void)
 		int64_t		rows;
 		double		fraction;
 		int64_t		left;
-	}			share[] = {{1000209, 0.2, 800167}, {10, 0.3, 7}, {1000, 0.9, 100}, {3, 0.0, 3}, {1, 0.2, 0}};
+	}			share[] = {
+		{1000209, 0.2, 800167}, {10, 0.3, 7}, {1000, 0.9, 100}, {3, 0.0, 3}, {1, 0.2, 0}
+	};
 
 	for (size_t i = 0; i < sizeof(share) / sizeof(share[0]); i++)
 	{
@@ -494,7 +497,8 @@ main(void)
 		int64_t		times,
 					scale;
 	}			shape[] = {
-		{1, 1, 1, 1, 1}, {2, 1, 2, 1, 1}, {2, 2, 1, 10, 1}, {30, 1, 10, 5, 1}, {500, 1, 100000, 50, 1},
+		{1, 1, 1, 1, 1}, {2, 1, 2, 1, 1}, {2, 2, 1, 10, 1}, {30, 1, 10, 5, 1},
+		{500, 1, 100000, 50, 1},
 		{500, 20, 30, 10, 1}, {1000, 40, 100, INT64_C(1) << 45, 1},
 		{1000, 1000, 3, 100, INT64_C(1) << 40},
 		{1000, 50, 50, 1, -1}, {1500, 3, 700, INT64_C(1) << 30, INT64_C(0x123456789)},
