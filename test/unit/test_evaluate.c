@@ -84,7 +84,8 @@ make_data(void)
 			data.features[movie * N_FEATURES + f] = f < 2 ? rng_below(8, movie * 2 + f, 2) :
 															rng_uniform(9, movie);
 	}
-	data.ratings = (Ratings) {
+	data.ratings = (Ratings)
+	{
 		.n_users = N_USERS, .n_movies = N_MOVIES, .n_genres = N_FEATURES - 1,
 		.n_values = {2, 2, 2}, .n_rows = row,
 		.user_ids = data.user_ids, .movie_ids = data.movie_ids, .start = data.start,
@@ -439,7 +440,8 @@ run(Evaluation *evaluation, const Ratings *ratings, const Model *model, bool liv
 static void
 check_model(const int64_t *user_ids, int n_users, const int64_t *movie_ids, int n_movies)
 {
-	void	   *image = random_model_image(&data.ratings, user_ids, n_users, movie_ids, n_movies, 5);
+	void	   *image = random_model_image(&data.ratings, user_ids, n_users,
+										   movie_ids, n_movies, 5);
 	Model	   *model = random_model_open(image);
 	Known	   *known = malloc(sizeof(Known));
 	static Evaluation evaluation;

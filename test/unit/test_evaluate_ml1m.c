@@ -125,7 +125,8 @@ split_rows(void)
 	for (int user = 0; user < N_USERS; user++)
 		user_ids[user] = user + 1;
 	memset(listed, 1, sizeof(listed));
-	ratings = (Ratings) {
+	ratings = (Ratings)
+	{
 		.n_users = N_USERS, .n_movies = N_MOVIES, .n_genres = 1, .n_values = {1, 1, 1},
 		.n_rows = N_ROWS, .n_fit_rows = n_train_rows, .n_train_rows = n_train_rows,
 		.user_ids = user_ids, .movie_ids = movie_ids, .start = start, .n_fit = n_train,
