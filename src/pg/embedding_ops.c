@@ -58,7 +58,8 @@ mlrec_negative_inner_product(PG_FUNCTION_ARGS)
 	Embedding  *b = PG_GETARG_EMBEDDING_P(1);
 
 	embedding_check_same_dims(a, b);
-	PG_RETURN_FLOAT8(-similarity_dot(a->x, b->x, a->dims));
+	/* a difference, because -x shows zero as -0 */
+	PG_RETURN_FLOAT8(0.0 - similarity_dot(a->x, b->x, a->dims));
 }
 
 /* NULL if either is zero: there is no angle then */

@@ -58,7 +58,7 @@ check_typmod(int dims, int32 typmod, Node *context)
 	if (typmod != -1 && typmod != dims)
 		ereturn(context, false,
 				(errcode(ERRCODE_DATA_EXCEPTION),
-				 errmsg("embedding(%d) cannot hold a value of %d dimensions", typmod, dims)));
+				 errmsg("embedding(%d) cannot hold an embedding(%d)", typmod, dims)));
 	return true;
 }
 
