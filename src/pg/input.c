@@ -153,7 +153,7 @@ input_check(Oid relation, InputColumn *column, int n)
 					(errcode(ERRCODE_UNDEFINED_COLUMN),
 					 errmsg("relation %s has no column \"%s\"", relation_quoted(relation),
 							column[i].name),
-					 errdetail("The columns %s are needed.", required_columns(column, n)),
+					 errdetail("Its columns must include %s.", required_columns(column, n)),
 					 errhint("Adapt a table with other columns by a view, and pass the view.")));
 
 		type = get_atttype(relation, number);
