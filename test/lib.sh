@@ -43,21 +43,27 @@ as_server() (
 # Make $work, a directory that the server may read and write, and see to it
 # that it and a server in it are gone at the end, on errors and ^C too.
 make_work() {
+	local place
 	umask 022
-	work=$(mktemp -d "${TMPDIR:-/tmp}/mlrec.XXXXXX")
 	trap clean_up EXIT
 	trap 'exit 129' HUP
 	trap 'exit 130' INT
 	trap 'exit 143' TERM
-	chmod 755 "$work"
-	[ "$(id -u)" != 0 ] || chown postgres "$work"
-	as_server test -w "$work" ||
-		die "the server's user cannot write to $work" "Set TMPDIR to a directory that user postgres can reach."
+	for place in "${TMPDIR:-/tmp}" /tmp /var/tmp; do
+		work=$(mktemp -d "$place/mlrec.XXXXXX") || continue
+		chmod 755 "$work"
+		[ "$(id -u)" != 0 ] || chown postgres "$work"
+		if as_server test -w "$work"; then return; fi
+		rm -rf "$work"
+	done
+	die "there is no directory for temporary files that the server can reach" \
+		"Set TMPDIR to one that its user may enter."
 }
 
 clean_up() {
 	local status=$?
 	trap '' HUP INT TERM
+	[ -n "${work:-}" ] || exit $status
 	if [ -e "$work/data/postmaster.pid" ]; then
 		as_server "$bindir/pg_ctl" -D "$work/data" -m immediate -s stop >/dev/null 2>&1 || true
 	fi
