@@ -31,7 +31,11 @@ for (split /\n/, read_file('src/ORDER'))
 {
 	next if /^#|^\s*$/;
 	if (/^(\S+)$/) { $directory = $1; }
-	elsif (/^\t(\w+)/) { $place{$directory}{$1} = ++$count; }
+	elsif (/^\t(\w+(?:, \w+)*)/)
+	{
+		$count++;
+		$place{$directory}{$_} = $count for split /, /, $1;
+	}
 }
 
 sub check
