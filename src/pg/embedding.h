@@ -8,6 +8,8 @@
 
 #include "fmgr.h"
 
+#include "compat.h"
+
 #define EMBEDDING_MAX_DIMS	16000
 
 /* A varlena; every x[i] is finite, and dims is 1 to EMBEDDING_MAX_DIMS. */

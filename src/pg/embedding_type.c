@@ -14,7 +14,6 @@
 #include "utils/builtins.h"
 #include "utils/numeric.h"
 
-#include "compat.h"
 #include "embedding.h"
 #include "simd.h"
 #include "vectext.h"
