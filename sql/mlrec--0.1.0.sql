@@ -481,6 +481,109 @@ REVOKE EXECUTE ON FUNCTION @extschema@.drop_recommender(integer) FROM PUBLIC;
 -- 5. Serving
 -- ============================================================================
 
+-- What reads the relations of a model is PARALLEL RESTRICTED: they may be
+-- temporary tables, or views that use anything.
+
+CREATE FUNCTION @extschema@.recommend(user_id bigint, top_k_retrieve integer DEFAULT 200,
+		top_n_final integer DEFAULT 10, model_id integer DEFAULT NULL,
+		candidates bigint[] DEFAULT NULL, exclude bigint[] DEFAULT NULL,
+		exclude_seen boolean DEFAULT true, order_by text DEFAULT 'rating',
+		diversity real DEFAULT 0)
+	RETURNS TABLE (rank integer, movie_id bigint, title text, genres text, year integer,
+		ranking_score real, retrieval_score real)
+	AS 'MODULE_PATHNAME', 'mlrec_recommend'
+	LANGUAGE C STABLE PARALLEL RESTRICTED COST 20000 ROWS 10;
+COMMENT ON FUNCTION @extschema@.recommend(bigint, integer, integer, integer, bigint[], bigint[],
+	boolean, text, real) IS 'films for a user, best first';
+
+CREATE FUNCTION @extschema@.recommend_json(user_id bigint, top_k_retrieve integer DEFAULT 200,
+		top_n_final integer DEFAULT 10)
+	RETURNS json
+	AS 'MODULE_PATHNAME', 'mlrec_recommend_json'
+	LANGUAGE C STABLE PARALLEL RESTRICTED COST 20000;
+COMMENT ON FUNCTION @extschema@.recommend_json(bigint, integer, integer) IS
+	'a user and films for him or her, as one JSON object';
+
+CREATE FUNCTION @extschema@.recommend_all(top_k_retrieve integer DEFAULT 200,
+		top_n_final integer DEFAULT 10, user_ids bigint[] DEFAULT NULL)
+	RETURNS TABLE (user_id bigint, rank integer, movie_id bigint, title text, genres text,
+		year integer, ranking_score real, retrieval_score real)
+	AS 'MODULE_PATHNAME', 'mlrec_recommend_all'
+	LANGUAGE C STABLE PARALLEL RESTRICTED COST 1000000 ROWS 10000;
+COMMENT ON FUNCTION @extschema@.recommend_all(integer, integer, bigint[]) IS
+	'films for many users in one go';
+
+CREATE FUNCTION @extschema@.predict_rating(user_id bigint, movie_id bigint,
+		model_id integer DEFAULT NULL)
+	RETURNS real
+	AS 'MODULE_PATHNAME', 'mlrec_predict_rating'
+	LANGUAGE C STABLE PARALLEL RESTRICTED COST 10000;
+COMMENT ON FUNCTION @extschema@.predict_rating(bigint, bigint, integer) IS
+	'the rating that a user would give a film';
+
+CREATE FUNCTION @extschema@.similar_movies(movie_id bigint, n integer DEFAULT 10,
+		model_id integer DEFAULT NULL)
+	RETURNS TABLE (rank integer, movie_id bigint, title text, genres text, year integer,
+		similarity real)
+	AS 'MODULE_PATHNAME', 'mlrec_similar_movies'
+	LANGUAGE C STABLE PARALLEL RESTRICTED COST 10000 ROWS 10;
+COMMENT ON FUNCTION @extschema@.similar_movies(bigint, integer, integer) IS
+	'films that the same users like, most similar first';
+
+CREATE FUNCTION @extschema@.explain_recommendation(user_id bigint, movie_id bigint,
+		n integer DEFAULT 10)
+	RETURNS TABLE (because_movie_id bigint, title text, your_rating real, similarity real,
+		contribution real)
+	AS 'MODULE_PATHNAME', 'mlrec_explain_recommendation'
+	LANGUAGE C STABLE PARALLEL RESTRICTED COST 100000 ROWS 10;
+COMMENT ON FUNCTION @extschema@.explain_recommendation(bigint, bigint, integer) IS
+	'which of a user''s ratings speak for a film, and how much its popularity does';
+
+CREATE FUNCTION @extschema@.recommender_stats()
+	RETURNS TABLE (total_users bigint, total_movies bigint, total_ratings bigint,
+		total_genres bigint, model_id integer, trained_at timestamptz, metrics jsonb)
+	AS 'MODULE_PATHNAME', 'mlrec_recommender_stats'
+	LANGUAGE C STABLE PARALLEL RESTRICTED COST 100000 ROWS 1;
+COMMENT ON FUNCTION @extschema@.recommender_stats() IS
+	'how much data there is, and the active model with its test metrics';
+
+CREATE FUNCTION @extschema@.recommender_health()
+	RETURNS TABLE (status text, detail text)
+	AS 'MODULE_PATHNAME', 'mlrec_recommender_health'
+	LANGUAGE C STABLE PARALLEL UNSAFE COST 20000 ROWS 1;
+COMMENT ON FUNCTION @extschema@.recommender_health() IS
+	'''ok'' if recommendations can be served, else what is missing';
+
+CREATE FUNCTION @extschema@.recommender_movie_vectors(model_id integer)
+	RETURNS TABLE (movie_id bigint, embedding @extschema@.embedding)
+	AS 'MODULE_PATHNAME', 'mlrec_model_movie_vectors'
+	LANGUAGE C STABLE STRICT PARALLEL RESTRICTED COST 10000 ROWS 10000;
+COMMENT ON FUNCTION @extschema@.recommender_movie_vectors(integer) IS
+	'unit vectors of the films of a model';
+
+CREATE FUNCTION @extschema@.recommender_user_vectors(model_id integer)
+	RETURNS TABLE (user_id bigint, embedding @extschema@.embedding)
+	AS 'MODULE_PATHNAME', 'mlrec_model_user_vectors'
+	LANGUAGE C STABLE STRICT PARALLEL RESTRICTED COST 10000 ROWS 10000;
+COMMENT ON FUNCTION @extschema@.recommender_user_vectors(integer) IS
+	'unit vectors of the users of a model, as of its training';
+
+CREATE VIEW @extschema@.movie_embeddings AS
+	SELECT m.model_id, v.movie_id, v.embedding::@extschema@.embedding(64) AS embedding
+	FROM @extschema@.recommender_model AS m
+		CROSS JOIN LATERAL @extschema@.recommender_movie_vectors(m.model_id) AS v;
+COMMENT ON VIEW @extschema@.movie_embeddings IS
+	'unit vectors of the films of every model; their inner product with a user''s is the cosine';
+GRANT SELECT ON @extschema@.movie_embeddings TO PUBLIC;
+
+CREATE VIEW @extschema@.user_embeddings AS
+	SELECT m.model_id, v.user_id, v.embedding::@extschema@.embedding(64) AS embedding
+	FROM @extschema@.recommender_model AS m
+		CROSS JOIN LATERAL @extschema@.recommender_user_vectors(m.model_id) AS v;
+COMMENT ON VIEW @extschema@.user_embeddings IS
+	'unit vectors of the users of every model, as of its training';
+GRANT SELECT ON @extschema@.user_embeddings TO PUBLIC;
+
 -- ============================================================================
 -- 6. Evaluation
 -- ============================================================================

@@ -4,7 +4,7 @@
  * The heap has the worst of the kept entries on top, so that a newcomer is
  * compared with one entry and nearly always turned away: among n scores in
  * random order only about k ln(n / k) get in.  What counts is therefore the
- * loop that turns away, and topk_push_all does it a block of scores at a time.
+ * loop that turns away, and topk_push_block does it a block of scores at a time.
  */
 #include "topk.h"
 
@@ -97,11 +97,11 @@ any_reaches(const float *scores, float bar)
 }
 
 /*
- * Offers scores[i] with index i for all i < n whose skip[i] is 0; skip may be
- * NULL.
+ * Offers scores[i] with index first + i for all i < n whose skip[i] is 0; skip
+ * may be NULL.
  */
 void
-topk_push_all(Topk *topk, const float *scores, int32_t n, const uint8_t *skip)
+topk_push_block(Topk *topk, const float *scores, int32_t first, int32_t n, const uint8_t *skip)
 {
 	for (int32_t start = 0; start < n; start += BLOCK)
 	{
@@ -113,9 +113,18 @@ topk_push_all(Topk *topk, const float *scores, int32_t n, const uint8_t *skip)
 		for (int32_t i = start; i < end; i++)
 		{
 			if (skip == NULL || !skip[i])
-				topk_push(topk, scores[i], i);
+				topk_push(topk, scores[i], first + i);
 		}
 	}
+}
+
+/*
+ * Likewise from index 0 on.
+ */
+void
+topk_push_all(Topk *topk, const float *scores, int32_t n, const uint8_t *skip)
+{
+	topk_push_block(topk, scores, 0, n, skip);
 }
 
 /*

@@ -28,6 +28,10 @@ extern void topk_push(Topk *topk, float score, int32_t index);
 /* Pushes scores[i] with index i for all i < n whose skip[i] is 0 (skip may be NULL). */
 extern void topk_push_all(Topk *topk, const float *scores, int32_t n, const uint8_t *skip);
 
+/* Likewise a part of the stream: scores[i] with index first + i. */
+extern void topk_push_block(Topk *topk, const float *scores, int32_t first, int32_t n,
+							const uint8_t *skip);
+
 /* Orders the entries from best to worst; ends the heap. */
 extern void topk_sort(Topk *topk);
 

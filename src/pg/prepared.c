@@ -112,7 +112,8 @@ prepared_run(Prepared *query, Oid relation, const Datum *values, const char *nul
 		  PreparedRow row, void *arg)
 {
 	RowReceiver receiver = {
-		{receive_row, receive_startup, receive_nothing, receive_nothing, DestNone}, row, arg
+		/* with DestNone, SPI would say that there was no SELECT */
+		{receive_row, receive_startup, receive_nothing, receive_nothing, DestTuplestore}, row, arg
 	};
 	SPIExecuteOptions options;
 	int			result;

@@ -1,0 +1,67 @@
+/*
+ * catalogue.h: the films that can be recommended at this moment.
+ *
+ * A film is known by its index: below n_known the model's films in order of
+ * their ids, then the fresh ones, in order of theirs.
+ */
+#ifndef MLREC_CATALOGUE_H
+#define MLREC_CATALOGUE_H
+
+#include "../num/topk.h"
+#include "cache.h"
+
+typedef struct Catalogue
+{
+	Pinned		pinned;
+	const CachedModel *model;
+	int32		n_known;		/* films of the model */
+	int32		n_fresh;		/* films in movies that the model does not know */
+	int32		n_films;		/* both */
+	uint8	   *hidden;			/* [n_films], 1: has lost its row in movies */
+	int64	   *fresh_ids;		/* [n_fresh] ascending */
+	float	   *fresh_vectors;	/* [n_fresh * VECTOR_DIMS], unit: retrieval */
+	float	   *fresh_rank_vectors; /* [n_fresh * VECTOR_DIMS]: ranking */
+	struct CatalogueKey *key;	/* as of what it holds; NULL: for one call */
+} Catalogue;
+
+/* What a row of movies says of a film; all unset if there is none */
+typedef struct MovieText
+{
+	int64		movie_id;
+	char	   *title;			/* NULL: null */
+	char	   *genres;			/* NULL: null */
+	int			year;			/* 0: unknown */
+} MovieText;
+
+/*
+ * The films as the caller's snapshot sees movies, pinned in the current memory
+ * context, which the model must be too.  The caller is connected to SPI.
+ */
+extern const Catalogue *catalogue_now(CachedModel *model, Oid movies);
+
+/* A copy of hidden[], palloc'd, to be made the mask of one call. */
+extern uint8 *catalogue_hidden(const Catalogue *catalogue);
+
+/* Offers the cosines of all films with skip[film] 0 and a unit vector. */
+extern void catalogue_nearest(const Catalogue *catalogue, const float *vector, const uint8 *skip,
+							  Topk *topk);
+
+/* Index of a film, hidden or not, or -1. */
+extern int32 catalogue_find(const Catalogue *catalogue, int64 movie_id);
+
+extern int64 catalogue_id(const Catalogue *catalogue, int32 movie);
+extern const float *catalogue_vector(const Catalogue *catalogue, int32 movie);
+extern const float *catalogue_rank_vector(const Catalogue *catalogue, int32 movie);
+extern int32 catalogue_likes(const Catalogue *catalogue, int32 movie);
+
+/*
+ * Fills in title, genres and year of n films, whose movie_id is set.  Strings
+ * are in the current memory context at the call.
+ */
+extern void catalogue_describe(Oid movies, MovieText *films, int32 n, MemoryContext context);
+
+/* The columns movie_id, title, genres and year of a film. */
+#define FILM_COLUMNS 4
+extern void catalogue_film_columns(const MovieText *film, Datum *values, bool *nulls);
+
+#endif							/* MLREC_CATALOGUE_H */
