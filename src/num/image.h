@@ -25,7 +25,8 @@ typedef enum ImageSection
 	IMAGE_MOVIE_FLAGS,			/* uint8 [n_movies]: MOVIE_LISTED, MOVIE_TRAINED */
 	IMAGE_MOVIE_MEAN,			/* float [n_movies], damped mean rating */
 	IMAGE_MOVIE_RATINGS,		/* int32 [n_movies], fit ratings */
-	IMAGE_MOVIE_LIKES,			/* int32 [n_movies], fit ratings that are likes */
+	IMAGE_MOVIE_LIKES,			/* int32 [n_movies], likes among the latest fit ratings,
+								 * see RECENT_SHARE: how popular a film is by now */
 	IMAGE_NAMES,				/* NUL-terminated strings: the genres in order of
 								 * their flags, then the values of gender, age and
 								 * occupation in order of their codes */

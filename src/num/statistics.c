@@ -5,21 +5,59 @@
 
 #include <string.h>
 
+/* How many fit rows are of this time or later. */
+static int64_t
+count_since(const Ratings *ratings, int64_t time)
+{
+	int64_t		n = 0;
+
+	for (int32_t user = 0; user < ratings->n_users; user++)
+		for (int32_t i = 0; i < ratings->n_fit[user]; i++)
+			n += ratings->time[ratings->start[user] + i] >= time;
+	return n;
+}
+
+/* The earliest time since which there are at most RECENT_SHARE of the fit rows. */
+static int64_t
+recent_since(const Ratings *ratings)
+{
+	int64_t		wanted = (int64_t) (ratings->n_fit_rows * RECENT_SHARE);
+	int64_t		low = INT64_MIN;
+	int64_t		high = INT64_MAX;
+
+	while (low < high)
+	{
+		int64_t		middle = (low >> 1) + (high >> 1) + (low & high & 1);
+
+		if (count_since(ratings, middle) > wanted)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+static float
+mean_rating(const Ratings *ratings)
+{
+	double		total = 0;
+
+	for (int32_t user = 0; user < ratings->n_users; user++)
+		for (int32_t i = 0; i < ratings->n_fit[user]; i++)
+			total += ratings->rating[ratings->start[user] + i];
+	return ratings->n_fit_rows > 0 ? (float) (total / ratings->n_fit_rows) : 0;
+}
+
 void
 film_statistics(FilmStatistics *films, const Ratings *ratings, float like_threshold)
 {
 	int32_t		n_movies = ratings->n_movies;
-	double		total = 0;
-	float		mean;
+	int64_t		since = recent_since(ratings);
 
+	films->mean_rating = mean_rating(ratings);
 	memset(films->ratings, 0, sizeof(int32_t) * n_movies);
-	memset(films->likes, 0, sizeof(int32_t) * n_movies);
+	memset(films->recent_likes, 0, sizeof(int32_t) * n_movies);
 	memset(films->mean, 0, sizeof(float) * n_movies);
-	for (int32_t user = 0; user < ratings->n_users; user++)
-		for (int32_t i = 0; i < ratings->n_fit[user]; i++)
-			total += ratings->rating[ratings->start[user] + i];
-	mean = ratings->n_fit_rows > 0 ? (float) (total / ratings->n_fit_rows) : 0;
-	films->mean_rating = mean;
 	for (int32_t user = 0; user < ratings->n_users; user++)
 		for (int32_t i = 0; i < ratings->n_fit[user]; i++)
 		{
@@ -27,9 +65,11 @@ film_statistics(FilmStatistics *films, const Ratings *ratings, float like_thresh
 			int32_t		movie = ratings->movie[row];
 
 			films->ratings[movie]++;
-			films->likes[movie] += ratings->rating[row] >= like_threshold;
-			films->mean[movie] += ratings->rating[row] - mean;
+			films->recent_likes[movie] += ratings->rating[row] >= like_threshold &&
+				ratings->time[row] >= since;
+			films->mean[movie] += ratings->rating[row] - films->mean_rating;
 		}
 	for (int32_t movie = 0; movie < n_movies; movie++)
-		films->mean[movie] = mean + films->mean[movie] / (films->ratings[movie] + MEAN_DAMPING);
+		films->mean[movie] = films->mean_rating +
+			films->mean[movie] / (films->ratings[movie] + MEAN_DAMPING);
 }

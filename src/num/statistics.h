@@ -9,11 +9,15 @@
 /* A film's mean is pulled to the mean of all ratings as if by so many ratings. */
 #define MEAN_DAMPING 5.0f
 
+/* Popularity is counted over this share of the fit rows, the latest ones. */
+#define RECENT_SHARE 0.125
+
 typedef struct FilmStatistics
 {
 	float		mean_rating;	/* of the fit rows */
 	int32_t    *ratings;		/* [n_movies] fit rows */
-	int32_t    *likes;			/* [n_movies] fit rows rated like_threshold or more */
+	int32_t    *recent_likes;	/* [n_movies] of the latest RECENT_SHARE of the fit
+								 * rows, those rated like_threshold or more */
 	float	   *mean;			/* [n_movies] damped mean rating; the mean of all
 								 * where there are no fit rows */
 } FilmStatistics;

@@ -1,0 +1,39 @@
+/*
+ * export.h: from trained parameters to the image that is stored and served.
+ */
+#ifndef EXPORT_H
+#define EXPORT_H
+
+#include "model.h"
+#include "stage.h"
+#include "statistics.h"
+
+/* What an image is made of. */
+typedef struct ExportInput
+{
+	const Ratings *ratings;
+	const FilmStatistics *films;
+	const float *params[N_STAGES];
+	const StageShape *shape[N_STAGES];
+	const char *names;			/* for IMAGE_NAMES */
+	size_t		names_length;
+} ExportInput;
+
+/*
+ * Completes the header's counts and layout; its ratings, years and threshold
+ * are the caller's.  Returns the size of the image.
+ */
+extern uint64_t export_layout(ImageHeader *header, const ExportInput *input);
+
+/* Bytes of scratch that export_image needs. */
+extern size_t export_scratch(const ExportInput *input);
+
+/*
+ * Fills an image of header->size bytes, 64-byte aligned: all sections, with
+ * the vectors of films and users computed.  Relevance is ordered by the cosine
+ * alone; relevance_tune does better.  The image is not sealed yet.
+ */
+extern void export_image(void *image, const ImageHeader *header, const ExportInput *input,
+						 void *scratch);
+
+#endif							/* EXPORT_H */

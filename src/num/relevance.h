@@ -1,0 +1,30 @@
+/*
+ * relevance.h: the weights of the order by relevance, chosen on validation rows.
+ *
+ *		relevance = temperature * cosine + relevance_rating * predicted rating
+ *					+ relevance_popularity * ln(1 + likes)
+ *
+ * The temperature is that of the retrieval stage's softmax, so that without
+ * the other two terms relevance is the logarithm of the chance, up to a
+ * constant, that the film is the user's next.
+ */
+#ifndef RELEVANCE_H
+#define RELEVANCE_H
+
+#include "model.h"
+
+/* Bytes of scratch that relevance_tune needs. */
+extern size_t relevance_scratch(const Ratings *ratings);
+
+/*
+ * Puts into the image's header the weights of a small grid that give the best
+ * NDCG@10 of the top 200 by cosine, where the fit rows are known and the liked
+ * validation rows are looked for, over at most some thousand users.  Without
+ * such rows the weights stay.  Returns the NDCG, NaN without rows; in
+ * popularity_ndcg that of the candidates by popularity alone.  tick is called
+ * every few milliseconds, for cancellation.
+ */
+extern double relevance_tune(void *image, const Ratings *ratings, double *popularity_ndcg,
+							 void (*tick) (void *), void *tick_argument, void *scratch);
+
+#endif							/* RELEVANCE_H */
