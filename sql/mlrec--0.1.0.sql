@@ -477,6 +477,65 @@ REVOKE EXECUTE ON FUNCTION @extschema@.drop_recommender(integer) FROM PUBLIC;
 -- 4. Training
 -- ============================================================================
 
+CREATE TYPE @extschema@.activation AS ENUM ('true', 'false', 'if_better');
+COMMENT ON TYPE @extschema@.activation IS
+	'whether a new model becomes the active one; a boolean is taken as well';
+
+CREATE FUNCTION @extschema@.activation(boolean) RETURNS @extschema@.activation
+	LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+	BEGIN ATOMIC
+		SELECT CASE WHEN $1 THEN 'true' ELSE 'false' END::@extschema@.activation;
+	END;
+COMMENT ON FUNCTION @extschema@.activation(boolean) IS 'a boolean as an activation';
+
+CREATE CAST (boolean AS @extschema@.activation)
+	WITH FUNCTION @extschema@.activation(boolean) AS IMPLICIT;
+COMMENT ON CAST (boolean AS @extschema@.activation) IS 'lets activate => false be written';
+
+CREATE TYPE @extschema@.mlrec_epoch_row AS (
+	model_id integer,
+	stage text,
+	epoch integer,
+	train_loss real,
+	val_loss real,
+	val_auc real,
+	val_rmse real,
+	val_mae real,
+	learning_rate real,
+	seconds real,
+	is_best boolean
+);
+COMMENT ON TYPE @extschema@.mlrec_epoch_row IS
+	'an epoch of training; metrics that a stage does not have are NULL';
+
+CREATE FUNCTION @extschema@.train_recommender(
+	ratings regclass DEFAULT NULL,
+	movies regclass DEFAULT NULL,
+	users regclass DEFAULT NULL,
+	test_fraction double precision DEFAULT 0.2,
+	validation_fraction double precision DEFAULT 0.05,
+	split text DEFAULT 'chronological',
+	batch_size integer DEFAULT 2048,
+	learning_rate double precision DEFAULT 1e-3,
+	retrieval_epochs integer DEFAULT 12,
+	ranking_epochs integer DEFAULT 12,
+	patience integer DEFAULT 3,
+	seed bigint DEFAULT 1,
+	workers integer DEFAULT NULL,
+	activate @extschema@.activation DEFAULT 'true',
+	like_threshold double precision DEFAULT 4,
+	softmax_weight double precision DEFAULT 0.1,
+	history boolean DEFAULT true,
+	from_model integer DEFAULT NULL,
+	refit boolean DEFAULT false,
+	comment text DEFAULT NULL)
+	RETURNS SETOF @extschema@.mlrec_epoch_row
+	AS 'MODULE_PATHNAME', 'mlrec_train_recommender'
+	LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000000 ROWS 20;
+COMMENT ON FUNCTION @extschema@.train_recommender IS
+	'train both stages on ratings, movies and users (NULL: the relations of these names), store the model and activate it; one row per epoch';
+REVOKE EXECUTE ON FUNCTION @extschema@.train_recommender FROM PUBLIC;
+
 -- ============================================================================
 -- 5. Serving
 -- ============================================================================

@@ -39,7 +39,8 @@ typedef struct Ratings
 	const int32_t *n_train;		/* [n_users], fit and validation */
 	const int32_t *movie;		/* [n_rows], index into the catalogue */
 	const float *rating;		/* [n_rows] */
-	const int64_t *time;		/* [n_rows], in any unit; only statistics need it */
+	const int64_t *time;		/* [n_rows], rated_at as stored: microseconds since
+								 * 2000 of a timestamp, or the integer itself */
 	const int32_t *prefix;		/* [n_rows], how many rows of this user are known
 								 * before this one: those of strictly earlier
 								 * time (chronological split), or all fit rows

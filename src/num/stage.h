@@ -31,6 +31,7 @@
 #define VECTOR_DIMS 64			/* a user's or a film's vector, in both stages */
 #define ID_DIMS 32				/* embedding of an id, as a tower's input */
 #define ATTRIBUTE_DIMS 8		/* of gender, age, occupation */
+#define HISTORY_DIMS 32			/* width of each of the two pooled histories */
 #define HISTORY_SCALARS 3		/* mean deviation, log of the count, its damping */
 
 #define RANKER_HIDDEN1 256

@@ -15,6 +15,21 @@
 /* The rate is multiplied by this when an epoch brings no improvement. */
 #define PLATEAU_FACTOR 0.5f
 
+/* Shares of segments shown without their user's id, and without his history. */
+#define USER_ID_DROPOUT 0.15f
+#define HISTORY_DROPOUT 0.2f
+
+/* L2 penalty of the embedding tables. */
+#define WEIGHT_DECAY 1e-5f
+
+void
+trainer_default_regularisation(TrainOptions *options, Stage stage)
+{
+	options->id_dropout = USER_ID_DROPOUT;
+	options->history_dropout = HISTORY_DROPOUT;
+	options->weight_decay = WEIGHT_DECAY;
+}
+
 static int32_t
 max_films(const StageShape *shape, const TrainOptions *options, const BatchPlan *plan)
 {

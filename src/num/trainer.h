@@ -32,6 +32,12 @@ typedef struct TrainOptions
 	uint64_t	seed;
 } TrainOptions;
 
+/*
+ * Sets the dropouts of ids and histories and the weight decay to what is best
+ * for a stage; see trainer.c for what was measured.
+ */
+extern void trainer_default_regularisation(TrainOptions *options, Stage stage);
+
 /* The others that train with us. */
 typedef struct Team
 {

@@ -205,7 +205,7 @@ publish_rows(LoadedDataset *d)
 	ratings->movie = table->movie;
 	ratings->rating = table->rating;
 	ratings->prefix = table->prefix;
-	d->public.time = table->time;
+	d->public.ratings.time = table->time;
 }
 
 static void

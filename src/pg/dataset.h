@@ -10,8 +10,6 @@
 typedef struct Dataset
 {
 	Ratings		ratings;
-	const int64 *time;			/* [n_rows], rated_at as stored: microseconds since
-								 * 2000 of a timestamp, or the integer itself */
 	const int16 *year;			/* [n_movies], 0: unknown */
 
 	const char *names;			/* NUL-terminated strings: the genres in order of

@@ -98,9 +98,9 @@ check_chronology(const Dataset *dataset, const StoreEntry *entry)
 		int64		test = ratings->start[user] + ratings->n_train[user];
 
 		for (int64 row = ratings->start[user]; row < test; row++)
-			last_train = Max(last_train, dataset->time[row]);
+			last_train = Max(last_train, dataset->ratings.time[row]);
 		for (int64 row = test; row < ratings->start[user + 1]; row++)
-			first_test = Min(first_test, dataset->time[row]);
+			first_test = Min(first_test, dataset->ratings.time[row]);
 	}
 	if (last_train > first_test)
 		ereport(ERROR,

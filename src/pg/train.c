@@ -1,0 +1,379 @@
+/*
+ * train.c: train_recommender.
+ *
+ * Phases: options are checked; the relations are read, encoded and split; each
+ * stage is trained, by parallel.c, on the fit rows with the validation rows
+ * deciding when to stop; the order by relevance is tuned on the validation
+ * rows; with refit both stages are trained anew on all training rows, for as
+ * many epochs and at the rates that turned out best; the model is measured on
+ * the test rows, which no decision has seen; it is stored.
+ *
+ * Nothing is written before the last phase, so a failed or cancelled training
+ * leaves nothing behind but a gap in the numbers of models.
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "access/xact.h"
+#include "fmgr.h"
+#include "miscadmin.h"
+#include "portability/instr_time.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+#include "utils/tuplestore.h"
+
+#include "../num/export.h"
+#include "../num/relevance.h"
+#include "compat.h"
+#include "dataset.h"
+#include "measure.h"
+#include "options.h"
+#include "parallel.h"
+#include "relations.h"
+#include "store.h"
+
+/* Which of the ratings' columns of the result; see mlrec_epoch_row. */
+#define RESULT_COLUMNS 11
+
+/* A model in the making. */
+typedef struct Training
+{
+	OptionValues options;
+	Dataset    *dataset;
+	int32		model_id;
+	FilmStatistics films;
+	StageShape	shape[N_STAGES];
+	float	   *params[N_STAGES];
+	int			best_epoch[N_STAGES];
+	float	   *rates[N_STAGES];	/* of the epochs so far */
+	bool		refitting;
+
+	/* the epoch at hand */
+	Stage		stage;
+	instr_time	epoch_start;
+
+	Tuplestorestate *rows;
+	TupleDesc	columns;
+} Training;
+
+PG_FUNCTION_INFO_V1(mlrec_train_recommender);
+
+static const char *const stage_names[N_STAGES] = {
+	[RETRIEVAL] = "retrieval",
+	[RANKING] = "ranking",
+};
+
+/* A metric as a column: NaN is NULL. */
+static void
+set_metric(Datum *value, bool *isnull, float metric)
+{
+	*isnull = isnan(metric);
+	*value = Float4GetDatum(metric);
+}
+
+static void
+add_row(Training *training, const EpochReport *report, float seconds)
+{
+	Datum		value[RESULT_COLUMNS];
+	bool		isnull[RESULT_COLUMNS] = {false};
+
+	value[0] = Int32GetDatum(training->model_id);
+	value[1] = CStringGetTextDatum(stage_names[training->stage]);
+	value[2] = Int32GetDatum(report->epoch);
+	set_metric(&value[3], &isnull[3], report->train_loss);
+	set_metric(&value[4], &isnull[4], report->val_loss);
+	set_metric(&value[5], &isnull[5], report->val_auc);
+	set_metric(&value[6], &isnull[6], report->val_rmse);
+	set_metric(&value[7], &isnull[7], report->val_mae);
+	value[8] = Float4GetDatum(report->learning_rate);
+	value[9] = Float4GetDatum(seconds);
+	value[10] = BoolGetDatum(report->is_best);
+	tuplestore_putvalues(training->rows, training->columns, value, isnull);
+}
+
+/* Tells a person at psql how an epoch went. */
+static void
+announce(const Training *training, const EpochReport *report, float seconds)
+{
+	const char *stage = stage_names[training->stage];
+	const char *best = report->is_best && !training->refitting ? ", best so far" : "";
+
+	if (!isnan(report->val_rmse))
+		ereport(NOTICE,
+				(errmsg("%s epoch %d: loss %.4f, validation RMSE %.4f, MAE %.4f (%.1f s)%s", stage,
+						report->epoch, report->train_loss, report->val_rmse, report->val_mae,
+						seconds, best)));
+	else if (!isnan(report->val_auc))
+		ereport(NOTICE,
+				(errmsg("%s epoch %d: loss %.4f, validation AUC %.4f (%.1f s)%s", stage,
+						report->epoch, report->train_loss, report->val_auc, seconds, best)));
+	else
+		ereport(NOTICE,
+				(errmsg("%s epoch %d: loss %.4f (%.1f s)%s", stage,
+						report->epoch, report->train_loss, seconds,
+						training->refitting ? ", on all training ratings" : "")));
+}
+
+static void
+report_epoch(void *arg, const EpochReport *report)
+{
+	Training   *training = arg;
+	instr_time	now;
+	float		seconds;
+
+	INSTR_TIME_SET_CURRENT(now);
+	INSTR_TIME_SUBTRACT(now, training->epoch_start);
+	seconds = INSTR_TIME_GET_DOUBLE(now);
+	add_row(training, report, seconds);
+	announce(training, report, seconds);
+	if (!training->refitting)
+	{
+		training->rates[training->stage][report->epoch - 1] = report->learning_rate;
+		if (report->is_best)
+			training->best_epoch[training->stage] = report->epoch;
+	}
+	INSTR_TIME_SET_CURRENT(training->epoch_start);
+}
+
+/* The options of one stage's training. */
+static TrainOptions
+stage_options(const Training *training, Stage stage)
+{
+	const OptionValues *values = &training->options;
+	TrainOptions options = {
+		.batch_size = values->batch_size,
+		.epochs = values->epochs[stage],
+		.patience = values->patience,
+		.learning_rate = values->learning_rate,
+		.like_threshold = values->like_threshold,
+		.softmax_weight = stage == RETRIEVAL ? values->softmax_weight : 0,
+		.seed = values->seed,
+		.early_stopping = true,
+	};
+
+	trainer_default_regularisation(&options, stage);
+	if (training->refitting)
+	{
+		options.epochs = training->best_epoch[stage];
+		options.early_stopping = false;
+		options.rates = training->rates[stage];
+	}
+	return options;
+}
+
+static void
+train_stage(Training *training, Stage stage)
+{
+	TrainOptions options = stage_options(training, stage);
+	ParallelJob job = {
+		.shape = &training->shape[stage],
+		.ratings = &training->dataset->ratings,
+		.films = &training->films,
+		.options = &options,
+		.workers = training->options.workers,
+		.report = report_epoch,
+		.arg = training,
+	};
+
+	training->stage = stage;
+	INSTR_TIME_SET_CURRENT(training->epoch_start);
+	if (training->params[stage])
+		pfree(training->params[stage]);
+	training->params[stage] = parallel_train(&job);
+}
+
+/* Counts, shapes and both stages, for the split as it is. */
+static void
+train_stages(Training *training)
+{
+	const Ratings *ratings = &training->dataset->ratings;
+	int32		n_users = 0;
+
+	film_statistics(&training->films, ratings, training->options.like_threshold);
+	for (int32 user = 0; user < ratings->n_users; user++)
+		n_users += ratings->n_fit[user] > 0;
+	for (Stage stage = 0; stage < N_STAGES; stage++)
+	{
+		stage_shape(&training->shape[stage], stage, n_users, ratings->n_movies,
+					ratings->n_genres, ratings->n_values,
+					training->options.history ? HISTORY_DIMS : 0);
+		train_stage(training, stage);
+	}
+}
+
+static void
+check_for_interrupts(void *arg)
+{
+	CHECK_FOR_INTERRUPTS();
+}
+
+/* Memory of any size, aligned as src/num wants it, zeroed. */
+static void *
+alloc_aligned(Size size)
+{
+	return (void *) TYPEALIGN(ARENA_ALIGN,
+							  MemoryContextAllocExtended(CurrentMemoryContext, size + ARENA_ALIGN,
+														 MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO));
+}
+
+/* The model as an image, not sealed. */
+static ImageHeader *
+make_image(const Training *training)
+{
+	const Dataset *dataset = training->dataset;
+	ExportInput input = {
+		.ratings = &dataset->ratings,
+		.films = &training->films,
+		.names = dataset->names,
+		.names_length = dataset->names_length,
+	};
+	ImageHeader header = {
+		.min_rating = dataset->min_rating,
+		.max_rating = dataset->max_rating,
+		.like_threshold = training->options.like_threshold,
+		.min_year = dataset->min_year,
+		.max_year = dataset->max_year,
+		.median_year = dataset->median_year,
+	};
+	ImageHeader *image;
+	void	   *scratch;
+
+	for (Stage stage = 0; stage < N_STAGES; stage++)
+	{
+		input.params[stage] = training->params[stage];
+		input.shape[stage] = &training->shape[stage];
+	}
+	image = alloc_aligned(export_layout(&header, &input));
+	scratch = alloc_aligned(export_scratch(&input));
+	export_image(image, &header, &input, scratch);
+	return image;
+}
+
+/* Chooses the weights of the order by relevance on the validation rows. */
+static void
+tune_relevance(ImageHeader *image, const Ratings *ratings)
+{
+	double		popularity;
+
+	relevance_tune(image, ratings, &popularity, check_for_interrupts, NULL,
+				   alloc_aligned(relevance_scratch(ratings)));
+}
+
+/* Trains on everything that is not test, as long as turned out best before. */
+static ImageHeader *
+refit(Training *training, const SplitOptions *split, const ImageHeader *tuned)
+{
+	SplitOptions all = *split;
+	ImageHeader *image;
+
+	all.refit = true;
+	dataset_resplit(training->dataset, &all);
+	training->refitting = true;
+	train_stages(training);
+	image = make_image(training);
+	image->relevance_rating = tuned->relevance_rating;
+	image->relevance_popularity = tuned->relevance_popularity;
+	return image;
+}
+
+/* Measures the sealed model and stores it. */
+static void
+store(const Training *training, ImageHeader *image, Oid ratings, Oid movies, Oid users)
+{
+	const Dataset *dataset = training->dataset;
+	const OptionValues *options = &training->options;
+	Model	   *model = alloc_aligned(model_size());
+	StoreEntry	entry = {
+		.model_id = training->model_id,
+		.ratings = relation_quoted(ratings),
+		.movies = relation_quoted(movies),
+		.users = OidIsValid(users) ? relation_quoted(users) : NULL,
+		.train_rows = dataset->ratings.n_train_rows,
+		.test_rows = dataset->ratings.n_rows - dataset->ratings.n_train_rows,
+		.seed = options->seed,
+		.options = options_json(options),
+		.comment = options->comment,
+	};
+
+	if (!options->random_split)
+	{
+		entry.boundary_time = dataset->boundary.time;
+		entry.boundary_user = dataset->boundary.user_id;
+		entry.boundary_movie = dataset->boundary.movie_id;
+	}
+	image_seal(image);
+	model_open(model, image);
+	entry.metrics = measure_summary(&dataset->ratings, model);
+	store_save(&entry, image, image->size, options->activate != ACTIVATE_NEVER);
+}
+
+static void
+alloc_statistics(FilmStatistics *films, int32 n_movies)
+{
+	films->ratings = palloc(sizeof(int32) * n_movies);
+	films->recent_likes = palloc(sizeof(int32) * n_movies);
+	films->mean = palloc(sizeof(float) * n_movies);
+}
+
+/* What training cannot do without. */
+static void
+check_dataset(const Dataset *dataset, Oid ratings)
+{
+	if (dataset->ratings.n_fit_rows == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("no ratings left to train on"),
+				 errdetail("%s has " INT64_FORMAT " ratings, all of them kept for the test.",
+						   relation_quoted(ratings), dataset->ratings.n_rows),
+				 errhint("Lower test_fraction, or add ratings.")));
+}
+
+/*
+ * train_recommender(ratings regclass, movies regclass, users regclass, options ...)
+ */
+Datum
+mlrec_train_recommender(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+	Training	training = {.options = options_get(fcinfo)};
+	const OptionValues *options = &training.options;
+	Oid			ratings = relation_argument(fcinfo, 0, "ratings", false);
+	Oid			movies = relation_argument(fcinfo, 1, "movies", false);
+	Oid			users = relation_argument(fcinfo, 2, "users", true);
+	SplitOptions split = {
+		.test_fraction = options->test_fraction,
+		.validation_fraction = options->validation_fraction,
+		.random = options->random_split,
+		.seed = options->seed,
+	};
+	MemoryContext context;
+	MemoryContext caller;
+	ImageHeader *image;
+
+	PreventCommandIfReadOnly("train_recommender()");
+	PreventCommandIfParallelMode("train_recommender()");
+	InitMaterializedSRF(fcinfo, 0);
+	context = AllocSetContextCreate(CurrentMemoryContext, "train_recommender",
+									ALLOCSET_DEFAULT_SIZES);
+	caller = MemoryContextSwitchTo(context);
+	training.rows = result->setResult;
+	training.columns = result->setDesc;
+	training.dataset = dataset_load(ratings, movies, users, &split, 0);
+	check_dataset(training.dataset, ratings);
+	alloc_statistics(&training.films, training.dataset->ratings.n_movies);
+	training.model_id = store_next_id();
+	for (Stage stage = 0; stage < N_STAGES; stage++)
+		training.rates[stage] = palloc0(sizeof(float) * options->epochs[stage]);
+
+	train_stages(&training);
+	image = make_image(&training);
+	tune_relevance(image, &training.dataset->ratings);
+	if (options->refit)
+		image = refit(&training, &split, image);
+	store(&training, image, ratings, movies, users);
+
+	MemoryContextSwitchTo(caller);
+	MemoryContextDelete(context);
+	return (Datum) 0;
+}
