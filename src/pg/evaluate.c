@@ -24,6 +24,7 @@
 #include "dataset.h"
 #include "measure.h"
 #include "recode.h"
+#include "serve.h"
 #include "store.h"
 
 #define N_COLUMNS 5
@@ -136,24 +137,7 @@ load_test_data(const StoreEntry *entry)
 
 /* -------------------------------------------------------------- the function */
 
-static int32
-positive_argument(FunctionCallInfo fcinfo, int argno, const char *name)
-{
-	int32		value;
-
-	if (PG_ARGISNULL(argno))
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("%s must not be null", name)));
-	value = PG_GETARG_INT32(argno);
-	if (value < 1)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("%s must be at least 1, not %d", name, value)));
-	return value;
-}
-
-/* The id of the model to measure, which may be given as NULL: the active one. */
+/* The model to measure; NULL stands for the active one. */
 static void
 find_model(FunctionCallInfo fcinfo, int argno, StoreEntry *entry)
 {
@@ -204,8 +188,8 @@ Datum
 mlrec_evaluate_recommender(PG_FUNCTION_ARGS)
 {
 	EvaluateOptions options = {
-		.top_k = positive_argument(fcinfo, 1, "top_k_retrieve"),
-		.top_n = positive_argument(fcinfo, 2, "top_n_final"),
+		.top_k = serve_count(fcinfo, 1, "top_k_retrieve", 1),
+		.top_n = serve_count(fcinfo, 2, "top_n_final", 1),
 		.live_ratings = true,
 		.live_lists = true,
 	};
