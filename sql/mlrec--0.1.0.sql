@@ -436,7 +436,7 @@ CREATE TABLE @extschema@.recommender_chunk (
 	data bytea NOT NULL,
 	PRIMARY KEY (model_id, chunk_no)
 );
-ALTER TABLE @extschema@.recommender_chunk ALTER COLUMN data SET STORAGE EXTERNAL;
+ALTER TABLE @extschema@.recommender_chunk ALTER COLUMN data SET STORAGE PLAIN;
 COMMENT ON TABLE @extschema@.recommender_chunk IS 'weights of recommender models, in pieces';
 
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.recommender_model_id', '');

@@ -26,8 +26,8 @@
 #include "postgres.h"
 
 #include "access/xact.h"
+#include "commands/dbcommands.h"
 #include "miscadmin.h"
-#include "storage/ipc.h"
 #include "storage/lmgr.h"
 #include "storage/lock.h"
 #include "utils/guc.h"
@@ -76,23 +76,12 @@ count_invalidation(Datum arg, Oid relation)
 		model_generation++;
 }
 
-/*
- * The end of the backend: shared files want to be left in order.
- */
-static void
-leave_files(int code, Datum arg)
-{
-	for (CachedModel *model = models; model != NULL; model = model->next)
-		shared_image_close(&((Slot *) model)->file);
-}
-
 static void
 register_callbacks(void)
 {
 	if (registered)
 		return;
 	CacheRegisterRelcacheCallback(count_invalidation, (Datum) 0);
-	on_proc_exit(leave_files, (Datum) 0);
 	registered = true;
 }
 
@@ -167,6 +156,17 @@ put(void *arg, const char *data, Size length)
 	return true;
 }
 
+/* Whether a shared file has a model; databases other than this one keep theirs. */
+static bool
+model_exists(Oid database, int32 model_id, void *arg)
+{
+	StoreEntry	entry;
+
+	if (database != MyDatabaseId)
+		return get_database_name(database) != NULL;
+	return store_read(model_id, arg, &entry);
+}
+
 /*
  * Reads the image from the tables into a file for all; false if the system
  * refuses.
@@ -176,6 +176,7 @@ make_file(Slot *slot, const StoreEntry *entry, Snapshot snapshot)
 {
 	Destination destination = {.file = &slot->file};
 
+	shared_image_sweep(model_exists, snapshot);
 	if (!shared_image_begin(&slot->file))
 		return false;
 	if (store_load(entry, snapshot, put, &destination) != entry->size && !destination.refused)
@@ -293,7 +294,7 @@ load_slot(const StoreEntry *entry, Snapshot snapshot)
 		damaged(entry, image_status_text(IMAGE_NOT_A_MODEL));
 	cached->pinned.context = context;
 	copy_entry(&cached->entry, entry);
-	slot->file.fd = -1;
+	slot->file.draft = -1;
 	slot->release.func = release_image;
 	slot->release.arg = slot;
 	MemoryContextRegisterResetCallback(context, &slot->release);

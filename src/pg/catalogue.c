@@ -497,7 +497,9 @@ catalogue_id(const Catalogue *catalogue, int32 movie)
 {
 	const int64 *ids = image_section(catalogue->model->header, IMAGE_MOVIE_IDS);
 
-	return movie < catalogue->n_known ? ids[movie] : catalogue->fresh_ids[movie - catalogue->n_known];
+	if (movie >= catalogue->n_known)
+		return catalogue->fresh_ids[movie - catalogue->n_known];
+	return ids[movie];
 }
 
 const float *

@@ -25,7 +25,7 @@
 typedef struct RowReceiver
 {
 	DestReceiver receiver;		/* must be first */
-	PreparedRow	row;
+	PreparedRow row;
 	void	   *arg;
 } RowReceiver;
 

@@ -15,7 +15,7 @@ typedef char *(*PreparedText) (Oid relation);
 /* A query as it is declared: static, zero but for the first three. */
 typedef struct Prepared
 {
-	PreparedText	text;
+	PreparedText text;
 	int			n_parameters;
 	Oid			types[4];
 

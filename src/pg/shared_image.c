@@ -5,26 +5,29 @@
  * million films has hundreds of megabytes, and a copy of it in each connection
  * is out of the question.  So the first backend that needs a large image
  * writes it into a file, and all map that file read-only: they share the pages
- * of the operating system's cache.  This needs no shared_preload_libraries and
- * no setting, and works on a standby, where tables cannot be written but files
- * can.
+ * of the operating system's cache.  This needs no shared_preload_libraries,
+ * and works on a standby, where tables cannot be written but files can.
  *
- * The file lives in base/pgsql_tmp under a name that begins with pgsql_tmp.
- * The server clears such files away when it starts and after a crash, and
- * backups leave them out.  In ordinary life we do that ourselves:
+ * A file is written under the name of a draft and given its own by link(),
+ * which is atomic and fails if somebody else was faster: nobody ever sees half
+ * an image.  The name tells database, model, checksum and format version, so a
+ * file is never out of date.  Its blocks are written by write(), not through
+ * the mapping, where a full disk would be a SIGBUS.
  *
- *	- Each user holds a shared flock() on the file for as long as it is mapped.
- *	- Who leaves asks for the exclusive lock without waiting.  Whoever gets it
- *	  is the last one and removes the file.
- *	- A newcomer may open the file just before it is removed.  So after locking
- *	  he checks that the name still leads to the file that he holds, and
- *	  otherwise starts again.
+ * The file stays when the last backend that mapped it ends: the next connection
+ * finds it and serves at once.  (Removing it then, by a lock that each user
+ * holds, was tried.  Where connections come one at a time, each had to write
+ * the file again, and its first answer took five times as long.)  It goes
  *
- * A file is written under another name and given its own by link(), which is
- * atomic and fails if somebody else was faster: nobody ever sees half an image
- * or two files for one model.  The name tells database, model, checksum and
- * format version, so a file is never out of date.  Its blocks are written by
- * write(), not through the mapping, where a full disk would be a SIGBUS.
+ *	- when its model is dropped;
+ *	- when a backend that makes another file finds that the model, or its whole
+ *	  database, is no more;
+ *	- when the server starts, and after a crash: the file lives in
+ *	  base/pgsql_tmp under a name that begins with pgsql_tmp, and the server
+ *	  clears such files away.  Backups leave them out for the same reason.
+ *
+ * To remove it is safe at any moment.  Who has mapped it keeps it, who comes
+ * later makes a new one.
  *
  * Whenever the system refuses something the caller falls back to a private
  * copy; a model can be served as long as its tables can be read.
@@ -32,7 +35,7 @@
 #include "postgres.h"
 
 #include <fcntl.h>
-#include <sys/file.h>
+#include <signal.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -45,10 +48,7 @@
 #include "shared_image.h"
 
 #define DIRECTORY "base/" PG_TEMP_FILES_DIR
-
-/* How long to wait for one who is just removing the file. */
-#define LOCK_ATTEMPTS 100
-#define LOCK_PAUSE 1000			/* microseconds */
+#define PREFIX PG_TEMP_FILE_PREFIX "_mlrec."
 
 /* The system refused; the caller will manage without. */
 static void
@@ -67,17 +67,6 @@ draft_path(char *path, const SharedImage *image)
 	snprintf(path, MAXPGPATH, "%s.%d", image->path, MyProcPid);
 }
 
-/* Whether the name leads to the file that is open as fd. */
-static bool
-is_named(int fd, const char *path)
-{
-	struct stat open_file;
-	struct stat named_file;
-
-	return fstat(fd, &open_file) == 0 && stat(path, &named_file) == 0 &&
-		open_file.st_dev == named_file.st_dev && open_file.st_ino == named_file.st_ino;
-}
-
 static int
 open_file(const char *path, int flags)
 {
@@ -85,7 +74,6 @@ open_file(const char *path, int flags)
 
 	if (!AcquireExternalFD())
 		return -1;
-	/* not for the programs of COPY ... PROGRAM: they would hold the lock */
 	fd = BasicOpenFile(path, flags | O_CLOEXEC | PG_BINARY);
 	if (fd < 0)
 		ReleaseExternalFD();
@@ -93,17 +81,16 @@ open_file(const char *path, int flags)
 }
 
 static void
-close_file(SharedImage *image)
+close_file(int fd)
 {
-	close(image->fd);
+	close(fd);
 	ReleaseExternalFD();
-	image->fd = -1;
 }
 
 static bool
-map_file(SharedImage *image)
+map_file(SharedImage *image, int fd)
 {
-	void	   *map = mmap(NULL, image->size, PROT_READ, MAP_SHARED, image->fd, 0);
+	void	   *map = mmap(NULL, image->size, PROT_READ, MAP_SHARED, fd, 0);
 
 	if (map == MAP_FAILED)
 	{
@@ -121,39 +108,28 @@ void
 shared_image_init(SharedImage *image, int32 model_id, uint64 checksum, Size size)
 {
 	memset(image, 0, sizeof(SharedImage));
-	image->fd = -1;
+	image->draft = -1;
 	image->size = size;
-	snprintf(image->path, MAXPGPATH, "%s/%s_mlrec.%u.%d." UINT64_FORMAT ".%d",
-			 DIRECTORY, PG_TEMP_FILE_PREFIX, MyDatabaseId, model_id, checksum, IMAGE_VERSION);
+	snprintf(image->path, MAXPGPATH, "%s/%s%u.%d." UINT64_FORMAT ".%d",
+			 DIRECTORY, PREFIX, MyDatabaseId, model_id, checksum, IMAGE_VERSION);
 }
 
 /*
- * shared_image_open: maps the file if it is there; false if not, or if it
- * cannot be used.
+ * shared_image_open: maps the file; false if there is none, or if it cannot be
+ * used.
  */
 bool
 shared_image_open(SharedImage *image)
 {
 	struct stat status;
+	int			fd = open_file(image->path, O_RDONLY);
+	bool		mapped;
 
-	for (int attempt = 0; attempt < LOCK_ATTEMPTS; attempt++)
-	{
-		image->fd = open_file(image->path, O_RDONLY);
-		if (image->fd < 0)
-			return false;
-		if (flock(image->fd, LOCK_SH | LOCK_NB) == 0 && is_named(image->fd, image->path))
-		{
-			image->published = true;
-			if (fstat(image->fd, &status) == 0 && status.st_size == image->size &&
-				map_file(image))
-				return true;
-			shared_image_close(image);
-			return false;
-		}
-		close_file(image);
-		pg_usleep(LOCK_PAUSE);
-	}
-	return false;
+	if (fd < 0)
+		return false;
+	mapped = fstat(fd, &status) == 0 && status.st_size == image->size && map_file(image, fd);
+	close_file(fd);
+	return mapped;
 }
 
 /*
@@ -165,20 +141,12 @@ shared_image_begin(SharedImage *image)
 	char		draft[MAXPGPATH];
 
 	draft_path(draft, image);
-	image->fd = open_file(draft, O_RDWR | O_CREAT | O_TRUNC);
-	if (image->fd < 0 && errno == ENOENT && MakePGDirectory(DIRECTORY) == 0)
-		image->fd = open_file(draft, O_RDWR | O_CREAT | O_TRUNC);
-	if (image->fd < 0)
-	{
+	image->draft = open_file(draft, O_RDWR | O_CREAT | O_TRUNC);
+	if (image->draft < 0 && errno == ENOENT && MakePGDirectory(DIRECTORY) == 0)
+		image->draft = open_file(draft, O_RDWR | O_CREAT | O_TRUNC);
+	if (image->draft < 0)
 		log_refusal("create", draft);
-		return false;
-	}
-	if (flock(image->fd, LOCK_SH | LOCK_NB) != 0)
-	{
-		log_refusal("lock", draft);
-		return false;
-	}
-	return true;
+	return image->draft >= 0;
 }
 
 /*
@@ -191,12 +159,14 @@ shared_image_write(SharedImage *image, const void *data, Size length)
 
 	while (length > 0)
 	{
-		ssize_t		written = write(image->fd, at, length);
+		ssize_t		written = write(image->draft, at, length);
 
 		if (written < 0 && errno == EINTR)
 			continue;
 		if (written <= 0)
 		{
+			if (written == 0)
+				errno = ENOSPC;
 			log_refusal("write", image->path);
 			return false;
 		}
@@ -204,6 +174,18 @@ shared_image_write(SharedImage *image, const void *data, Size length)
 		length -= written;
 	}
 	return true;
+}
+
+/* The draft is done, one way or the other. */
+static void
+end_draft(SharedImage *image)
+{
+	char		draft[MAXPGPATH];
+
+	draft_path(draft, image);
+	unlink(draft);
+	close_file(image->draft);
+	image->draft = -1;
 }
 
 /*
@@ -215,40 +197,105 @@ bool
 shared_image_publish(SharedImage *image)
 {
 	char		draft[MAXPGPATH];
-	bool		linked;
 
-	if (!map_file(image))
+	if (!map_file(image, image->draft))
 		return false;
 	draft_path(draft, image);
-	linked = link(draft, image->path) == 0;
-	if (!linked && errno != EEXIST)
+	if (link(draft, image->path) != 0 && errno != EEXIST)
 		log_refusal("link", image->path);
-	unlink(draft);
-	image->published = true;
+	end_draft(image);
 	return true;
 }
 
-/*
- * shared_image_close: lets go of the file and removes it if nobody else uses
- * it.  Also ends a draft that was not published.
- */
 void
 shared_image_close(SharedImage *image)
 {
 	if (image->map != NULL)
 		munmap(unconstify(void *, image->map), image->size);
 	image->map = NULL;
-	if (image->fd < 0)
+	if (image->draft >= 0)
+		end_draft(image);
+}
+
+/* ---------------------------------------------------------------------------
+ * Clearing away
+ * ------------------------------------------------------------------------- */
+
+/* Calls remove(arg) for each of our files; removes those for which it is true. */
+static void
+remove_files(bool (*unwanted) (const char *name, void *arg), void *arg)
+{
+	DIR		   *directory = AllocateDir(DIRECTORY);
+	struct dirent *entry;
+	char		path[MAXPGPATH];
+
+	if (directory == NULL)
 		return;
-
-	if (!image->published)
+	while ((entry = ReadDirExtended(directory, DIRECTORY, LOG)) != NULL)
 	{
-		char		draft[MAXPGPATH];
-
-		draft_path(draft, image);
-		unlink(draft);
+		if (strncmp(entry->d_name, PREFIX, strlen(PREFIX)) != 0 || !unwanted(entry->d_name, arg))
+			continue;
+		snprintf(path, MAXPGPATH, "%s/%s", DIRECTORY, entry->d_name);
+		if (unlink(path) != 0 && errno != ENOENT)
+			ereport(LOG,
+					(errcode_for_file_access(),
+					 errmsg("could not remove file \"%s\": %m", path)));
 	}
-	else if (flock(image->fd, LOCK_EX | LOCK_NB) == 0 && is_named(image->fd, image->path))
-		unlink(image->path);
-	close_file(image);
+	FreeDir(directory);
+}
+
+static bool
+is_of_model(const char *name, void *arg)
+{
+	const char *prefix = arg;
+
+	return strncmp(name, prefix, strlen(prefix)) == 0;
+}
+
+/*
+ * shared_image_remove: removes the files of one model of this database.
+ * Touches no catalogs: it is called at COMMIT.
+ */
+void
+shared_image_remove(int32 model_id)
+{
+	char		prefix[MAXPGPATH];
+
+	snprintf(prefix, MAXPGPATH, "%s%u.%d.", PREFIX, MyDatabaseId, model_id);
+	remove_files(is_of_model, prefix);
+}
+
+typedef struct Sweep
+{
+	SharedImageExists exists;
+	void	   *arg;
+} Sweep;
+
+static bool
+is_garbage(const char *name, void *arg)
+{
+	Sweep	   *sweep = arg;
+	unsigned int database;
+	int			model_id;
+	uint64		checksum;
+	int			version;
+	int			pid;
+	int			n = sscanf(name, PREFIX "%u.%d." UINT64_FORMAT ".%d.%d",
+						   &database, &model_id, &checksum, &version, &pid);
+
+	if (n == 5 && kill(pid, 0) != 0 && errno == ESRCH)
+		return true;			/* the draft of one who is no more */
+	return n >= 4 && !sweep->exists(database, model_id, sweep->arg);
+}
+
+/*
+ * shared_image_sweep: removes the files of models of which exists() knows
+ * nothing, and what was left of drafts.
+ */
+void
+shared_image_sweep(SharedImageExists exists, void *arg)
+{
+	Sweep		sweep = {exists, arg};
+
+	remove_files(is_garbage, &sweep);
 }

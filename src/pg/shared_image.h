@@ -8,29 +8,34 @@
 
 typedef struct SharedImage
 {
-	int			fd;				/* holds the shared lock; -1: not open */
-	bool		published;		/* under its final name, not ours alone */
 	const void *map;			/* NULL: not mapped */
 	Size		size;
+	int			draft;			/* descriptor of a file being written, -1: none */
 	char		path[MAXPGPATH];
 } SharedImage;
 
 /* Names the file of an image; touches nothing. */
 extern void shared_image_init(SharedImage *image, int32 model_id, uint64 checksum, Size size);
 
-/* Maps the file if another backend has made it; false if there is none. */
+/* Maps the file if there is one. */
 extern bool shared_image_open(SharedImage *image);
 
 /*
  * Makes the file: begin, any number of writes, then publish, which maps it.
- * All return false when the system refuses, after a line in the server log;
- * shared_image_close then cleans up.
+ * All return false when the system refuses, after a line in the server log.
  */
 extern bool shared_image_begin(SharedImage *image);
 extern bool shared_image_write(SharedImage *image, const void *data, Size length);
 extern bool shared_image_publish(SharedImage *image);
 
-/* Lets go of the file and removes it if nobody else uses it.  Never throws. */
+/* Unmaps the file, or gives up making it.  The file stays.  Never throws. */
 extern void shared_image_close(SharedImage *image);
+
+/* Removes the files of one model of this database. */
+extern void shared_image_remove(int32 model_id);
+
+/* Removes the files of models of which exists() knows nothing. */
+typedef bool (*SharedImageExists) (Oid database, int32 model_id, void *arg);
+extern void shared_image_sweep(SharedImageExists exists, void *arg);
 
 #endif							/* MLREC_SHARED_IMAGE_H */

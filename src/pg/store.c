@@ -4,8 +4,8 @@
  * recommender_model has a row for each model: which relations it was trained
  * on, with what options and result, and whether it is the active one.  The
  * model itself, the image of image.h, is in recommender_chunk, cut into pieces
- * that fit into bytea values.  Both are ordinary logged tables, so replicas,
- * backups and pg_dump carry the models without anything said about them here.
+ * of a page.  Both are ordinary logged tables, so replicas, backups and pg_dump
+ * carry the models without anything said about them here.
  *
  * Relations are stored by qualified name, as a function's body would name
  * them.  Kept by OID, a model would go on reading the old table after its
@@ -42,12 +42,14 @@
 #include "utils/inval.h"
 #include "utils/jsonb.h"
 #include "utils/lsyscache.h"
+#include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 #include "utils/varlena.h"
 
 #include "../num/image.h"
 #include "relations.h"
+#include "shared_image.h"
 #include "store.h"
 
 #define MODEL_TABLE "recommender_model"
@@ -55,8 +57,12 @@
 #define CHUNK_INDEX "recommender_chunk_pkey"
 #define ID_SEQUENCE "recommender_model_id"
 
-/* Bytes of an image in one row: a compromise between rows and memory held. */
-#define CHUNK_SIZE (4 * 1024 * 1024)
+/*
+ * Bytes of an image in one row, so that the row fills a page.  Larger values
+ * would go to a TOAST table in pieces of 2 kB: reading those back took four
+ * times as long.
+ */
+#define CHUNK_SIZE (BLCKSZ - 128)
 
 /* How many models an error message lists. */
 #define MAX_LISTED 20
@@ -97,6 +103,9 @@ typedef struct Caller
 	Oid			user;
 	int			security;
 } Caller;
+
+/* Models dropped in this transaction */
+static List *dropped = NIL;
 
 PG_FUNCTION_INFO_V1(mlrec_activate_recommender);
 PG_FUNCTION_INFO_V1(mlrec_drop_recommender);
@@ -201,8 +210,8 @@ store_next_id(void)
 static void
 insert_model(const StoreEntry *entry)
 {
-	char	   *statement = psprintf("INSERT INTO %s VALUES ($1, $2, false, $3, $4, $5, $6, $7, $8, "
-									 "$9, $10, $11, $12, $13, $14, $15, $16)",
+	char	   *statement = psprintf("INSERT INTO %s VALUES ($1, $2, false, $3, $4, $5, $6, $7, "
+									 "$8, $9, $10, $11, $12, $13, $14, $15, $16)",
 									 extension_object_quoted(MODEL_TABLE));
 	Oid			types[] = {INT4OID, TIMESTAMPTZOID, TEXTOID, TEXTOID, TEXTOID, INT8OID, INT8OID,
 		INT8OID, JSONBOID, JSONBOID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, TEXTOID};
@@ -246,7 +255,8 @@ insert_chunks(int32 model_id, const char *image, Size size)
 	for (int32 chunk = 0; done < size; chunk++)
 	{
 		Size		length = Min(size - done, CHUNK_SIZE);
-		Datum		values[] = {Int32GetDatum(model_id), Int32GetDatum(chunk), PointerGetDatum(data)};
+		Datum		values[] = {Int32GetDatum(model_id), Int32GetDatum(chunk),
+		PointerGetDatum(data)};
 
 		CHECK_FOR_INTERRUPTS();
 		SET_VARSIZE(data, VARHDRSZ + length);
@@ -342,6 +352,39 @@ mlrec_activate_recommender(PG_FUNCTION_ARGS)
 }
 
 /*
+ * At COMMIT of a transaction that dropped models, their shared files go.  If it
+ * was a subtransaction that was rolled back, nothing is lost: the next session
+ * makes the file again.
+ */
+static void
+remove_files_at_commit(XactEvent event, void *arg)
+{
+	ListCell   *cell;
+
+	if (event != XACT_EVENT_COMMIT && event != XACT_EVENT_ABORT && event != XACT_EVENT_PREPARE)
+		return;
+	foreach(cell, dropped)
+	{
+		if (event == XACT_EVENT_COMMIT)
+			shared_image_remove(lfirst_int(cell));
+	}
+	dropped = NIL;				/* its memory goes with the transaction */
+}
+
+static void
+remember_dropped(int32 model_id)
+{
+	static bool registered = false;
+	MemoryContext caller = MemoryContextSwitchTo(TopTransactionContext);
+
+	if (!registered)
+		RegisterXactCallback(remove_files_at_commit, NULL);
+	registered = true;
+	dropped = lappend_int(dropped, model_id);
+	MemoryContextSwitchTo(caller);
+}
+
+/*
  * drop_recommender(model_id int): removes a model, the active one too.  Its
  * chunks follow through their foreign key.
  */
@@ -362,6 +405,7 @@ mlrec_drop_recommender(PG_FUNCTION_ARGS)
 	end_write(&caller);
 	if (n == 0)
 		store_no_model(model_id);
+	remember_dropped(model_id);
 	PG_RETURN_VOID();
 }
 

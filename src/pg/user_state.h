@@ -46,7 +46,8 @@ extern void user_state_forget(UserState *state, int32 movie);
 /* The same step by step, for readers that see many users' rows. */
 extern UserState *user_state_create(MemoryContext context);
 extern void user_state_begin(UserState *state, const CachedModel *model, int64 user_id);
-extern void user_state_add(UserState *state, const CachedModel *model, int64 movie_id, float rating);
+extern void user_state_add(UserState *state, const CachedModel *model, int64 movie_id,
+						   float rating);
 extern bool user_state_finish(UserState *state);
 
 /* The code of an attribute's value; name may be NULL. */
