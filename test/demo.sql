@@ -17,20 +17,37 @@ SELECT * FROM user_demographics();
 
 \echo '\n=== Train ====================================================================\n'
 \timing on
-SELECT stage, epoch, train_loss, val_loss, val_auc, val_rmse, val_mae, learning_rate, seconds, is_best
-  FROM train_recommender();
+SELECT model_id, stage, count(*) AS epochs, max(val_auc) AS val_auc, min(val_rmse) AS val_rmse,
+       min(val_mae) AS val_mae, sum(seconds) AS seconds
+  FROM train_recommender()
+ GROUP BY model_id, stage
+ ORDER BY stage DESC;
 \timing off
 
 \echo '\n=== How good it is on the test part, which training has not seen =============\n'
-SELECT metric.key AS metric, metric.value
-  FROM recommender_models, jsonb_each(metrics) AS metric
- WHERE active;
+SELECT protocol.key AS protocol, system.key AS system, users.key AS users, metric.*
+  FROM recommender_models,
+       jsonb_each(metrics) AS protocol,
+       jsonb_each(protocol.value) AS system,
+       jsonb_each(system.value) AS users,
+       jsonb_to_record(users.value) AS metric (rmse real, mae real, auc_rating real, auc_retrieval real,
+                                               "recall@200" real, "ndcg@10" real, "hit@10" real)
+ WHERE active
+ ORDER BY protocol, users, system;
 
 \echo '\n=== Recommend ================================================================\n'
 SELECT * FROM user_profile(1);
 \timing on
 SELECT * FROM recommend(1, 200, 10);
 \timing off
+
+\set ECHO none
+SELECT movie_id AS first, title FROM recommend(1, 200, 1)
+\gset
+\echo '\n=== Why user 1 should see' :title
+\echo
+\set ECHO queries
+SELECT * FROM explain_recommendation(1, :first) LIMIT 5;
 
 \set ECHO none
 SELECT movie_id AS film, title
@@ -40,7 +57,7 @@ SELECT movie_id AS film, title
  ORDER BY choice
  LIMIT 1
 \gset
-\echo === Like :title
+\echo '\n=== Like' :title
 \echo
 \set ECHO queries
 SELECT * FROM similar_movies(:film, 10);
