@@ -1,5 +1,6 @@
 # Loading the library leaves a backend with one thread: a BLAS with threads of
-# its own would run the server's signal handlers in them.
+# its own would run the server's signal handlers in them.  Training does not
+# change that.
 use strict;
 use warnings;
 use PostgreSQL::Test::Cluster;
@@ -19,10 +20,15 @@ is($node->safe_psql('postgres', "SELECT extversion FROM pg_extension WHERE extna
 
 SKIP:
 {
-	skip 'no /proc here', 2 unless -d '/proc/self/task';
+	skip 'no /proc here', 3 unless -d '/proc/self/task';
 
 	is($node->safe_psql('postgres', "LOAD 'mlrec'; $tasks"),
 		'1', 'one thread after LOAD');
+	is($node->safe_psql('postgres', "
+		SELECT load_movielens('$ENV{MLREC_SAMPLE}') \\g /dev/null
+		SELECT train_recommender(retrieval_epochs => 1, ranking_epochs => 1) \\g /dev/null
+		$tasks"),
+		'1', 'one thread after a training');
 
 	$node->append_conf('postgresql.conf', "shared_preload_libraries = 'mlrec'");
 	$node->restart;
@@ -30,7 +36,7 @@ SKIP:
 		'1', 'one thread when the server has loaded the library');
 }
 
-$node->safe_psql('postgres', 'DROP EXTENSION mlrec');
+$node->safe_psql('postgres', 'DROP EXTENSION mlrec CASCADE');
 is($node->safe_psql('postgres', q{SELECT count(*) FROM pg_depend WHERE deptype = 'e'
 	AND refobjid NOT IN (SELECT oid FROM pg_extension)}),
 	'0', 'nothing is left after DROP EXTENSION');
