@@ -141,15 +141,14 @@ load_test_data(const StoreEntry *entry)
 static void
 find_model(FunctionCallInfo fcinfo, int argno, StoreEntry *entry)
 {
-	int32		model_id = PG_ARGISNULL(argno) ? 0 : PG_GETARG_INT32(argno);
 	bool		found;
 
 	if (PG_ARGISNULL(argno))
 		found = store_read_active(GetActiveSnapshot(), entry);
 	else
-		found = store_read(model_id, GetActiveSnapshot(), entry);
+		found = store_read(PG_GETARG_INT32(argno), GetActiveSnapshot(), entry);
 	if (!found)
-		store_no_model(model_id);
+		store_no_model(PG_ARGISNULL(argno) ? 0 : PG_GETARG_INT32(argno));
 }
 
 static void
