@@ -134,7 +134,8 @@ fill_movie_vectors(void *image, const ExportInput *input, ExportWork *work)
 
 	for (int32_t from = 0; from < ratings->n_movies; from += EXPORT_ROWS)
 	{
-		int			n = ratings->n_movies - from < EXPORT_ROWS ? ratings->n_movies - from : EXPORT_ROWS;
+		int			left = ratings->n_movies - from;
+		int			n = left < EXPORT_ROWS ? left : EXPORT_ROWS;
 		int64_t		at = (int64_t) from * VECTOR_DIMS;
 		const float *features = ratings->movie_features +
 			(int64_t) from * input->shape[RETRIEVAL]->n_features;

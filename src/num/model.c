@@ -64,7 +64,8 @@ add_history(const Model *model, History *history, const UserInput *input, int fr
 
 	for (int at = from; at < input->n_history; at += HISTORY_BLOCK)
 	{
-		int			n = input->n_history - at < HISTORY_BLOCK ? input->n_history - at : HISTORY_BLOCK;
+		int			left = input->n_history - at;
+		int			n = left < HISTORY_BLOCK ? left : HISTORY_BLOCK;
 
 		for (int i = 0; i < n; i++)
 		{

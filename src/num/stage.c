@@ -54,7 +54,8 @@ tensor_size(const StageShape *shape, Tensor tensor, int64_t *rows, int32_t *colu
 		case RANK_B4: r = ranking; break;
 		case USER_ID: r = shape->user_id ? (int64_t) shape->n_users + 1 : 0;
 			c = shape->user_id; break;
-		case MOVIE_ID: r = (int64_t) shape->n_movies + 1; c = ranking ? VECTOR_DIMS : ID_DIMS; break;
+		case MOVIE_ID: r = (int64_t) shape->n_movies + 1;
+			c = ranking ? VECTOR_DIMS : ID_DIMS; break;
 		case HISTORY: r = shape->history ? (int64_t) shape->n_movies + 1 : 0;
 			c = 2 * shape->history; break;
 		case N_TENSORS: break;

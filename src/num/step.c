@@ -212,8 +212,8 @@ forward_users(Trainer *trainer, int shard)
 					   shown->segment, shown->user_row, shown->with_history, tape->history);
 	}
 	for (int row = 0; row < rows; row++)
-		dropout_apply(tape->x + (int64_t) row * shape->user_inputs + user_input_history(shape), input,
-					  (int64_t) row * width, width);
+		dropout_apply(tape->x + (int64_t) row * shape->user_inputs + user_input_history(shape),
+					  input, (int64_t) row * width, width);
 	user_tower_forward(tape->raw, tape->hidden, tape->x, trainer->params, shape,
 					   step_dropout(trainer, PURPOSE_TOWER, shard, TOWER_DROPOUT), rows);
 }

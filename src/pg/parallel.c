@@ -109,8 +109,9 @@ carve(TeamMemory *memory, Arena *arena, const StageShape *shape, const Ratings *
 	memory->films.mean = (float *) place(arena, films->mean, sizeof(float) * movies);
 
 	/* the trainer measures the data through these arrays, so it gets the source's */
-	memory->trainer = arena_take(arena, 1, trainer_shared_size(shape, ratings->n_fit ? ratings : own,
-															   options));
+	memory->trainer = arena_take(arena, 1,
+								 trainer_shared_size(shape, ratings->n_fit ? ratings : own,
+													 options));
 }
 
 /* Bytes of shared memory, with room to align it. */

@@ -251,7 +251,8 @@ release_recognise(const char *directory)
 	for (int i = 0; i < lengthof(releases); i++)
 	{
 		const Release *release = &releases[i];
-		bool		complete = release->genres_file == NULL || has_file(directory, release->genres_file);
+		bool		complete = release->genres_file == NULL ||
+			has_file(directory, release->genres_file);
 
 		for (int table = 0; complete && table < RELEASE_TABLES; table++)
 			complete = release->sources[table] == NULL ||
