@@ -309,7 +309,7 @@ unit_backward(float *din, const float *dout, const float *out,
 }
 
 /*
- * exp(x) for x <= 0, to 2 units in the last place; below -87 it is 0.  Unlike
+ * exp(x) for -1e5 < x <= 0, to 2 units in the last place, 0 below -88.  Unlike
  * expf it is a few multiplications that vectorise: 2^n from the exponent bits,
  * e^r by the Taylor polynomial of degree 6 for |r| <= ln(2) / 2.
  */
@@ -319,9 +319,8 @@ exp_nonpositive(float x)
 	const float log2e = 1.44269504f;
 	const float ln2_high = 0.693359375f;
 	const float ln2_low = -2.12194440e-4f;
-	float		clamped = x > -87.0f ? x : -87.0f;
-	int32_t		n = (int32_t) (clamped * log2e - 0.5f);
-	float		r = clamped - n * ln2_high - n * ln2_low;
+	int32_t		n = (int32_t) (x * log2e - 0.5f);
+	float		r = x - n * ln2_high - n * ln2_low;
 	float		p = 1.0f / 720;
 	union
 	{
@@ -335,12 +334,71 @@ exp_nonpositive(float x)
 	p = p * r + 0.5f;
 	p = p * r + 1.0f;
 	p = p * r + 1.0f;
-	power.bits = (n + 127) << 23;
-	return x > -87.0f ? p * power.value : 0.0f;
+	/* the exponent 0 makes the power 0 */
+	power.bits = (n > -127 ? n + 127 : 0) << 23;
+	return p * power.value;
+}
+
+/* Columns that are taken side by side where a reduction does not vectorise. */
+#define LANES 16
+
+static inline float
+logit_of(const float *x, const float *offset, float scale, int i)
+{
+	return offset ? scale * x[i] + offset[i] : scale * x[i];
+}
+
+/* The largest logit of a row; a lane at a time, since a maximum keeps its order. */
+static inline float
+largest_logit(const float *restrict x, const float *restrict offset, float scale, int width)
+{
+	float		lane[LANES];
+	float		max;
+	int			i = 0;
+
+	for (int k = 0; k < LANES; k++)
+		lane[k] = -INFINITY;
+	for (; i + LANES <= width; i += LANES)
+		for (int k = 0; k < LANES; k++)
+		{
+			float		logit = logit_of(x, offset, scale, i + k);
+
+			lane[k] = logit > lane[k] ? logit : lane[k];
+		}
+	max = lane[0];
+	for (int k = 1; k < LANES; k++)
+		max = lane[k] > max ? lane[k] : max;
+	for (; i < width; i++)
+		max = logit_of(x, offset, scale, i) > max ? logit_of(x, offset, scale, i) : max;
+	return max;
+}
+
+/*
+ * x becomes exp(logit - max); returns their sum, and in *sum_x that of each
+ * times its x.
+ */
+static inline float
+exponentials(float *restrict x, float *sum_x, const float *restrict offset,
+			 float scale, float max, int width)
+{
+	float		sum = 0;
+	float		weighted = 0;
+
+	for (int i = 0; i < width; i++)
+	{
+		float		v = x[i];
+		float		e = exp_nonpositive(logit_of(x, offset, scale, i) - max);
+
+		weighted += e * v;
+		sum += e;
+		x[i] = e;
+	}
+	*sum_x = weighted;
+	return sum;
 }
 
 MULTIVERSION double
-softmax_cross_entropy(float *x, const int32_t *target, const float *offset,
+softmax_cross_entropy(float *restrict x, const int32_t *target, const float *restrict offset,
 					  float scale, float weight, double *dscale, int rows, int width)
 {
 	double		loss = 0;
@@ -349,28 +407,24 @@ softmax_cross_entropy(float *x, const int32_t *target, const float *offset,
 	{
 		float	   *restrict v = x + (int64_t) row * width;
 		float		cosine = v[target[row]];
-		float		wanted = scale * cosine + (offset ? offset[target[row]] : 0);
-		float		max = -INFINITY;
-		float		sum = 0;
-		float		mean_x = 0;
+		float		wanted = logit_of(v, offset, scale, target[row]);
+		float		max;
+		float		sum;
+		float		sum_x;
 
-		for (int i = 0; i < width; i++)
+		/* written out twice, so that each loop has an offset or none */
+		if (offset)
 		{
-			float		logit = scale * v[i] + (offset ? offset[i] : 0);
-
-			max = logit > max ? logit : max;
+			max = largest_logit(v, offset, scale, width);
+			sum = exponentials(v, &sum_x, offset, scale, max, width);
 		}
-		for (int i = 0; i < width; i++)
+		else
 		{
-			float		e = exp_nonpositive(scale * v[i] + (offset ? offset[i] : 0) - max);
-
-			/* x * e of an impossible film would be infinity times zero */
-			mean_x += e > 0 ? e * v[i] : 0;
-			sum += e;
-			v[i] = e;
+			max = largest_logit(v, NULL, scale, width);
+			sum = exponentials(v, &sum_x, NULL, scale, max, width);
 		}
 		loss += max + logf(sum) - wanted;
-		*dscale += weight * (mean_x / sum - cosine);
+		*dscale += weight * (sum_x / sum - cosine);
 		for (int i = 0; i < width; i++)
 			v[i] *= weight / sum;
 		v[target[row]] -= weight;

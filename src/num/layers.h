@@ -101,9 +101,11 @@ extern void unit_backward(float *din, const float *dout, const float *out,
 /*
  * Cross-entropy of softmax(scale * x + offset) against one target per row, in
  * place: x [rows][width] becomes weight * (softmax - onehot), the gradient by
- * the logits.  offset [width] may be NULL.  A logit of -INFINITY is impossible.
+ * the logits.  offset [width] may be NULL.  An x of IMPOSSIBLE_LOGIT has no chance.
  * Returns the sum of the losses (not weighted); *dscale += the gradient by scale.
  */
+#define IMPOSSIBLE_LOGIT (-1e4f)
+
 extern double softmax_cross_entropy(float *x, const int32_t *target, const float *offset,
 									float scale, float weight, double *dscale,
 									int rows, int width);

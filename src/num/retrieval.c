@@ -56,7 +56,7 @@ mask_known(Trainer *trainer, float *logits, const Segment *segment, int64_t row)
 		int32_t		place = full_softmax(trainer) ? movie : trainer->batch.place_of[movie];
 
 		if (place >= 0 && movie != own)
-			logits[place] = -INFINITY;
+			logits[place] = IMPOSSIBLE_LOGIT;
 	}
 }
 

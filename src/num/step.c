@@ -63,10 +63,14 @@ show_segment(Trainer *trainer, const Segment *segment, int32_t slot)
 
 	shown->segment = segment;
 	shown->slot = slot;
-	shown->user_row = happens(trainer, PURPOSE_USER_ID, index, options->id_dropout) ?
-		0 : trainer->user_row[segment->user];
 	shown->with_history = trainer->shape.history > 0 &&
 		!happens(trainer, PURPOSE_HISTORY, index, options->history_dropout);
+	shown->user_row = trainer->user_row[segment->user];
+
+	/* without a history he is a newcomer, who has no id either */
+	if ((trainer->shape.history > 0 && !shown->with_history) ||
+		happens(trainer, PURPOSE_USER_ID, index, options->id_dropout))
+		shown->user_row = 0;
 	for (int32_t i = 0; i < segment->n_rows; i++, slot++)
 	{
 		int32_t		movie = ratings->movie[segment->row + i];

@@ -25,7 +25,8 @@ typedef struct TrainOptions
 	float		like_threshold; /* a rating from here on is a like */
 	float		softmax_weight; /* of the softmax over the catalogue, 0: none */
 	float		id_dropout;		/* share of segments whose user is shown as unknown */
-	float		history_dropout;	/* share of segments shown without history */
+	float		history_dropout;	/* share of segments whose user is shown as a
+									 * newcomer: no history, no id */
 	float		weight_decay;
 	bool		early_stopping; /* false: all epochs, the rates as given */
 	const float *rates;			/* [epochs] with early_stopping off, else NULL */
