@@ -159,7 +159,7 @@ options_get(FunctionCallInfo fcinfo)
 char *
 options_json(const OptionValues *values)
 {
-	return psprintf("{\"test_fraction\": %g, \"validation_fraction\": %g, \"split\": \"%s\", "
+	return psprintf("{\"test_fraction\": %.17g, \"validation_fraction\": %g, \"split\": \"%s\", "
 					"\"batch_size\": %d, \"learning_rate\": %g, \"retrieval_epochs\": %d, "
 					"\"ranking_epochs\": %d, \"patience\": %d, \"like_threshold\": %g, "
 					"\"softmax_weight\": %g, \"history\": %s, \"from_model\": %s, \"refit\": %s}",
