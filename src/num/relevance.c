@@ -26,9 +26,9 @@ typedef struct Tuning
 	const Model *model;
 	const ImageHeader *header;
 	const Ratings *ratings;
-	int32_t		k;
 
 	/* one user */
+	int32_t		k;				/* candidates */
 	float	   *scores;			/* [n_movies] */
 	uint8_t    *skip;			/* [n_movies] */
 	uint8_t    *liked;			/* [n_movies] */
@@ -39,19 +39,22 @@ typedef struct Tuning
 	float	   *popularity;		/* [k] */
 	float	   *scratch;
 
+	/* the grid */
+	int			n_rating;
+	int			n_popularity;
+	const float *rating_weight;
+	const float *popularity_weight;
 	double		ndcg[N_RATING][N_POPULARITY];	/* sums over users */
 	double		ndcg_popularity;
 	int64_t		n_users;
 } Tuning;
 
 static void
-carve(Tuning *tuning, const Ratings *ratings, Model **model, Arena *arena)
+carve(Tuning *tuning, int64_t n, const Ratings *ratings, Model **model, Arena *arena)
 {
-	int64_t		n = ratings->n_movies;
 
 	*model = arena_take(arena, 1, model_size());
 	tuning->ratings = ratings;
-	tuning->k = n < CANDIDATES ? (int32_t) n : CANDIDATES;
 	tuning->scores = ARENA_ARRAY(arena, float, n);
 	tuning->skip = ARENA_ARRAY(arena, uint8_t, n);
 	tuning->liked = ARENA_ARRAY(arena, uint8_t, n);
@@ -64,13 +67,13 @@ carve(Tuning *tuning, const Ratings *ratings, Model **model, Arena *arena)
 }
 
 size_t
-relevance_scratch(const Ratings *ratings)
+relevance_scratch(const ImageHeader *header)
 {
 	Tuning		tuning;
 	Model	   *model;
 	Arena		arena = {NULL, 0};
 
-	carve(&tuning, ratings, &model, &arena);
+	carve(&tuning, header->n_movies, NULL, &model, &arena);
 	return arena.used;
 }
 
@@ -103,6 +106,7 @@ find_candidates(Tuning *tuning, int32_t user, int32_t known_user)
 	const float *vectors = image_section(image, IMAGE_MOVIE_VECTORS);
 	const float *rank_vectors = image_section(image, IMAGE_MOVIE_RANK_VECTORS);
 	const int32_t *likes = image_section(image, IMAGE_MOVIE_LIKES);
+	int32_t		n_movies = tuning->header->n_movies;
 	const int64_t start = ratings->start[user];
 	UserInput	input = {.user = known_user,
 		.n_history = ratings->n_fit[user],
@@ -115,12 +119,13 @@ find_candidates(Tuning *tuning, int32_t user, int32_t known_user)
 	memcpy(input.attribute, ratings->attribute + user * N_ATTRIBUTES, N_ATTRIBUTES);
 	model_users(tuning->model, &input, 1, retrieval, ranking, tuning->scratch);
 	matmul(tuning->scores, 1, vectors, VECTOR_DIMS, retrieval,
-		   ratings->n_movies, VECTOR_DIMS, 1, false);
-	memset(tuning->skip, 0, ratings->n_movies);
+		   n_movies, VECTOR_DIMS, 1, false);
+	memset(tuning->skip, 0, n_movies);
 	for (int32_t i = 0; i < ratings->n_fit[user]; i++)
-		tuning->skip[ratings->movie[start + i]] = 1;
-	topk_init(&topk, tuning->candidates, tuning->k);
-	topk_push_all(&topk, tuning->scores, ratings->n_movies, tuning->skip);
+		if (ratings->movie[start + i] >= 0)
+			tuning->skip[ratings->movie[start + i]] = 1;
+	topk_init(&topk, tuning->candidates, CANDIDATES);
+	topk_push_all(&topk, tuning->scores, n_movies, tuning->skip);
 	topk_sort(&topk);
 	tuning->k = topk.n;
 	for (int32_t i = 0; i < topk.n; i++)
@@ -143,23 +148,51 @@ try_user(Tuning *tuning, int32_t user, int32_t known_user)
 	int64_t		to = ratings->start[user] + ratings->n_train[user];
 	int			n_liked = 0;
 
-	memset(tuning->liked, 0, ratings->n_movies);
+	memset(tuning->liked, 0, tuning->header->n_movies);
 	for (int64_t row = from; row < to; row++)
 		if (ratings->rating[row] >= tuning->header->like_threshold)
 		{
-			tuning->liked[ratings->movie[row]] = 1;
+			if (ratings->movie[row] >= 0)
+				tuning->liked[ratings->movie[row]] = 1;
 			n_liked++;
 		}
 	if (n_liked == 0)
 		return;
-	tuning->k = ratings->n_movies < CANDIDATES ? ratings->n_movies : CANDIDATES;
 	find_candidates(tuning, user, known_user);
-	for (size_t r = 0; r < N_RATING; r++)
-		for (size_t p = 0; p < N_POPULARITY; p++)
+	for (int r = 0; r < tuning->n_rating; r++)
+		for (int p = 0; p < tuning->n_popularity; p++)
 			tuning->ndcg[r][p] += ordered_ndcg(tuning, tuning->header->temperature,
-											   rating_weights[r], popularity_weights[p], n_liked);
+											   tuning->rating_weight[r],
+											   tuning->popularity_weight[p], n_liked);
 	tuning->ndcg_popularity += ordered_ndcg(tuning, 0, 0, 1, n_liked);
 	tuning->n_users++;
+}
+
+/*
+ * Tries all users that have validation rows, or every so-manieth of them.
+ * Known users are found by id, since the ratings may be newer than the image.
+ */
+static void
+try_users(Tuning *tuning, const void *image, const Ratings *ratings,
+		  void (*tick) (void *), void *tick_argument, void *scratch)
+{
+	Arena		arena = {scratch, 0};
+	const int64_t *user_ids = image_section(image, IMAGE_USER_IDS);
+	int32_t		step = ratings->n_users / MAX_USERS + 1;
+	Model	   *model;
+
+	tuning->header = image;
+	carve(tuning, tuning->header->n_movies, ratings, &model, &arena);
+	model_open(model, image);
+	tuning->model = model;
+	for (int32_t user = 0; user < ratings->n_users; user += step)
+	{
+		if (ratings->n_train[user] == ratings->n_fit[user])
+			continue;
+		try_user(tuning, user, id_find(user_ids, tuning->header->n_users,
+									   ratings->user_ids[user]));
+		tick(tick_argument);
+	}
 }
 
 double
@@ -167,34 +200,32 @@ relevance_tune(void *image, const Ratings *ratings, double *popularity_ndcg,
 			   void (*tick) (void *), void *tick_argument, void *scratch)
 {
 	ImageHeader *header = image;
-	Arena		arena = {scratch, 0};
-	Tuning		tuning;
-	Model	   *model;
+	Tuning		tuning = {.n_rating = N_RATING, .n_popularity = N_POPULARITY,
+		.rating_weight = rating_weights, .popularity_weight = popularity_weights};
+	const double *ndcg = &tuning.ndcg[0][0];
 	size_t		best = 0;
-	int32_t		step = ratings->n_users / MAX_USERS + 1;
-	int32_t		known = 0;
 
-	memset(&tuning, 0, sizeof(tuning));
-	carve(&tuning, ratings, &model, &arena);
-	model_open(model, image);
-	tuning.model = model;
-	tuning.header = header;
-	for (int32_t user = 0; user < ratings->n_users; user++)
-	{
-		int32_t		known_user = ratings->n_fit[user] > 0 ? known++ : -1;
-
-		if (ratings->n_train[user] == ratings->n_fit[user] || user % step != 0)
-			continue;
-		try_user(&tuning, user, known_user);
-		tick(tick_argument);
-	}
+	try_users(&tuning, image, ratings, tick, tick_argument, scratch);
 	*popularity_ndcg = tuning.ndcg_popularity / tuning.n_users;
 	if (tuning.n_users == 0)
 		return NAN;
 	for (size_t i = 1; i < N_RATING * N_POPULARITY; i++)
-		if ((&tuning.ndcg[0][0])[i] > (&tuning.ndcg[0][0])[best])
+		if (ndcg[i] > ndcg[best])
 			best = i;
 	header->relevance_rating = rating_weights[best / N_POPULARITY];
 	header->relevance_popularity = popularity_weights[best % N_POPULARITY];
-	return (&tuning.ndcg[0][0])[best] / tuning.n_users;
+	return ndcg[best] / tuning.n_users;
+}
+
+double
+relevance_ndcg(const void *image, const Ratings *ratings,
+			   void (*tick) (void *), void *tick_argument, void *scratch)
+{
+	const ImageHeader *header = image;
+	Tuning		tuning = {.n_rating = 1, .n_popularity = 1,
+		.rating_weight = &header->relevance_rating,
+	.popularity_weight = &header->relevance_popularity};
+
+	try_users(&tuning, image, ratings, tick, tick_argument, scratch);
+	return tuning.n_users > 0 ? tuning.ndcg[0][0] / tuning.n_users : NAN;
 }

@@ -14,7 +14,7 @@
 #include "model.h"
 
 /* Bytes of scratch that relevance_tune needs. */
-extern size_t relevance_scratch(const Ratings *ratings);
+extern size_t relevance_scratch(const ImageHeader *header);
 
 /*
  * Puts into the image's header the weights of a small grid that give the best
@@ -25,6 +25,13 @@ extern size_t relevance_scratch(const Ratings *ratings);
  * every few milliseconds, for cancellation.
  */
 extern double relevance_tune(void *image, const Ratings *ratings, double *popularity_ndcg,
+							 void (*tick) (void *), void *tick_argument, void *scratch);
+
+/*
+ * The same NDCG with the weights that the image has.  Films are indices into
+ * the image's catalogue, -1 for those it does not know.
+ */
+extern double relevance_ndcg(const void *image, const Ratings *ratings,
 							 void (*tick) (void *), void *tick_argument, void *scratch);
 
 #endif							/* RELEVANCE_H */

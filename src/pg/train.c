@@ -25,8 +25,11 @@
 
 #include "../num/export.h"
 #include "../num/relevance.h"
+#include "../num/warmstart.h"
+#include "cache.h"
 #include "compat.h"
 #include "dataset.h"
+#include "gate.h"
 #include "measure.h"
 #include "options.h"
 #include "parallel.h"
@@ -48,6 +51,7 @@ typedef struct Training
 	int			best_epoch[N_STAGES];
 	float	   *rates[N_STAGES];	/* of the epochs so far */
 	bool		refitting;
+	const CachedModel *before;	/* the model to start from, or NULL */
 
 	/* the epoch at hand */
 	Stage		stage;
@@ -162,6 +166,22 @@ stage_options(const Training *training, Stage stage)
 	return options;
 }
 
+/* The parameters to start from, NULL for random ones. */
+static float *
+first_params(const Training *training, Stage stage)
+{
+	const StageShape *shape = &training->shape[stage];
+	float	   *params;
+
+	if (training->before == NULL)
+		return NULL;
+	params = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(float) * stage_size(shape));
+	stage_init(params, shape, training->options.seed);
+	warm_start(params, shape, &training->dataset->ratings, training->dataset->names,
+			   training->before->header);
+	return params;
+}
+
 static void
 train_stage(Training *training, Stage stage)
 {
@@ -178,6 +198,7 @@ train_stage(Training *training, Stage stage)
 
 	training->stage = stage;
 	INSTR_TIME_SET_CURRENT(training->epoch_start);
+	job.start = first_params(training, stage);
 	if (training->params[stage])
 		pfree(training->params[stage]);
 	training->params[stage] = parallel_train(&job);
@@ -250,14 +271,28 @@ make_image(const Training *training)
 	return image;
 }
 
-/* Chooses the weights of the order by relevance on the validation rows. */
-static void
-tune_relevance(ImageHeader *image, const Ratings *ratings)
+/*
+ * Chooses the weights of the order by relevance on the validation rows, and
+ * decides whether the model will be the active one.
+ */
+static bool
+judge(const Training *training, ImageHeader *image)
 {
 	double		popularity;
+	double		ndcg = relevance_tune(image, &training->dataset->ratings, &popularity,
+									  check_for_interrupts, NULL,
+									  alloc_aligned(relevance_scratch(image)));
 
-	relevance_tune(image, ratings, &popularity, check_for_interrupts, NULL,
-				   alloc_aligned(relevance_scratch(ratings)));
+	switch (training->options.activate)
+	{
+		case ACTIVATE_NEVER:
+			return false;
+		case ACTIVATE_IF_BETTER:
+			return gate_open(training->model_id, training->dataset, ndcg, popularity);
+		case ACTIVATE_ALWAYS:
+			break;
+	}
+	return true;
 }
 
 /* Trains on everything that is not test, as long as turned out best before. */
@@ -277,9 +312,10 @@ refit(Training *training, const SplitOptions *split, const ImageHeader *tuned)
 	return image;
 }
 
-/* Measures the sealed model and stores it. */
+/* Measures the model, sealed now, and stores it. */
 static void
-store(const Training *training, ImageHeader *image, Oid ratings, Oid movies, Oid users)
+store(const Training *training, ImageHeader *image, bool activate,
+	  Oid ratings, Oid movies, Oid users)
 {
 	const Dataset *dataset = training->dataset;
 	const OptionValues *options = &training->options;
@@ -305,7 +341,7 @@ store(const Training *training, ImageHeader *image, Oid ratings, Oid movies, Oid
 	image_seal(image);
 	model_open(model, image);
 	entry.metrics = measure_summary(&dataset->ratings, model);
-	store_save(&entry, image, image->size, options->activate != ACTIVATE_NEVER);
+	store_save(&entry, image, image->size, activate);
 }
 
 static void
@@ -329,6 +365,24 @@ check_dataset(const Dataset *dataset, Oid ratings)
 				 errhint("Lower test_fraction, or add ratings.")));
 }
 
+/* The model to start from. */
+static const CachedModel *
+find_before(const OptionValues *options)
+{
+	CachedModel *before;
+
+	if (options->from_model == 0)
+		return NULL;
+	before = cache_get(options->from_model);
+	if ((before->header->history > 0) != options->history)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("model %d was trained with history => %s", options->from_model,
+						before->header->history > 0 ? "true" : "false"),
+				 errhint("Continue from it with the same setting, or train without from_model.")));
+	return before;
+}
+
 /*
  * train_recommender(ratings regclass, movies regclass, users regclass, options ...)
  */
@@ -350,6 +404,7 @@ mlrec_train_recommender(PG_FUNCTION_ARGS)
 	MemoryContext context;
 	MemoryContext caller;
 	ImageHeader *image;
+	bool		activate;
 
 	PreventCommandIfReadOnly("train_recommender()");
 	PreventCommandIfParallelMode("train_recommender()");
@@ -357,6 +412,7 @@ mlrec_train_recommender(PG_FUNCTION_ARGS)
 	context = AllocSetContextCreate(CurrentMemoryContext, "train_recommender",
 									ALLOCSET_DEFAULT_SIZES);
 	caller = MemoryContextSwitchTo(context);
+	training.before = find_before(options);
 	training.rows = result->setResult;
 	training.columns = result->setDesc;
 	training.dataset = dataset_load(ratings, movies, users, &split, 0);
@@ -368,10 +424,10 @@ mlrec_train_recommender(PG_FUNCTION_ARGS)
 
 	train_stages(&training);
 	image = make_image(&training);
-	tune_relevance(image, &training.dataset->ratings);
+	activate = judge(&training, image);
 	if (options->refit)
 		image = refit(&training, &split, image);
-	store(&training, image, ratings, movies, users);
+	store(&training, image, activate, ratings, movies, users);
 
 	MemoryContextSwitchTo(caller);
 	MemoryContextDelete(context);

@@ -1,0 +1,19 @@
+/*
+ * warmstart.h: the first parameters of a training from an earlier model's.
+ */
+#ifndef WARMSTART_H
+#define WARMSTART_H
+
+#include "stage.h"
+
+/*
+ * Overwrites the random parameters of a stage (see stage_init) with those of an
+ * image that has the same history: weights as they are; genres and values of
+ * attributes by name; users and films by id.  Users and films that the image
+ * does not know begin as its unknown ones.  names: as IMAGE_NAMES, of the new
+ * data.
+ */
+extern void warm_start(float *params, const StageShape *shape, const Ratings *ratings,
+					   const char *names, const void *image);
+
+#endif							/* WARMSTART_H */
