@@ -71,20 +71,37 @@ put_vectors(ReturnSetInfo *result, const ImageHeader *header, ImageSection ids,
 }
 
 /*
+ * The result of one of the two functions below.  A model whose relations are
+ * gone has no rows, so that the views work on for the others.
+ */
+static Datum
+return_vectors(FunctionCallInfo fcinfo, bool of_movies)
+{
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+	CachedModel *model = cache_get(PG_GETARG_INT32(0));
+	StoreRelations relations;
+
+	InitMaterializedSRF(fcinfo, 0);
+	if (!store_relations_exist(&model->entry))
+		return (Datum) 0;
+	store_find_relations(&model->entry, &relations);
+	check_readable(of_movies ? relations.movies : relations.ratings);
+	if (of_movies)
+		put_vectors(result, model->header, IMAGE_MOVIE_IDS, IMAGE_MOVIE_VECTORS,
+					model->header->n_movies);
+	else
+		put_vectors(result, model->header, IMAGE_USER_IDS, IMAGE_USER_VECTORS,
+					model->header->n_users);
+	return (Datum) 0;
+}
+
+/*
  * recommender_movie_vectors(model_id int) -> movie_id, embedding
  */
 Datum
 mlrec_model_movie_vectors(PG_FUNCTION_ARGS)
 {
-	CachedModel *model = cache_get(PG_GETARG_INT32(0));
-	StoreRelations relations;
-
-	store_find_relations(&model->entry, &relations);
-	check_readable(relations.movies);
-	InitMaterializedSRF(fcinfo, 0);
-	put_vectors((ReturnSetInfo *) fcinfo->resultinfo, model->header,
-				IMAGE_MOVIE_IDS, IMAGE_MOVIE_VECTORS, model->header->n_movies);
-	return (Datum) 0;
+	return return_vectors(fcinfo, true);
 }
 
 /*
@@ -94,15 +111,7 @@ mlrec_model_movie_vectors(PG_FUNCTION_ARGS)
 Datum
 mlrec_model_user_vectors(PG_FUNCTION_ARGS)
 {
-	CachedModel *model = cache_get(PG_GETARG_INT32(0));
-	StoreRelations relations;
-
-	store_find_relations(&model->entry, &relations);
-	check_readable(relations.ratings);
-	InitMaterializedSRF(fcinfo, 0);
-	put_vectors((ReturnSetInfo *) fcinfo->resultinfo, model->header,
-				IMAGE_USER_IDS, IMAGE_USER_VECTORS, model->header->n_users);
-	return (Datum) 0;
+	return return_vectors(fcinfo, false);
 }
 
 /* ---------------------------------------------------------------------------
@@ -274,7 +283,7 @@ mlrec_recommender_health(PG_FUNCTION_ARGS)
 	{
 		status = status_of(error->sqlerrcode);
 		detail = error->hint == NULL ? error->message :
-			psprintf("%s; %s", error->message, error->hint);
+			psprintf("%s. %s", error->message, error->hint);
 	}
 	values[0] = CStringGetTextDatum(status);
 	values[1] = CStringGetTextDatum(detail);

@@ -9,7 +9,8 @@
  * again, and if it has changed, so is the plan.
  *
  * Rows go to a receiver of our own, which hands each to a callback as it comes
- * from the executor.  SPI's usual way would first copy them all.
+ * from the executor.  SPI's usual way would first copy them all.  Unlike SPI's
+ * own, these functions leave the current memory context as it was.
  */
 #include "postgres.h"
 
@@ -56,6 +57,7 @@ static void
 prepare(Prepared *query, Oid relation)
 {
 	uint64		generation = cache_relations_generation();
+	MemoryContext caller;
 	char	   *text;
 	SPIPlanPtr	plan;
 
@@ -70,10 +72,12 @@ prepare(Prepared *query, Oid relation)
 		return;
 	}
 
+	caller = CurrentMemoryContext;	/* SPI changes it */
 	plan = SPI_prepare(text, query->n_parameters, query->types);
 	if (plan == NULL)
 		elog(ERROR, "could not prepare \"%s\": %s", text, SPI_result_code_string(SPI_result));
 	SPI_keepplan(plan);
+	MemoryContextSwitchTo(caller);
 	if (query->plan != NULL)
 	{
 		SPI_freeplan(query->plan);
@@ -115,6 +119,7 @@ prepared_run(Prepared *query, Oid relation, const Datum *values, const char *nul
 		/* with DestNone, SPI would say that there was no SELECT */
 		{receive_row, receive_startup, receive_nothing, receive_nothing, DestTuplestore}, row, arg
 	};
+	MemoryContext caller = CurrentMemoryContext;	/* SPI changes it */
 	SPIExecuteOptions options;
 	int			result;
 
@@ -124,6 +129,7 @@ prepared_run(Prepared *query, Oid relation, const Datum *values, const char *nul
 	options.read_only = true;
 	options.dest = &receiver.receiver;
 	result = SPI_execute_plan_extended(query->plan, &options);
+	MemoryContextSwitchTo(caller);
 	if (result != SPI_OK_SELECT)
 		elog(ERROR, "\"%s\" failed: %s", query->prepared_text, SPI_result_code_string(result));
 }
@@ -134,8 +140,13 @@ prepared_run(Prepared *query, Oid relation, const Datum *values, const char *nul
 Portal
 prepared_open(Prepared *query, Oid relation, const Datum *values, const char *nulls)
 {
+	MemoryContext caller = CurrentMemoryContext;	/* SPI changes it */
+	Portal		portal;
+
 	prepare(query, relation);
-	return SPI_cursor_open(NULL, query->plan, unconstify(Datum *, values), nulls, true);
+	portal = SPI_cursor_open(NULL, query->plan, unconstify(Datum *, values), nulls, true);
+	MemoryContextSwitchTo(caller);
+	return portal;
 }
 
 /*

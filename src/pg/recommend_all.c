@@ -500,6 +500,7 @@ read_ratings(Batch *batch, ArrayType *user_ids)
 		SPITupleTable *rows;
 
 		SPI_cursor_fetch(portal, true, FETCH_ROWS);
+		MemoryContextSwitchTo(batch->serving.context);	/* SPI changes it */
 		rows = SPI_tuptable;
 		n = SPI_processed;
 		take_ratings(batch, rows, n);

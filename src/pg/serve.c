@@ -156,9 +156,8 @@ serve_find_movie(const Serving *serving, int64 movie_id)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("movie %lld is unknown", (long long) movie_id),
-				 errdetail("Neither relation %s nor the ratings that recommender model %d was "
-						   "trained on have it.",
-						   serving->model->entry.movies, serving->model->entry.model_id),
+				 errdetail("Neither relation %s has it, nor had the ratings that the model was "
+						   "trained on.", serving->model->entry.movies),
 				 errhint("Insert the movie into %s; it needs no new training.",
 						 serving->model->entry.movies)));
 	return movie;

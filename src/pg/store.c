@@ -607,7 +607,7 @@ list_models(void)
 	for (int i = 0; i < Min(list_length(ids), MAX_LISTED); i++)
 		appendStringInfo(&list, i == 0 ? "%d" : ", %d", list_nth_int(ids, i));
 	if (list_length(ids) > MAX_LISTED)
-		appendStringInfoString(&list, ", ...");
+		appendStringInfo(&list, " and %d more", list_length(ids) - MAX_LISTED);
 	return list.data;
 }
 
@@ -640,11 +640,19 @@ store_no_model(int32 model_id)
  * The relations of a model
  * ------------------------------------------------------------------------- */
 
+/* OID of a relation by its qualified name, InvalidOid if there is none. */
+static Oid
+look_up(const char *name)
+{
+	List	   *parts = textToQualifiedNameList(cstring_to_text(name));
+
+	return RangeVarGetRelid(makeRangeVarFromNameList(parts), NoLock, true);
+}
+
 static Oid
 find_relation(const StoreEntry *entry, const char *name)
 {
-	List	   *parts = textToQualifiedNameList(cstring_to_text(name));
-	Oid			relation = RangeVarGetRelid(makeRangeVarFromNameList(parts), NoLock, true);
+	Oid			relation = look_up(name);
 
 	if (!OidIsValid(relation))
 		ereport(ERROR,
@@ -665,6 +673,16 @@ store_find_relations(const StoreEntry *entry, StoreRelations *relations)
 	relations->ratings = find_relation(entry, entry->ratings);
 	relations->movies = find_relation(entry, entry->movies);
 	relations->users = entry->users == NULL ? InvalidOid : find_relation(entry, entry->users);
+}
+
+/*
+ * store_relations_exist: whether store_find_relations would find them all.
+ */
+bool
+store_relations_exist(const StoreEntry *entry)
+{
+	return OidIsValid(look_up(entry->ratings)) && OidIsValid(look_up(entry->movies)) &&
+		(entry->users == NULL || OidIsValid(look_up(entry->users)));
 }
 
 /*

@@ -60,6 +60,7 @@ extern Oid	store_table(void);
 extern void store_no_model(int32 model_id) pg_attribute_noreturn();
 
 extern void store_find_relations(const StoreEntry *entry, StoreRelations *relations);
+extern bool store_relations_exist(const StoreEntry *entry);
 extern bool store_active_relations(StoreRelations *relations);
 
 #endif							/* MLREC_STORE_H */

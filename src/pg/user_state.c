@@ -113,6 +113,20 @@ room_for(MemoryContext context, void *array, int32 n, int32 *capacity, Size size
 }
 
 /*
+ * A rating may lie a little off the scale that training saw, but nothing that
+ * somebody typed in by mistake may carry the networks out of their range.
+ */
+static float
+within_reason(float rating, const ImageHeader *header)
+{
+	float		scale = Max(header->max_rating - header->min_rating, 1.0f);
+
+	if (isnan(rating))
+		return rating;
+	return Max(header->min_rating - scale, Min(header->max_rating + scale, rating));
+}
+
+/*
  * user_state_add: a film that the user has rated; rating NaN if with NULL.
  */
 void
@@ -134,7 +148,7 @@ user_state_add(UserState *state, const CachedModel *model, int64 movie_id, float
 	film = &state->seen[state->n_seen];
 	film->movie = movie;
 	film->arrival = state->n_seen++;
-	film->rating = isinf(rating) ? NAN : rating;
+	film->rating = within_reason(rating, header);
 }
 
 static int

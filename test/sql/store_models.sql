@@ -1,0 +1,115 @@
+-- Models are listed, activated and dropped, all within transactions.
+\set ECHO none
+SET client_min_messages = warning;
+CREATE EXTENSION IF NOT EXISTS mlrec;
+CREATE SCHEMA store_models;
+SET search_path = store_models, public;
+\getenv dir PG_ABS_SRCDIR
+\i :dir/small_world.sql
+\set ECHO all
+
+SELECT max(model_id) AS other FROM train_recommender(test_fraction => 0.5, retrieval_epochs => 1,
+	ranking_epochs => 1, activate => false, seed => 99, comment => 'half') \gset
+SELECT model_id = :other AS other, active, ratings, movies, users, train_rows, test_rows, seed, comment,
+	size_bytes > 1000 AS has_size, created_at <= clock_timestamp() AS has_time
+FROM recommender_models WHERE model_id IN (:model, :other) ORDER BY model_id;
+SELECT size_bytes = (SELECT sum(length(data)) FROM recommender_chunk c WHERE c.model_id = m.model_id) AS whole
+FROM recommender_models m WHERE model_id = :other;
+
+-- One is active; the asked one answers.
+CREATE TEMP TABLE one AS SELECT * FROM recommend(6, 80, 80);
+CREATE TEMP TABLE two AS SELECT * FROM recommend(6, 80, 80, :other);
+SELECT count(*) < 60 AS differ FROM one NATURAL JOIN two;
+BEGIN;
+SELECT activate_recommender(:other);
+SELECT count(*) FILTER (WHERE active) AS active FROM recommender_models;
+SELECT count(*) = (SELECT count(*) FROM two) AS other_answers FROM recommend(6, 80, 80) NATURAL JOIN two;
+SAVEPOINT back;
+SELECT activate_recommender(:model);
+SELECT count(*) = (SELECT count(*) FROM one) AS first_answers FROM recommend(6, 80, 80) NATURAL JOIN one;
+ROLLBACK TO back;
+SELECT count(*) = (SELECT count(*) FROM two) AS other_answers FROM recommend(6, 80, 80) NATURAL JOIN two;
+ROLLBACK;
+SELECT count(*) = (SELECT count(*) FROM one) AS first_answers FROM recommend(6, 80, 80) NATURAL JOIN one;
+
+-- What does not exist; the message lists what does.
+BEGIN;
+DELETE FROM recommender_model;
+INSERT INTO recommender_model
+	SELECT m, now(), false, 'a.b', 'a.c', NULL, 1, 0, 1, '{}', NULL, 0, 0, 0, 0, 0, NULL
+	FROM generate_series(-25, -1) m;
+SAVEPOINT ready;
+SELECT activate_recommender(7);
+ROLLBACK TO ready;
+SELECT drop_recommender(7);
+ROLLBACK TO ready;
+SELECT * FROM recommend(1, model_id => 7);
+ROLLBACK TO ready;
+SELECT * FROM recommend(1);
+ROLLBACK TO ready;
+DELETE FROM recommender_model WHERE model_id < -2;
+SELECT * FROM recommend(1);
+ROLLBACK TO ready;
+SELECT status, detail FROM recommender_health();
+
+-- A model whose weights are not there, or not what they were.
+SELECT * FROM recommend(1, model_id => -1);
+ROLLBACK;
+BEGIN;
+UPDATE recommender_chunk SET data = set_byte(data, 5000, get_byte(data, 5000) # 1)
+	WHERE model_id = :model AND chunk_no = 0;
+UPDATE recommender_model SET checksum = checksum + 1 WHERE model_id = :model;
+SAVEPOINT ready;
+SELECT regexp_replace(detail, 'model \d+', 'model n') AS detail, status FROM recommender_health();
+DELETE FROM recommender_chunk WHERE model_id = :model AND chunk_no = 1;
+UPDATE recommender_model SET checksum = checksum + 1 WHERE model_id = :model;
+SELECT regexp_replace(detail, 'model \d+', 'model n') AS detail, status FROM recommender_health();
+ROLLBACK;
+BEGIN;
+DELETE FROM recommender_model;
+SELECT * FROM recommend(1);
+ROLLBACK;
+BEGIN;
+DELETE FROM recommender_model;
+SELECT activate_recommender(1);
+ROLLBACK;
+BEGIN;
+DELETE FROM recommender_model;
+SELECT status, detail FROM recommender_health();
+SELECT total_movies, model_id, trained_at, metrics FROM recommender_stats();
+ROLLBACK;
+SELECT total_users, total_movies, total_ratings, total_genres, model_id = :model AS active
+FROM recommender_stats();
+
+-- Dropping.
+BEGIN;
+SELECT drop_recommender(:other);
+SELECT count(*) FROM recommender_models WHERE model_id = :other;
+SELECT count(*) FROM recommender_chunk WHERE model_id = :other;
+ROLLBACK;
+SELECT count(*) FROM recommend(6, 80, 80, :other) NATURAL JOIN two;
+BEGIN READ ONLY;
+SELECT drop_recommender(:other);
+ROLLBACK;
+BEGIN READ ONLY;
+SELECT activate_recommender(:other);
+ROLLBACK;
+BEGIN READ ONLY;
+SELECT count(*) FROM recommend(6);
+SELECT count(*) FROM recommend_all(10, 5);
+SELECT status FROM recommender_health();
+ROLLBACK;
+SELECT drop_recommender(:other);
+SELECT count(*) FROM recommender_chunk WHERE model_id = :other;
+
+-- A transaction of several steps that is undone leaves nothing.
+BEGIN;
+SELECT count(*) > 0 AS trained FROM train_recommender(retrieval_epochs => 1, ranking_epochs => 1);
+SELECT count(*) FROM recommend(6);
+ROLLBACK;
+SELECT count(*) = (SELECT count(*) FROM one) AS first_answers FROM recommend(6, 80, 80) NATURAL JOIN one;
+SELECT count(*) FROM recommender_chunk c WHERE NOT EXISTS (SELECT FROM recommender_model m WHERE m.model_id = c.model_id);
+
+\set ECHO none
+SELECT drop_recommender(:model) \g /dev/null
+DROP SCHEMA store_models CASCADE;
