@@ -48,7 +48,7 @@ step_dropout(const Trainer *trainer, int purpose, int shard, float rate)
 static bool
 happens(const Trainer *trainer, int purpose, int64_t index, float rate)
 {
-	return rate > 0 && rng_uniform(trainer->batch.key ^ rng_mix64(purpose), index) < rate;
+	return rate > 0 && rng_uniform(rng_u64(trainer->batch.key, purpose), index) < rate;
 }
 
 /* Takes a segment into the batch, with what is hidden of it. */
@@ -382,7 +382,8 @@ backward_films(Trainer *trainer, int shard)
 	memset(dfilm, 0, sizeof(float) * VECTOR_DIMS * (to - from));
 	for (int s = 0; s < N_SHARDS; s++)
 	{
-		if (batch->n_sampled > 0)
+		/* an empty shard has written none */
+		if (batch->n_sampled > 0 && batch->shard_rows[s] > 0)
 			bias_backward(dfilm, trainer->dfilm_softmax +
 						  ((int64_t) s * trainer->max_films + from) * VECTOR_DIMS,
 						  1, (to - from) * VECTOR_DIMS);
