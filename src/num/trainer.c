@@ -224,7 +224,10 @@ trainer_begin(Trainer *trainer, const float *start)
 		trainer->history_movie[row] = trained ? movie : -1;
 		trainer->deviation[row] = trained ? ratings->rating[row] - trainer->films.mean[movie] : 0;
 	}
-	trainer->control->rate = trainer->options.learning_rate;
+	/* what stays if no epoch can be measured, numbers having run away */
+	memcpy(trainer->best, trainer->params, sizeof(float) * stage_size(&trainer->shape));
+	trainer->control->rate = trainer->options.rates ? trainer->options.rates[0] :
+		trainer->options.learning_rate;
 	trainer->control->best = -INFINITY;
 }
 
@@ -376,7 +379,8 @@ decide(Trainer *trainer, EpochReport *report)
 	}
 	report->train_loss = (float) (loss / trainer->ratings->n_fit_rows);
 	report->learning_rate = control->rate;
-	control->is_best = !options->early_stopping || isnan(metric) || metric > control->best;
+	control->is_best = !options->early_stopping || trainer->n_validation == 0 ||
+		metric > control->best;
 	report->is_best = control->is_best;
 	if (control->is_best)
 	{
@@ -390,7 +394,7 @@ decide(Trainer *trainer, EpochReport *report)
 	}
 	if (options->rates && report->epoch < options->epochs)
 		control->rate = options->rates[report->epoch];
-	control->stop = report->epoch == options->epochs ||
+	control->stop = report->epoch >= options->epochs ||
 		control->epochs_without > options->patience;
 }
 

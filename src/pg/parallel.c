@@ -312,7 +312,7 @@ train_together(ParallelContext *pcxt, const ParallelJob *job, Size size)
 	WaitForParallelWorkersToAttach(pcxt);
 	n_participants = pcxt->nworkers_launched + 1;
 	complete_team(memory.shared, n_participants);
-	trainer = take_part(&memory, &memory.shared->options, 0, n_participants, job);
+	trainer = take_part(&memory, job->options, 0, n_participants, job);
 	MemoryContextSwitchTo(caller);
 	params = copy_params(trainer, job->shape);
 	WaitForParallelWorkersToFinish(pcxt);
