@@ -10,6 +10,9 @@
 
 #define BYTE_ORDER_MARK 0x01020304
 
+/* Far beyond any list of genres, and widths made of it stay in an int32. */
+#define MAX_GENRES 1000000
+
 /* Bytes that a section must have, from the counts; 0: free. */
 static uint64_t
 required_length(const ImageHeader *header, ImageSection section)
@@ -61,17 +64,19 @@ image_layout(ImageHeader *header)
 	return at;
 }
 
-/* A hash of everything behind the header; size is a multiple of 8. */
+/* A hash of everything but the checksum; size is a multiple of 8. */
 static uint64_t
 checksum(const void *image, uint64_t size)
 {
 	const char *bytes = image;
 	uint64_t	hash = size;
 
-	for (uint64_t at = sizeof(ImageHeader); at < size; at += sizeof(uint64_t))
+	for (uint64_t at = 0; at < size; at += sizeof(uint64_t))
 	{
 		uint64_t	word;
 
+		if (at == offsetof(ImageHeader, checksum))
+			continue;
 		memcpy(&word, bytes + at, sizeof(word));
 		hash = (hash ^ word) * 0x9e3779b97f4a7c15ULL;
 		hash ^= hash >> 29;
@@ -94,12 +99,21 @@ static bool
 counts_are_sound(const ImageHeader *header)
 {
 	if (header->n_users < 0 || header->n_movies < 0 || header->n_genres < 0 ||
-		header->history < 0 || header->history > VECTOR_DIMS)
+		header->n_genres > MAX_GENRES || header->history < 0 || header->history > VECTOR_DIMS)
 		return false;
 	for (int a = 0; a < N_ATTRIBUTES; a++)
 		if (header->n_values[a] < 0 || header->n_values[a] > UINT8_MAX)
 			return false;
 	return true;
+}
+
+/* Whether there is a code for each number of the films' vectors, or none. */
+static bool
+codes_are_sound(const ImageHeader *header)
+{
+	uint64_t	length = header->length[IMAGE_MOVIE_CODES];
+
+	return length == 0 || length == (uint64_t) header->n_movies * VECTOR_DIMS;
 }
 
 /* Whether the names are as many strings as the counts say, the last one ended. */
@@ -115,7 +129,8 @@ names_are_sound(const void *image)
 		wanted += header->n_values[a];
 	for (uint64_t i = 0; i < header->length[IMAGE_NAMES]; i++)
 		found += names[i] == '\0';
-	return found == wanted;
+	return found == wanted &&
+		(wanted == 0 || names[header->length[IMAGE_NAMES] - 1] == '\0');
 }
 
 ImageStatus
@@ -145,7 +160,7 @@ image_check(const void *image, uint64_t size, bool verify_checksum)
 			(required > 0 && header->length[s] != required))
 			return IMAGE_CORRUPT;
 	}
-	if (!names_are_sound(image))
+	if (!codes_are_sound(header) || !names_are_sound(image))
 		return IMAGE_CORRUPT;
 	if (verify_checksum && checksum(image, size) != header->checksum)
 		return IMAGE_CORRUPT;

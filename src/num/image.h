@@ -49,7 +49,7 @@ typedef struct ImageHeader
 	uint32_t	version;
 	uint32_t	byte_order;		/* 0x01020304 */
 	uint64_t	size;			/* of the whole block */
-	uint64_t	checksum;		/* of all behind the header */
+	uint64_t	checksum;		/* of everything else */
 
 	int32_t		n_users;
 	int32_t		n_movies;
