@@ -3,6 +3,7 @@
  */
 #include "statistics.h"
 
+#include <math.h>
 #include <string.h>
 
 /* How many fit rows are of this time or later. */
@@ -17,22 +18,26 @@ count_since(const Ratings *ratings, int64_t time)
 	return n;
 }
 
-/* The earliest time since which there are at most RECENT_SHARE of the fit rows. */
+/*
+ * The latest time since which there are RECENT_SHARE of the fit rows, or more
+ * where rows share that time: all of them, if they are all of one time.
+ */
 static int64_t
 recent_since(const Ratings *ratings)
 {
-	int64_t		wanted = (int64_t) (ratings->n_fit_rows * RECENT_SHARE);
+	int64_t		wanted = (int64_t) ceil(ratings->n_fit_rows * RECENT_SHARE);
 	int64_t		low = INT64_MIN;
 	int64_t		high = INT64_MAX;
 
 	while (low < high)
 	{
-		int64_t		middle = (low >> 1) + (high >> 1) + (low & high & 1);
+		/* the mean, rounded up */
+		int64_t		middle = (low >> 1) + (high >> 1) + ((low | high) & 1);
 
-		if (count_since(ratings, middle) > wanted)
-			low = middle + 1;
+		if (count_since(ratings, middle) >= wanted)
+			low = middle;
 		else
-			high = middle;
+			high = middle - 1;
 	}
 	return low;
 }
