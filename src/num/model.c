@@ -95,6 +95,7 @@ gather_users(float *x, const Model *model, Stage stage, const UserInput *inputs,
 	{
 		const UserInput *input = inputs + i;
 		bool		extends = i > 0 && input->history_movie == inputs[i - 1].history_movie &&
+			input->history_rating == inputs[i - 1].history_rating &&
 			input->n_history >= inputs[i - 1].n_history;
 
 		user_input(x, params, shape, input->user + 1, input->attribute);
