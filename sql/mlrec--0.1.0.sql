@@ -492,22 +492,6 @@ CREATE CAST (boolean AS @extschema@.activation)
 	WITH FUNCTION @extschema@.activation(boolean) AS IMPLICIT;
 COMMENT ON CAST (boolean AS @extschema@.activation) IS 'lets activate => false be written';
 
-CREATE TYPE @extschema@.mlrec_epoch_row AS (
-	model_id integer,
-	stage text,
-	epoch integer,
-	train_loss real,
-	val_loss real,
-	val_auc real,
-	val_rmse real,
-	val_mae real,
-	learning_rate real,
-	seconds real,
-	is_best boolean
-);
-COMMENT ON TYPE @extschema@.mlrec_epoch_row IS
-	'an epoch of training; metrics that a stage does not have are NULL';
-
 CREATE FUNCTION @extschema@.train_recommender(
 	ratings regclass DEFAULT NULL,
 	movies regclass DEFAULT NULL,
@@ -529,7 +513,8 @@ CREATE FUNCTION @extschema@.train_recommender(
 	from_model integer DEFAULT NULL,
 	refit boolean DEFAULT false,
 	comment text DEFAULT NULL)
-	RETURNS SETOF @extschema@.mlrec_epoch_row
+	RETURNS TABLE (model_id integer, stage text, epoch integer, train_loss real, val_loss real,
+		val_auc real, val_rmse real, val_mae real, learning_rate real, seconds real, is_best boolean)
 	AS 'MODULE_PATHNAME', 'mlrec_train_recommender'
 	LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000000 ROWS 20;
 COMMENT ON FUNCTION @extschema@.train_recommender IS

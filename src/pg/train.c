@@ -36,7 +36,7 @@
 #include "relations.h"
 #include "store.h"
 
-/* Which of the ratings' columns of the result; see mlrec_epoch_row. */
+/* Columns of the result */
 #define RESULT_COLUMNS 11
 
 /* A model in the making. */
