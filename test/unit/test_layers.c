@@ -1,0 +1,559 @@
+/*
+ * Layers: values against plain loops in double precision, gradients against
+ * central differences.
+ */
+#include "gradient.h"
+
+#include "layers.h"
+
+#define MAX_ROWS 40
+#define MAX_WIDTH 64
+#define MAX_SIZE (MAX_ROWS * MAX_WIDTH)
+
+/* Floats around the rows of a matrix, that nobody may touch. */
+#define PADDING 3
+#define UNTOUCHED 12345.0f
+
+/* ---------------------------------------------------------------- matrices */
+
+/* Element of a matrix with rows `stride` apart. */
+#define AT(matrix, stride, row, column) ((matrix)[(row) * (stride) + (column)])
+
+static void
+check_padding(const float *matrix, int stride, int rows, int width)
+{
+	int			touched = 0;
+
+	for (int row = 0; row < rows; row++)
+		for (int i = width; i < stride; i++)
+			touched += AT(matrix, stride, row, i) != UNTOUCHED;
+	CHECK(touched == 0);
+}
+
+/* An output of `rows` rows before a product: numbers, and the padding behind. */
+static void
+prepare(float *out, int stride, int rows, int width)
+{
+	fill_random(out, (int64_t) rows * stride, 1, 99);
+	for (int row = 0; row < rows; row++)
+		for (int i = width; i < stride; i++)
+			AT(out, stride, row, i) = UNTOUCHED;
+}
+
+static void
+test_products_of(int rows, int fan_in, int fan_out, bool accumulate)
+{
+	static float in[MAX_SIZE * 2];
+	static float dout[MAX_SIZE * 2];
+	static float weight[MAX_WIDTH * MAX_WIDTH];
+	static float out[MAX_SIZE * 2];
+	static float before[MAX_SIZE * 2];
+	int			in_stride = fan_in + PADDING;
+	int			out_stride = fan_out + PADDING;
+	double		worst = 0;
+
+	fill_random(in, (int64_t) rows * in_stride, 1, 1);
+	fill_random(dout, (int64_t) rows * out_stride, 1, 2);
+	fill_random(weight, fan_in * fan_out, 1, 3);
+
+	prepare(out, out_stride, rows, fan_out);
+	memcpy(before, out, sizeof(out));
+	matmul(out, out_stride, in, in_stride, weight, rows, fan_in, fan_out, accumulate);
+	for (int row = 0; row < rows; row++)
+		for (int o = 0; o < fan_out; o++)
+		{
+			double		sum = accumulate ? AT(before, out_stride, row, o) : 0;
+
+			for (int i = 0; i < fan_in; i++)
+				sum += (double) AT(in, in_stride, row, i) * weight[i * fan_out + o];
+			worst = fmax(worst, fabs(sum - AT(out, out_stride, row, o)));
+		}
+	check_padding(out, out_stride, rows, fan_out);
+
+	prepare(out, in_stride, rows, fan_in);
+	memcpy(before, out, sizeof(out));
+	matmul_transposed(out, in_stride, dout, out_stride, weight, rows, fan_in, fan_out,
+					  accumulate);
+	for (int row = 0; row < rows; row++)
+		for (int i = 0; i < fan_in; i++)
+		{
+			double		sum = accumulate ? AT(before, in_stride, row, i) : 0;
+
+			for (int o = 0; o < fan_out; o++)
+				sum += (double) AT(dout, out_stride, row, o) * weight[i * fan_out + o];
+			worst = fmax(worst, fabs(sum - AT(out, in_stride, row, i)));
+		}
+	check_padding(out, in_stride, rows, fan_in);
+
+	memcpy(before, weight, sizeof(weight));
+	matmul_gradient(weight, in, in_stride, dout, out_stride, rows, fan_in, fan_out);
+	for (int i = 0; i < fan_in; i++)
+		for (int o = 0; o < fan_out; o++)
+		{
+			double		sum = before[i * fan_out + o];
+
+			for (int row = 0; row < rows; row++)
+				sum += (double) AT(in, in_stride, row, i) * AT(dout, out_stride, row, o);
+			worst = fmax(worst, fabs(sum - weight[i * fan_out + o]));
+		}
+	CHECK_NEAR(worst, 0, 1e-5);
+}
+
+static void
+test_products(void)
+{
+	static const int sizes[][3] = {{1, 1, 1}, {3, 5, 7}, {40, 64, 1}, {1, 64, 64}, {17, 1, 33},
+		{40, 23, 64}};
+	float		out = 7;
+
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++)
+		for (int accumulate = 0; accumulate < 2; accumulate++)
+			test_products_of(sizes[i][0], sizes[i][1], sizes[i][2], accumulate);
+
+	/* without rows nothing is read or written */
+	matmul(&out, 1, NULL, 1, NULL, 0, 1, 1, false);
+	matmul_transposed(&out, 1, NULL, 1, NULL, 0, 1, 1, false);
+	matmul_gradient(&out, NULL, 1, NULL, 1, 0, 1, 1);
+	CHECK(out == 7);
+}
+
+static void
+test_bias(void)
+{
+	float		out[] = {1, 2, 3, 4, 5, 6};
+	const float bias[] = {10, 20, 30};
+	float		dbias[] = {100, 200, 300};
+
+	bias_backward(dbias, out, 2, 3);
+	CHECK(dbias[0] == 105 && dbias[1] == 207 && dbias[2] == 309);
+	bias_forward(out, bias, 2, 3);
+	CHECK(out[0] == 11 && out[2] == 33 && out[3] == 14 && out[5] == 36);
+}
+
+/* ----------------------------------------------------------------- dropout */
+
+static void
+test_dropout(void)
+{
+	enum
+	{
+		N = 100000
+	};
+	static float whole[N];
+	static float parts[N];
+	const Dropout dropout = dropout_make(rng_mix64(1), 0.3f);
+	const Dropout other = dropout_make(rng_mix64(2), 0.3f);
+	const Dropout off = dropout_make(rng_mix64(1), 0);
+	int			dropped = 0;
+	int			both = 0;
+	int			odd = 0;
+
+	for (int i = 0; i < N; i++)
+		whole[i] = parts[i] = 1;
+	dropout_apply(whole, off, 0, N);
+	for (int i = 0; i < N; i++)
+		odd += whole[i] != 1;
+	CHECK(odd == 0);
+
+	/* the mask is of the index, wherever a call begins */
+	dropout_apply(whole, dropout, 0, N);
+	dropout_apply(parts, dropout, 0, 1001);
+	dropout_apply(parts + 1001, dropout, 1001, N - 1001);
+	CHECK(memcmp(whole, parts, sizeof(whole)) == 0);
+	for (int i = 0; i < N; i++)
+	{
+		dropped += whole[i] == 0;
+		odd += whole[i] != 0 && fabsf(whole[i] - 1 / 0.7f) > 1e-6f;
+		parts[i] = 1;
+	}
+	CHECK(odd == 0);
+	CHECK_NEAR(dropped / (double) N, 0.3, 0.006);
+
+	/* keys are independent */
+	dropout_apply(parts, other, 0, N);
+	for (int i = 0; i < N; i++)
+		both += whole[i] == 0 && parts[i] == 0;
+	CHECK_NEAR(both / (double) N, 0.09, 0.006);
+}
+
+/* ------------------------------------------- layers with something to learn */
+
+/* A layer at work; x stays as it is, since layers work in place. */
+typedef struct Layer
+{
+	int			rows;
+	int			width;
+	Dropout		dropout;
+	float		x[MAX_SIZE];
+	float		bias[MAX_WIDTH];
+	float		gamma[MAX_WIDTH];
+	float		beta[MAX_WIDTH];
+	float		coefficient[MAX_SIZE];
+
+	float		r[MAX_SIZE];
+	float		y[MAX_SIZE];
+	float		mean[MAX_WIDTH];
+	float		istd[MAX_WIDTH];
+} Layer;
+
+static Layer layer;
+
+/*
+ * Random numbers, with x + bias away from the corner of the ReLU, so that no
+ * step of a difference crosses it.
+ */
+static void
+make_layer(int rows, int width, float dropout, float middle)
+{
+	layer.rows = rows;
+	layer.width = width;
+	layer.dropout = dropout_make(rng_mix64(width), dropout);
+	fill_random(layer.x, rows * width, 1, 11);
+	fill_random(layer.bias, width, 0.5f, 12);
+	fill_random(layer.gamma, width, 1, 13);
+	fill_random(layer.beta, width, 1, 14);
+	fill_random(layer.coefficient, rows * width, 1, 15);
+	for (int i = 0; i < rows * width; i++)
+	{
+		float		sum;
+
+		layer.x[i] += middle;
+		sum = layer.x[i] + layer.bias[i % width];
+		if (fabsf(sum) < 0.05f)
+			layer.x[i] += sum < 0 ? -0.05f : 0.05f;
+	}
+}
+
+static double
+relu_loss(void *arg)
+{
+	int			n = layer.rows * layer.width;
+
+	memcpy(layer.y, layer.x, n * sizeof(float));
+	bias_relu_dropout_forward(layer.y, layer.bias, layer.dropout, layer.rows, layer.width);
+	return weighted_sum(layer.y, layer.coefficient, n);
+}
+
+static void
+test_relu(int rows, int width, float dropout)
+{
+	static float dy[MAX_SIZE];
+	float		dbias[MAX_WIDTH] = {0};
+	Slope		slope = {relu_loss, NULL, 1e-2, 1e-3};
+	int			wrong = 0;
+
+	make_layer(rows, width, dropout, 0);
+	relu_loss(NULL);
+	for (int i = 0; i < rows * width; i++)
+	{
+		float		r = fmaxf(layer.x[i] + layer.bias[i % width], 0);
+
+		dropout_apply(&r, layer.dropout, i, 1);
+		wrong += layer.y[i] != r;
+	}
+	CHECK(wrong == 0);
+	memcpy(dy, layer.coefficient, sizeof(dy));
+	bias_relu_dropout_backward(dy, dbias, layer.y, layer.dropout, rows, width);
+	check_gradient("the input of a ReLU", &slope, layer.x, dy, rows * width);
+	check_gradient("the bias before a ReLU", &slope, layer.bias, dbias, width);
+}
+
+static double
+batchnorm_loss(void *arg)
+{
+	int			n = layer.rows * layer.width;
+
+	memcpy(layer.r, layer.x, n * sizeof(float));
+	relu_batchnorm_forward(layer.y, layer.r, layer.mean, layer.istd, layer.bias, layer.gamma,
+						   layer.beta, layer.dropout, layer.rows, layer.width);
+	return weighted_sum(layer.y, layer.coefficient, n);
+}
+
+/* The output by the textbook; returns the largest difference. */
+static double
+batchnorm_error(void)
+{
+	int			rows = layer.rows;
+	int			width = layer.width;
+	double		worst = 0;
+
+	for (int i = 0; i < width; i++)
+	{
+		double		mean = 0;
+		double		variance = 0;
+
+		for (int row = 0; row < rows; row++)
+			mean += fmax(layer.x[row * width + i] + layer.bias[i], 0) / rows;
+		for (int row = 0; row < rows; row++)
+			variance += pow(fmax(layer.x[row * width + i] + layer.bias[i], 0) - mean, 2) / rows;
+		for (int row = 0; row < rows; row++)
+		{
+			int			at = row * width + i;
+			double		r = fmax(layer.x[at] + layer.bias[i], 0);
+			float		y = (float) (layer.gamma[i] * (r - mean) /
+									 sqrt(variance + BATCHNORM_EPSILON) + layer.beta[i]);
+
+			dropout_apply(&y, layer.dropout, at, 1);
+			worst = fmax(worst, fabs(y - layer.y[at]));
+		}
+	}
+	return worst;
+}
+
+static void
+test_batchnorm(int rows, int width, float dropout)
+{
+	static float dy[MAX_SIZE];
+	float		dbias[MAX_WIDTH] = {0};
+	float		dgamma[MAX_WIDTH] = {0};
+	float		dbeta[MAX_WIDTH] = {0};
+	float		work[2 * MAX_WIDTH];
+	Slope		slope = {batchnorm_loss, NULL, 5e-3, 4e-3};
+
+	make_layer(rows, width, dropout, 0);
+	batchnorm_loss(NULL);
+	CHECK_NEAR(batchnorm_error(), 0, 2e-5);
+	memcpy(dy, layer.coefficient, sizeof(dy));
+	relu_batchnorm_backward(dy, dbias, dgamma, dbeta, layer.r, layer.mean, layer.istd,
+							layer.gamma, layer.dropout, rows, width, work);
+	check_gradient("the input of a batch norm", &slope, layer.x, dy, rows * width);
+	check_gradient("the bias before a batch norm", &slope, layer.bias, dbias, width);
+	check_gradient("gamma", &slope, layer.gamma, dgamma, width);
+	check_gradient("beta", &slope, layer.beta, dbeta, width);
+}
+
+/* Where there is nothing to normalise, or much to cancel. */
+static void
+test_batchnorm_extremes(void)
+{
+	/* a single row is its own mean */
+	make_layer(1, 16, 0, 0);
+	batchnorm_loss(NULL);
+	CHECK_NEAR(batchnorm_error(), 0, 2e-5);
+
+	/* a column that no row reaches is beta throughout */
+	make_layer(20, 16, 0, -10);
+	batchnorm_loss(NULL);
+	CHECK(layer.y[0] == layer.beta[0] && layer.y[19 * 16 + 15] == layer.beta[15]);
+
+	/* the spread is small beside the mean */
+	make_layer(40, 16, 0, 30);
+	batchnorm_loss(NULL);
+	CHECK_NEAR(batchnorm_error(), 0, 1e-3);
+}
+
+static double
+unit_loss(void *arg)
+{
+	float		inverse_norm[MAX_ROWS];
+
+	unit_forward(layer.y, inverse_norm, layer.x, layer.rows, layer.width);
+	return weighted_sum(layer.y, layer.coefficient, layer.rows * layer.width);
+}
+
+static void
+test_unit(int rows, int width)
+{
+	static float dx[MAX_SIZE];
+	float		inverse_norm[MAX_ROWS];
+	float		zero[MAX_WIDTH] = {0};
+	Slope		slope = {unit_loss, NULL, 2e-3, 2e-3};
+	double		worst = 0;
+
+	make_layer(rows, width, 0, 0);
+	unit_forward(layer.y, inverse_norm, layer.x, rows, width);
+	for (int row = 0; row < rows; row++)
+	{
+		double		length = weighted_sum(layer.y + row * width, layer.y + row * width, width);
+
+		worst = fmax(worst, fabs(length - 1));
+	}
+	CHECK_NEAR(worst, 0, 1e-6);
+	unit_backward(dx, layer.coefficient, layer.y, inverse_norm, rows, width);
+	check_gradient("the vector before it is made unit", &slope, layer.x, dx, rows * width);
+
+	/* in place it is the same */
+	unit_forward(layer.y, inverse_norm, layer.x, rows, width);
+	unit_backward(layer.coefficient, layer.coefficient, layer.y, inverse_norm, rows, width);
+	CHECK(memcmp(layer.coefficient, dx, rows * width * sizeof(float)) == 0);
+	unit_forward(layer.x, inverse_norm, layer.x, rows, width);
+	CHECK(memcmp(layer.x, layer.y, rows * width * sizeof(float)) == 0);
+
+	/* no direction stays none */
+	unit_forward(layer.y, inverse_norm, zero, 1, width);
+	CHECK(memcmp(layer.y, zero, width * sizeof(float)) == 0);
+	CHECK(isfinite(inverse_norm[0]));
+}
+
+/* ----------------------------------------------------------------- softmax */
+
+#define SOFTMAX_ROWS 5
+#define MAX_CLASSES 50
+
+typedef struct Softmax
+{
+	int			width;
+	float		x[SOFTMAX_ROWS * MAX_CLASSES];
+	int32_t		target[SOFTMAX_ROWS];
+	float		offset[MAX_CLASSES];
+	bool		with_offset;
+	float		scale;
+} Softmax;
+
+static Softmax softmax;
+
+static double
+softmax_loss(void *arg)
+{
+	double		loss = 0;
+
+	for (int row = 0; row < SOFTMAX_ROWS; row++)
+	{
+		const float *x = softmax.x + row * softmax.width;
+		double		sum = 0;
+		double		wanted = 0;
+
+		for (int i = 0; i < softmax.width; i++)
+		{
+			double		logit = (double) softmax.scale * x[i] +
+				(softmax.with_offset ? softmax.offset[i] : 0);
+
+			sum += exp(logit);
+			if (i == softmax.target[row])
+				wanted = logit;
+		}
+		loss += log(sum) - wanted;
+	}
+	return loss;
+}
+
+/* Against the loss written out above, one film impossible in each row. */
+static void
+test_softmax(int width, bool with_offset, float scale)
+{
+	static float x[SOFTMAX_ROWS * MAX_CLASSES];
+	const float weight = 0.25f;
+	Slope		slope = {softmax_loss, NULL, 1e-2, 2e-3};
+	double		dscale = 0;
+	double		loss;
+	float		dscale_part;
+	int			impossible = 0;
+
+	softmax.width = width;
+	softmax.with_offset = with_offset;
+	softmax.scale = scale;
+	fill_random(softmax.x, SOFTMAX_ROWS * width, 1, 21);
+	fill_random(softmax.offset, width, 2, 22);
+	for (int row = 0; row < SOFTMAX_ROWS; row++)
+	{
+		softmax.target[row] = rng_below(23, row, width);
+		softmax.x[row * width + (softmax.target[row] + 1) % width] = IMPOSSIBLE_LOGIT;
+	}
+	memcpy(x, softmax.x, sizeof(x));
+	loss = softmax_cross_entropy(x, softmax.target, with_offset ? softmax.offset : NULL, scale,
+								 weight, &dscale, SOFTMAX_ROWS, width);
+	CHECK_NEAR(loss, softmax_loss(NULL), 1e-5 * loss);
+
+	for (int row = 0; row < SOFTMAX_ROWS; row++)
+	{
+		float		sum = 0;
+
+		for (int i = 0; i < width; i++)
+			sum += x[row * width + i];
+		CHECK_NEAR(sum, 0, 1e-6);
+		impossible += x[row * width + (softmax.target[row] + 1) % width] == 0;
+	}
+	CHECK(impossible == SOFTMAX_ROWS);
+
+	/* by the logits it is given, by the numbers in x it is scale times as much */
+	for (int i = 0; i < SOFTMAX_ROWS * width; i++)
+		x[i] *= scale / weight;
+	check_gradient("the logits of a softmax", &slope, softmax.x, x, SOFTMAX_ROWS * width);
+	dscale_part = (float) (dscale / weight);
+	check_gradient("the scale of a softmax", &slope, &softmax.scale, &dscale_part, 1);
+}
+
+/*
+ * The exponential, seen through two classes: the chance of the one that is d
+ * less likely is 1 / (1 + exp(d)).
+ */
+static void
+test_exponential(void)
+{
+	const int32_t target = 0;
+	double		worst = 0;
+	double		dscale = 0;
+
+	for (double d = 0; d < 87; d += 0.0173)
+	{
+		float		x[2] = {0, (float) -d};
+		double		exact = 1 / (1 + exp(-(double) x[1]));
+		double		loss = softmax_cross_entropy(x, &target, NULL, 1, 1, &dscale, 1, 2);
+
+		worst = fmax(worst, fabs(x[1] / exact - 1) / (4 + d));
+		if (d < 10)
+			worst = fmax(worst, fabs(loss - log1p(exp(-d))) / 4);
+	}
+	CHECK_NEAR(worst, 0, 0x1p-24);
+
+	/* vanishing is not less than nothing, however far it goes */
+	for (double d = 87; d < 1e5; d *= 1.1)
+	{
+		float		x[2] = {0, (float) -d};
+
+		softmax_cross_entropy(x, &target, NULL, 1, 1, &dscale, 1, 2);
+		if (!(x[1] >= 0 && x[1] <= 1.7e-38f))
+		{
+			CHECK_NEAR(x[1], 0, 0);
+			break;
+		}
+	}
+	CHECK(isfinite(dscale));
+}
+
+static void
+test_softmax_extremes(void)
+{
+	const int32_t target = 0;
+	double		dscale = 0;
+	float		one = 3;
+	float		large[] = {-60, 80, 80};
+
+	/* a single class is certain */
+	CHECK_NEAR(softmax_cross_entropy(&one, &target, NULL, 2, 1, &dscale, 1, 1), 0, 1e-6);
+	CHECK_NEAR(one, 0, 1e-6);
+	CHECK_NEAR(dscale, 0, 1e-6);
+
+	/* logits whose exponentials a float cannot hold */
+	CHECK_NEAR(softmax_cross_entropy(large, &target, NULL, 2, 1, &dscale, 1, 3),
+			   280 + log(2), 1e-4);
+	CHECK_NEAR(large[0], -1, 1e-6);
+	CHECK_NEAR(large[1], 0.5, 1e-6);
+}
+
+int
+main(void)
+{
+	test_products();
+	test_bias();
+	test_dropout();
+	for (int dropout = 0; dropout < 2; dropout++)
+	{
+		test_relu(7, 5, 0.3f * dropout);
+		test_relu(6, 64, 0.2f * dropout);
+		test_batchnorm(13, 5, 0.3f * dropout);
+		test_batchnorm(10, 32, 0.2f * dropout);
+	}
+	test_batchnorm_extremes();
+	test_unit(6, 5);
+	test_unit(5, 64);
+	for (int with_offset = 0; with_offset < 2; with_offset++)
+	{
+		test_softmax(3, with_offset, 1);
+		test_softmax(16, with_offset, 2.5f);
+		test_softmax(50, with_offset, 0.7f);
+	}
+	test_exponential();
+	test_softmax_extremes();
+	return unit_finish();
+}
