@@ -157,6 +157,8 @@ split_plan(SplitPlan *plan, const RowTable *table, const SplitOptions *options)
 		plan->n_train = rows_left(table->n_rows, options->test_fraction);
 	plan->n_fit = options->refit ? plan->n_train :
 		rows_left(plan->n_train, options->validation_fraction);
+	if (plan->n_fit == 0 && plan->n_train > 0)
+		plan->n_fit = 1;		/* better no validation than nothing to learn */
 
 	if (plan->n_train > 0)
 		plan->last_train = nth_place(table, plan->n_train - 1);

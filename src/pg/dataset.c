@@ -314,7 +314,7 @@ warn_values(Oid relation, const char *column, int32 found)
 		ereport(WARNING,
 				(errmsg("column \"%s\" of relation %s has %d different values", column,
 						relation_quoted(relation), found),
-				 errdetail("The %d most frequent ones are used, the others count as unknown.",
+				 errdetail("Only the %d most frequent ones are told apart.",
 						   MAX_VALUES)));
 }
 

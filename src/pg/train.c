@@ -416,6 +416,7 @@ mlrec_train_recommender(PG_FUNCTION_ARGS)
 	training.rows = result->setResult;
 	training.columns = result->setDesc;
 	training.dataset = dataset_load(ratings, movies, users, &split, 0);
+	dataset_warn(training.dataset);
 	check_dataset(training.dataset, ratings);
 	alloc_statistics(&training.films, training.dataset->ratings.n_movies);
 	training.model_id = store_next_id();

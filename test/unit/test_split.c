@@ -317,6 +317,8 @@ chronological_case(const Row *input, int n, double test, double validation, bool
 		n_train++;
 	while ((n_fit + 1) <= (refit ? 1 : 1 - validation) * n_train + 1e-6)
 		n_fit++;
+	if (n_fit == 0 && n_train > 0)
+		n_fit = 1;
 	for (int i = 0; i < kept; i++)
 		row[i].part = i < n_fit ? 0 : i < n_train ? 1 : 2;
 	qsort(row, kept, sizeof(Row), by_user);
