@@ -1,0 +1,170 @@
+/*
+ * Histories: running sums against sums from scratch, and the way back.
+ */
+#include "gradient.h"
+
+#include "history.h"
+
+#define WIDTH 6
+#define COLUMNS (2 * WIDTH)
+#define FEATURES (COLUMNS + 3)
+#define MOVIES 15
+#define FILMS 12				/* in the history */
+
+static float table[(MOVIES + 1) * COLUMNS];
+static const int32_t movie[FILMS] = {3, 0, 14, -1, 7, 1, -1, 9, 2, 11, 5, 13};
+static float deviation[FILMS];
+
+/* The features of films 0 .. n - 1 but for one, as history.h words them. */
+static void
+from_scratch(double *out, int n, int without)
+{
+	double		deviations = 0;
+	int			count = 0;
+
+	memset(out, 0, FEATURES * sizeof(double));
+	for (int i = 0; i < n; i++)
+	{
+		const float *row = table + (movie[i] + 1) * COLUMNS;
+
+		if (movie[i] < 0 || i == without)
+			continue;
+		for (int d = 0; d < WIDTH; d++)
+		{
+			out[d] += (double) deviation[i] * row[d];
+			out[WIDTH + d] += row[WIDTH + d];
+		}
+		deviations += deviation[i];
+		count++;
+	}
+	for (int d = 0; d < COLUMNS; d++)
+		out[d] /= sqrt(count + 5);
+	out[COLUMNS] = deviations / (count + 5);
+	out[COLUMNS + 1] = log(1 + count) / 5;
+	out[COLUMNS + 2] = 1 / sqrt(count + 5);
+}
+
+static void
+check_features(const History *history, int n, int without)
+{
+	float		out[FEATURES + 1];
+	double		exact[FEATURES];
+	double		worst = 0;
+
+	out[FEATURES] = 99;
+	history_features(out, history, without < 0 ? -1 : movie[without],
+					 without < 0 ? NAN : deviation[without]);
+	from_scratch(exact, n, without);
+	for (int i = 0; i < FEATURES; i++)
+		worst = fmax(worst, fabs(out[i] - exact[i]));
+	CHECK_NEAR(worst, 0, 1e-6);
+	CHECK(out[FEATURES] == 99);
+}
+
+static void
+test_growing(void)
+{
+	float		sum[COLUMNS];
+	History		history;
+
+	fill_random(sum, COLUMNS, 1, 3);
+	history_begin(&history, table, WIDTH, sum);
+	check_features(&history, 0, -1);
+	for (int n = 0; n < FILMS; n += 3)
+	{
+		history_add(&history, movie + n, deviation + n, 3);
+		history_add(&history, NULL, NULL, 0);
+		check_features(&history, n + 3, -1);
+		for (int without = 0; without < n + 3; without++)
+			if (movie[without] >= 0)
+				check_features(&history, n + 3, without);
+	}
+	CHECK(history.count == 10);
+}
+
+/* Nothing is left of a history of one film without it. */
+static void
+test_leaving_out_the_only_one(void)
+{
+	float		sum[COLUMNS];
+	float		out[FEATURES];
+	float		empty[FEATURES];
+	History		history;
+
+	history_begin(&history, table, WIDTH, sum);
+	history_features(empty, &history, -1, 0);
+	history_add(&history, movie, deviation, 1);
+	history_features(out, &history, movie[0], deviation[0]);
+	for (int i = 0; i < FEATURES; i++)
+		CHECK_NEAR(out[i], empty[i], 1e-7);
+	CHECK(empty[0] == 0 && empty[COLUMNS + 1] == 0);
+}
+
+/* ---------------------------------------------------------------- the way back */
+
+static float coefficient[COLUMNS];
+
+/* The loss sees the sums only; the film at `without` was taken back. */
+static double
+sums_loss(void *arg)
+{
+	const int  *without = arg;
+	float		sum[COLUMNS];
+	float		out[FEATURES];
+	History		history;
+
+	history_begin(&history, table, WIDTH, sum);
+	history_add(&history, movie, deviation, FILMS);
+	history_features(out, &history, *without < 0 ? -1 : movie[*without],
+					 *without < 0 ? 0 : deviation[*without]);
+	return weighted_sum(out, coefficient, COLUMNS) / out[COLUMNS + 2];
+}
+
+static void
+test_backward(int without)
+{
+	float		dtable[(MOVIES + 1) * COLUMNS] = {0};
+	Slope		slope = {sums_loss, &without, 0.1, 1e-4};
+
+	history_backward(dtable, coefficient, WIDTH, movie, deviation, FILMS, 0, COLUMNS, 1);
+	if (without >= 0)
+		history_backward(dtable, coefficient, WIDTH, movie + without, deviation + without, 1,
+						 0, COLUMNS, -1);
+	check_gradient("the table of films", &slope, table, dtable, (MOVIES + 1) * COLUMNS);
+}
+
+/* Columns shared out in any way give the bits of one pass. */
+static void
+test_columns(void)
+{
+	static const int cuts[][4] = {{0, 6, 6, 12}, {0, 5, 7, 12}, {0, 1, 11, 12}, {0, 0, 9, 12},
+		{0, 3, 3, 12}};
+	float		whole[(MOVIES + 1) * COLUMNS];
+	float		parts[(MOVIES + 1) * COLUMNS];
+
+	for (size_t c = 0; c < sizeof(cuts) / sizeof(cuts[0]); c++)
+	{
+		fill_random(whole, (MOVIES + 1) * COLUMNS, 1, 5);
+		memcpy(parts, whole, sizeof(whole));
+		history_backward(whole, coefficient, WIDTH, movie, deviation, FILMS, 0, COLUMNS, 1);
+		for (int k = 0; k < 3; k++)
+			history_backward(parts, coefficient, WIDTH, movie, deviation, FILMS, cuts[c][k],
+							 cuts[c][k + 1], 1);
+		CHECK(memcmp(whole, parts, sizeof(whole)) == 0);
+	}
+}
+
+int
+main(void)
+{
+	fill_random(table, (MOVIES + 1) * COLUMNS, 1, 1);
+	fill_random(deviation, FILMS, 2, 2);
+	fill_random(coefficient, COLUMNS, 1, 4);
+	test_growing();
+	test_leaving_out_the_only_one();
+	test_backward(-1);
+	test_backward(0);
+	test_backward(7);
+	test_columns();
+	return unit_finish();
+}
