@@ -18,6 +18,7 @@
 /* Work space, carved from the caller's. */
 typedef struct ExportWork
 {
+	void		(*tick) (void);
 	Model	   *model;
 	UserInput  *inputs;			/* [EXPORT_ROWS] */
 	int32_t    *ids;
@@ -147,6 +148,7 @@ fill_movie_vectors(void *image, const ExportInput *input, ExportWork *work)
 		unit_forward(retrieval + at, work->scratch, retrieval + at, n, VECTOR_DIMS);
 		movie_tower_forward(ranking + at, NULL, NULL, work->ids, features,
 							input->params[RANKING], input->shape[RANKING], off, n);
+		work->tick();
 	}
 }
 
@@ -187,6 +189,7 @@ fill_user_vectors(void *image, const ExportInput *input, ExportWork *work)
 		if (n == EXPORT_ROWS || (user == ratings->n_users - 1 && n > 0))
 		{
 			model_users(work->model, work->inputs, n, out, work->ranking, work->scratch);
+			work->tick();
 			out += (int64_t) n * VECTOR_DIMS;
 			n = 0;
 		}
@@ -194,9 +197,10 @@ fill_user_vectors(void *image, const ExportInput *input, ExportWork *work)
 }
 
 void
-export_image(void *image, const ImageHeader *header, const ExportInput *input, void *scratch)
+export_image(void *image, const ImageHeader *header, const ExportInput *input,
+			 void (*tick) (void), void *scratch)
 {
-	ExportWork	work;
+	ExportWork	work = {.tick = tick};
 	Arena		arena = {scratch, 0};
 	const float *head = tensor(input->params[RETRIEVAL], input->shape[RETRIEVAL], HEAD);
 	ImageHeader *own = image;

@@ -174,7 +174,7 @@ try_user(Tuning *tuning, int32_t user, int32_t known_user)
  */
 static void
 try_users(Tuning *tuning, const void *image, const Ratings *ratings,
-		  void (*tick) (void *), void *tick_argument, void *scratch)
+		  void (*tick) (void), void *scratch)
 {
 	Arena		arena = {scratch, 0};
 	const int64_t *user_ids = image_section(image, IMAGE_USER_IDS);
@@ -191,13 +191,13 @@ try_users(Tuning *tuning, const void *image, const Ratings *ratings,
 			continue;
 		try_user(tuning, user, id_find(user_ids, tuning->header->n_users,
 									   ratings->user_ids[user]));
-		tick(tick_argument);
+		tick();
 	}
 }
 
 double
 relevance_tune(void *image, const Ratings *ratings, double *popularity_ndcg,
-			   void (*tick) (void *), void *tick_argument, void *scratch)
+			   void (*tick) (void), void *scratch)
 {
 	ImageHeader *header = image;
 	Tuning		tuning = {.n_rating = N_RATING, .n_popularity = N_POPULARITY,
@@ -205,7 +205,7 @@ relevance_tune(void *image, const Ratings *ratings, double *popularity_ndcg,
 	const double *ndcg = &tuning.ndcg[0][0];
 	size_t		best = 0;
 
-	try_users(&tuning, image, ratings, tick, tick_argument, scratch);
+	try_users(&tuning, image, ratings, tick, scratch);
 	*popularity_ndcg = tuning.ndcg_popularity / tuning.n_users;
 	if (tuning.n_users == 0)
 		return NAN;
@@ -219,13 +219,13 @@ relevance_tune(void *image, const Ratings *ratings, double *popularity_ndcg,
 
 double
 relevance_ndcg(const void *image, const Ratings *ratings,
-			   void (*tick) (void *), void *tick_argument, void *scratch)
+			   void (*tick) (void), void *scratch)
 {
 	const ImageHeader *header = image;
 	Tuning		tuning = {.n_rating = 1, .n_popularity = 1,
 		.rating_weight = &header->relevance_rating,
 	.popularity_weight = &header->relevance_popularity};
 
-	try_users(&tuning, image, ratings, tick, tick_argument, scratch);
+	try_users(&tuning, image, ratings, tick, scratch);
 	return tuning.n_users > 0 ? tuning.ndcg[0][0] / tuning.n_users : NAN;
 }

@@ -25,13 +25,13 @@ extern size_t relevance_scratch(const ImageHeader *header);
  * every few milliseconds, for cancellation.
  */
 extern double relevance_tune(void *image, const Ratings *ratings, double *popularity_ndcg,
-							 void (*tick) (void *), void *tick_argument, void *scratch);
+							 void (*tick) (void), void *scratch);
 
 /*
  * The same NDCG with the weights that the image has.  Films are indices into
  * the image's catalogue, -1 for those it does not know.
  */
 extern double relevance_ndcg(const void *image, const Ratings *ratings,
-							 void (*tick) (void *), void *tick_argument, void *scratch);
+							 void (*tick) (void), void *scratch);
 
 #endif							/* RELEVANCE_H */

@@ -151,8 +151,11 @@ softmax_shard(Trainer *trainer, int shard, float *dhead)
 	if (!full_softmax(trainer))
 		sampling_correction(trainer);
 	while ((n = next_block(trainer, shard, &row)) > 0)
+	{
 		softmax_block(trainer, shard, n, trainer->options.softmax_weight / batch->n_sampled,
 					  temperature, &dlog_temperature);
+		tick(trainer);
+	}
 	dhead[HEAD_LOG_TEMPERATURE] += (float) dlog_temperature;
 }
 

@@ -22,7 +22,11 @@ typedef struct FilmStatistics
 								 * where there are no fit rows */
 } FilmStatistics;
 
-/* Fills the caller's arrays from the fit rows. */
-extern void film_statistics(FilmStatistics *films, const Ratings *ratings, float like_threshold);
+/*
+ * Fills the caller's arrays from the fit rows.  tick is called now and then,
+ * and may not return.
+ */
+extern void film_statistics(FilmStatistics *films, const Ratings *ratings, float like_threshold,
+							void (*tick) (void));
 
 #endif							/* STATISTICS_H */

@@ -594,7 +594,10 @@ step_train(Trainer *trainer, int32_t epoch, int64_t batch)
 	if (retrieval)
 	{
 		for (int shard = trainer->team.participant; shard < N_SHARDS; shard += n)
+		{
 			forward_films(trainer, shard);
+			tick(trainer);
+		}
 		barrier(trainer);
 	}
 	for (int shard = trainer->team.participant; shard < N_SHARDS; shard += n)
@@ -602,17 +605,23 @@ step_train(Trainer *trainer, int32_t epoch, int64_t batch)
 		if (trainer->batch.shard_rows[shard] == 0)
 			continue;
 		forward_users(trainer, shard);
+		tick(trainer);
 		if (retrieval)
 			retrieval_shard(trainer, shard);
 		else
 			ranking_shard(trainer, shard);
+		tick(trainer);
 		backward_users(trainer, shard);
+		tick(trainer);
 	}
 	barrier(trainer);
 	if (retrieval)
 	{
 		for (int shard = trainer->team.participant; shard < N_SHARDS; shard += n)
+		{
 			backward_films(trainer, shard);
+			tick(trainer);
+		}
 		barrier(trainer);
 	}
 	update(trainer);

@@ -303,7 +303,10 @@ validate(Trainer *trainer)
 
 			/* whoever's part a segment begins in takes all of it */
 			if (at + i >= from && at + i < to)
+			{
 				validate_rows(trainer, &segment, trainer->validation + at + i);
+				tick(trainer);
+			}
 		}
 		at += n;
 	}

@@ -47,6 +47,8 @@ typedef struct Team
 	void		(*barrier) (void *arg); /* returns once all have called it; may
 										 * not return if training is cancelled */
 	void	   *arg;
+	void		(*tick) (void); /* called often between barriers; may not return
+								 * either */
 } Team;
 
 /* What an epoch brought; NaN: not a metric of the stage. */

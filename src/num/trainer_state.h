@@ -180,6 +180,12 @@ barrier(const Trainer *trainer)
 	trainer->team.barrier(trainer->team.arg);
 }
 
+static inline void
+tick(const Trainer *trainer)
+{
+	trainer->team.tick();
+}
+
 /*
  * The inputs of a segment's rows for the user tower: x [n_rows][user_inputs].
  * Used in training and validation alike.

@@ -18,12 +18,7 @@
 #include "cache.h"
 #include "gate.h"
 #include "recode.h"
-
-static void
-check_for_interrupts(void *arg)
-{
-	CHECK_FOR_INTERRUPTS();
-}
+#include "tick.h"
 
 /* The rows' films as indices into another model's catalogue. */
 static int32 *
@@ -51,7 +46,7 @@ active_ndcg(const CachedModel *active, const Dataset *dataset)
 	ratings.movie = map_movies(&dataset->ratings, active);
 	scratch = MemoryContextAllocHuge(CurrentMemoryContext,
 									 relevance_scratch(active->header) + ARENA_ALIGN);
-	return relevance_ndcg(active->header, &ratings, check_for_interrupts, NULL,
+	return relevance_ndcg(active->header, &ratings, tick,
 						  (void *) TYPEALIGN(ARENA_ALIGN, scratch));
 }
 

@@ -7,11 +7,11 @@
  * what they do between barriers is the trainer's business.
  *
  * Leaving halfway: the only place where a participant waits is the barrier,
- * and waiting there processes interrupts.  If the leader is cancelled, the end
- * of its transaction destroys the ParallelContext, which terminates workers
- * that wait, and then the memory.  If a worker dies, the leader gets its
- * message (or learns of its death) at its next interrupt check, that is within
- * one step, and fails likewise.
+ * and waiting there processes interrupts, as the trainer's ticks do while it
+ * works.  If the leader is cancelled, the end of its transaction destroys the
+ * ParallelContext, which terminates the workers and then frees the memory.  If
+ * a worker dies, the leader gets its message (or learns of its death) at its
+ * next interrupt check, and fails likewise.
  *
  * Workers may be fewer than asked for.  How many there are is known only after
  * all launched ones have attached; until the leader has said so they sleep.
@@ -37,6 +37,7 @@
 
 #include "../num/arena.h"
 #include "parallel.h"
+#include "tick.h"
 
 #define TEAM_KEY UINT64CONST(1)
 
@@ -164,7 +165,7 @@ fill_team(TeamMemory *memory, void *block, const ParallelJob *job)
 static void
 meet(void *barrier)
 {
-	CHECK_FOR_INTERRUPTS();
+	tick();
 	if (barrier)
 		BarrierArriveAndWait(barrier, PG_WAIT_EXTENSION);
 }
@@ -179,7 +180,8 @@ take_part(const TeamMemory *memory, const TrainOptions *options, int participant
 		.participant = participant,
 		.n_participants = n_participants,
 		.barrier = meet,
-		.arg = n_participants > 1 ? &shared->barrier : NULL
+		.arg = n_participants > 1 ? &shared->barrier : NULL,
+		.tick = tick
 	};
 	Size		size = trainer_private_size(&shared->shape, &memory->ratings, options);
 	void	   *private = MemoryContextAllocHuge(CurrentMemoryContext, size + ARENA_ALIGN);

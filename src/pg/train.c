@@ -35,6 +35,7 @@
 #include "parallel.h"
 #include "relations.h"
 #include "store.h"
+#include "tick.h"
 
 /* Columns of the result */
 #define RESULT_COLUMNS 11
@@ -211,7 +212,7 @@ train_stages(Training *training)
 	const Ratings *ratings = &training->dataset->ratings;
 	int32		n_users = 0;
 
-	film_statistics(&training->films, ratings, training->options.like_threshold);
+	film_statistics(&training->films, ratings, training->options.like_threshold, tick);
 	for (int32 user = 0; user < ratings->n_users; user++)
 		n_users += ratings->n_fit[user] > 0;
 	for (Stage stage = 0; stage < N_STAGES; stage++)
@@ -221,12 +222,6 @@ train_stages(Training *training)
 					training->options.history ? HISTORY_DIMS : 0);
 		train_stage(training, stage);
 	}
-}
-
-static void
-check_for_interrupts(void *arg)
-{
-	CHECK_FOR_INTERRUPTS();
 }
 
 /* Memory of any size, aligned as src/num wants it, zeroed. */
@@ -267,7 +262,7 @@ make_image(const Training *training)
 	}
 	image = alloc_aligned(export_layout(&header, &input));
 	scratch = alloc_aligned(export_scratch(&input));
-	export_image(image, &header, &input, scratch);
+	export_image(image, &header, &input, tick, scratch);
 	return image;
 }
 
@@ -279,8 +274,7 @@ static bool
 judge(const Training *training, ImageHeader *image)
 {
 	double		popularity;
-	double		ndcg = relevance_tune(image, &training->dataset->ratings, &popularity,
-									  check_for_interrupts, NULL,
+	double		ndcg = relevance_tune(image, &training->dataset->ratings, &popularity, tick,
 									  alloc_aligned(relevance_scratch(image)));
 
 	switch (training->options.activate)
