@@ -214,6 +214,7 @@ forward_users(Trainer *trainer, int shard)
 
 		gather_segment(tape->x + (int64_t) (shown->slot - first) * shape->user_inputs, trainer,
 					   shown->segment, shown->user_row, shown->with_history, tape->history);
+		tick(trainer);
 	}
 	for (int row = 0; row < rows; row++)
 		dropout_apply(tape->x + (int64_t) row * shape->user_inputs + user_input_history(shape),
@@ -307,7 +308,9 @@ ranking_shard(Trainer *trainer, int shard)
 	tape->istd1 = tape->mean1 + RANKER_HIDDEN1;
 	tape->mean2 = tape->istd1 + RANKER_HIDDEN1;
 	tape->istd2 = tape->mean2 + RANKER_HIDDEN2;
+	tick(trainer);
 	ranker_forward(tape, trainer->params, shape, &dropout, rows);
+	tick(trainer);
 	for (int row = 0; row < rows; row++)
 	{
 		float		error = tape->prediction[row] - batch->rating[first + row];
@@ -316,6 +319,7 @@ ranking_shard(Trainer *trainer, int shard)
 		tape->dprediction[row] = 2 * error / batch->n_rows;
 	}
 	ranker_backward(tape, dweights, trainer->params, shape, &dropout, rows);
+	tick(trainer);
 	for (int row = 0; row < rows; row++)
 	{
 		const float *dinput = tape->dinput + (int64_t) row * 2 * VECTOR_DIMS;
@@ -509,8 +513,11 @@ scatter_tables(Trainer *trainer)
 	}
 	own_columns(trainer, 2 * shape->history, &from, &to);
 	for (int32_t s = 0; s < batch->n_segments; s++)
+	{
 		if (batch->segments[s].with_history)
 			scatter_history(trainer, &batch->segments[s], from, to);
+		tick(trainer);
+	}
 	own_columns(trainer, shape->width[MOVIE_ID], &from, &to);
 	if (shape->stage == RETRIEVAL)
 		for (int32_t film = 0; film < batch->n_films; film++)
