@@ -511,7 +511,7 @@ CREATE FUNCTION @extschema@.train_recommender(
 	softmax_weight double precision DEFAULT 0.1,
 	history boolean DEFAULT true,
 	from_model integer DEFAULT NULL,
-	refit boolean DEFAULT false,
+	refit boolean DEFAULT true,
 	comment text DEFAULT NULL)
 	RETURNS TABLE (model_id integer, stage text, epoch integer, train_loss real, val_loss real,
 		val_auc real, val_rmse real, val_mae real, learning_rate real, seconds real, is_best boolean)

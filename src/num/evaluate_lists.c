@@ -3,9 +3,9 @@
  *
  * A question is a user at a moment.  The films that he is known to have rated
  * then are masked, as are films that have no row in movies, since serving
- * cannot show them either.  The model answers as recommend() does: the top k
- * by cosine over the whole catalogue, put in order by relevance and by
- * predicted rating.  A baseline has one order of the catalogue for everybody,
+ * cannot show them either.  The model answers as recommend() does, in both of
+ * its orders: the top k by cosine over the whole catalogue, put in order by
+ * predicted rating; and the top k by cosine and popularity, by relevance.  A baseline has one order of the catalogue for everybody,
  * and answers with the first k of it that are not masked.
  *
  * The cosines of a batch of users with the catalogue are one matrix product;
@@ -26,9 +26,10 @@
 /* Orders of a list.  The model's come first, then one for each baseline. */
 typedef enum ListOrder
 {
-	ORDER_COSINE,
-	ORDER_RELEVANCE,
+	ORDER_COSINE,				/* candidates for the order by rating */
 	ORDER_RATING,
+	ORDER_LIKELY,				/* candidates for the order by relevance */
+	ORDER_RELEVANCE,
 	ORDER_POPULARITY,
 	ORDER_BIAS,
 	ORDER_ITEM_MEAN,
@@ -251,33 +252,49 @@ predict_candidates(Lists *lists, const float *ranking, int32_t n)
 }
 
 /*
- * The model's answer in its three orders.  The two that need the ranking
- * network are left out where there is nothing to find.
+ * The candidates by scores, as an answer of their own.  Returns how many there
+ * are to be put in order: none where there is nothing to find.
  */
+static int32_t
+answer_candidates(Lists *lists, const Question *question, ListOrder order, const float *scores)
+{
+	Topk		topk;
+
+	topk_init(&topk, lists->candidates, lists->k);
+	topk_push_all(&topk, scores, lists->evaluator->ratings->n_movies, lists->skip);
+	topk_sort(&topk);
+	entries_to_list(lists, lists->candidates, topk.n);
+	close_answer(lists, question, order, topk.n);
+	return lists->truth.n_relevant > 0 ? topk.n : 0;
+}
+
+/* The model's answers; scores [n_movies] are cosines, and not needed afterwards. */
 static void
-answer_by_model(Lists *lists, const Question *question, const float *scores, const float *ranking)
+answer_by_model(Lists *lists, const Question *question, float *scores, const float *ranking)
 {
 	const Evaluator *evaluator = lists->evaluator;
 	const ImageHeader *header = evaluator->header;
-	Topk		topk;
-	int32_t		n;
+	int32_t		n = answer_candidates(lists, question, ORDER_COSINE, scores);
 
-	topk_init(&topk, lists->candidates, lists->k);
-	topk_push_all(&topk, scores, evaluator->ratings->n_movies, lists->skip);
-	topk_sort(&topk);
-	n = topk.n;
-	entries_to_list(lists, lists->candidates, n);
-	close_answer(lists, question, ORDER_COSINE, n);
-	if (lists->truth.n_relevant == 0 || n == 0)
-		return;
+	if (n > 0)
+	{
+		predict_candidates(lists, ranking, n);
+		answer_reordered(lists, question, ORDER_RATING, lists->predicted, n);
+	}
 
-	predict_candidates(lists, ranking, n);
-	answer_reordered(lists, question, ORDER_RATING, lists->predicted, n);
-	for (int32_t i = 0; i < n; i++)
-		lists->predicted[i] = header->temperature * lists->candidates[i].score +
-			header->relevance_rating * lists->predicted[i] +
-			header->relevance_popularity * evaluator->popularity[lists->candidates[i].index];
-	answer_reordered(lists, question, ORDER_RELEVANCE, lists->predicted, n);
+	for (int32_t movie = 0; movie < evaluator->ratings->n_movies; movie++)
+		scores[movie] = header->temperature * scores[movie] + evaluator->popularity[movie];
+	n = answer_candidates(lists, question, ORDER_LIKELY, scores);
+	if (n > 0)
+	{
+		predict_candidates(lists, ranking, n);
+		for (int32_t i = 0; i < n; i++)
+			lists->predicted[i] = lists->candidates[i].score +
+				header->relevance_rating * lists->predicted[i] +
+				(header->relevance_popularity - 1) *
+				evaluator->popularity[lists->candidates[i].index];
+		answer_reordered(lists, question, ORDER_RELEVANCE, lists->predicted, n);
+	}
 }
 
 static void
@@ -406,13 +423,16 @@ static const ListOrder list_order[N_SYSTEMS] = {
 	[SYSTEM_ITEM_MEAN] = ORDER_ITEM_MEAN,
 };
 
-/* The metrics of one system; the model's recall is that of its candidates. */
+/*
+ * The metrics of one system; the model's recall is that of its candidates.
+ */
 static void
 report_system(Lists *lists, EvaluateSystem system, GroupValues value)
 {
 	int32_t		n_movies = lists->evaluator->ratings->n_movies;
 	ListOrder	order = list_order[system];
-	ListOrder	retrieval = system == SYSTEM_MLREC ? ORDER_COSINE : order;
+	ListOrder	retrieval = system == SYSTEM_MLREC ? ORDER_LIKELY : order;
+	ListOrder	retrieved = system == SYSTEM_MLREC ? ORDER_COSINE : order;
 
 	for (EvaluateUsers group = 0; group < N_USER_GROUPS; group++)
 	{
@@ -421,12 +441,18 @@ report_system(Lists *lists, EvaluateSystem system, GroupValues value)
 		list_sums_places(&lists->sums[order][group], value[group], METRIC_NDCG, n_movies,
 						 lists->n_listed);
 		if (system == SYSTEM_MLREC)
+		{
+			const ListSums *sums = &lists->sums[ORDER_COSINE][group];
+
+			value[group][METRIC_RECALL_K_BY_RATING] =
+				sums->n > 0 ? sums->recall_k / sums->n : NAN;
 			list_sums_places(&lists->sums[ORDER_RATING][group], value[group], METRIC_NDCG_BY_RATING,
 							 n_movies, lists->n_listed);
+		}
 	}
-	if (lists->n_mean_rating[retrieval] > 0)
-		value[USERS_ALL][METRIC_MEAN_RATING_K] = lists->mean_rating[retrieval] /
-			lists->n_mean_rating[retrieval];
+	if (lists->n_mean_rating[retrieved] > 0)
+		value[USERS_ALL][METRIC_MEAN_RATING_K] = lists->mean_rating[retrieved] /
+			lists->n_mean_rating[retrieved];
 }
 
 static void

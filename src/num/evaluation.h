@@ -52,10 +52,9 @@ typedef enum EvaluateUsers
 } EvaluateUsers;
 
 /*
- * k is options->top_k, n is options->top_n.  The model's candidates are the
- * top k by cosine.  Metrics of the first n places are of the order by
- * relevance, those _BY_RATING of the order by predicted rating; a baseline has
- * one order only.
+ * k is options->top_k, n is options->top_n.  The model has two orders, each with
+ * candidates of its own: by relevance, and by predicted rating (_BY_RATING),
+ * whose candidates are the top k by cosine; a baseline has one order only.
  */
 typedef enum EvaluateMetric
 {
@@ -64,20 +63,21 @@ typedef enum EvaluateMetric
 	METRIC_AUC_RATING,			/* of the predicted rating */
 	METRIC_AUC_RETRIEVAL,		/* of the cosine; popularity: of the count */
 	METRIC_RECALL_K,
-	METRIC_RECALL_50,			/* by cosine; if k > 50 */
+	METRIC_RECALL_50,			/* if k > 50 */
 	METRIC_NDCG,
 	METRIC_HIT,
 	METRIC_MRR,					/* over all k places */
 	METRIC_COVERAGE,			/* share of the listed films that appear */
 	METRIC_HIT_RATING,			/* mean of the test ratings of listed films that
 								 * the user went on to rate, liked or not */
+	METRIC_RECALL_K_BY_RATING,
 	METRIC_NDCG_BY_RATING,
 	METRIC_HIT_BY_RATING,
 	METRIC_MRR_BY_RATING,
 	METRIC_COVERAGE_BY_RATING,
 	METRIC_HIT_RATING_BY_RATING,
 	METRIC_MEAN_RATING_K,		/* mean, over all users with ratings, of the mean
-								 * training rating of their top k films */
+								 * training rating of their top k films by cosine */
 	METRIC_CATALOGUE_MEAN,		/* the same of the whole catalogue (item mean) */
 	METRIC_TEST_RATINGS,		/* how many rows the rating metrics are taken over */
 	METRIC_QUESTIONS,			/* how many questions the list metrics */

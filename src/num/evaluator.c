@@ -67,7 +67,7 @@ match_movies(Evaluator *evaluator)
 	const Ratings *ratings = evaluator->ratings;
 	const ImageHeader *header = evaluator->header;
 	const int64_t *ids = image_section(header, IMAGE_MOVIE_IDS);
-	const int32_t *likes = image_section(header, IMAGE_MOVIE_LIKES);
+	const float *popularity = image_section(header, IMAGE_MOVIE_POPULARITY);
 
 	for (int32_t movie = 0; movie < ratings->n_movies; movie++)
 	{
@@ -76,7 +76,7 @@ match_movies(Evaluator *evaluator)
 			id_find(ids, header->n_movies, ratings->movie_ids[movie]);
 
 		evaluator->model_movie[movie] = own;
-		evaluator->popularity[movie] = own < 0 ? 0 : log1pf(likes[own]);
+		evaluator->popularity[movie] = own < 0 ? 0 : popularity[own];
 	}
 }
 

@@ -114,7 +114,7 @@ fill_statistics(void *image, const ExportInput *input)
 
 	memcpy(section(image, IMAGE_MOVIE_MEAN), input->films->mean, sizeof(float) * n);
 	memcpy(section(image, IMAGE_MOVIE_RATINGS), input->films->ratings, sizeof(int32_t) * n);
-	memcpy(section(image, IMAGE_MOVIE_LIKES), input->films->recent_likes, sizeof(int32_t) * n);
+	memcpy(section(image, IMAGE_MOVIE_POPULARITY), input->films->popularity, sizeof(float) * n);
 	memcpy(section(image, IMAGE_NAMES), input->names, input->names_length);
 	for (int stage = 0; stage < N_STAGES; stage++)
 	{
@@ -210,7 +210,7 @@ export_image(void *image, const ImageHeader *header, const ExportInput *input,
 	*own = *header;
 	own->temperature = expf(head[HEAD_LOG_TEMPERATURE]);
 	own->relevance_rating = 0;
-	own->relevance_popularity = 0;
+	own->relevance_popularity = 1;
 	fill_ids(image, input);
 	fill_statistics(image, input);
 	fill_movie_vectors(image, input, &work);

@@ -30,8 +30,8 @@ extern size_t export_scratch(const ExportInput *input);
 
 /*
  * Fills an image of header->size bytes, 64-byte aligned: all sections, with
- * the vectors of films and users computed.  Relevance is ordered by the cosine
- * alone; relevance_tune does better.  The image is not sealed yet.  tick is
+ * the vectors of films and users computed.  The order by relevance is that of
+ * retrieval; relevance_tune does better.  The image is not sealed yet.  tick is
  * called now and then, and may not return.
  */
 extern void export_image(void *image, const ImageHeader *header, const ExportInput *input,

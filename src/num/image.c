@@ -27,7 +27,7 @@ required_length(const ImageHeader *header, ImageSection section)
 		case IMAGE_MOVIE_FLAGS: return movies;
 		case IMAGE_MOVIE_MEAN: return movies * sizeof(float);
 		case IMAGE_MOVIE_RATINGS: return movies * sizeof(int32_t);
-		case IMAGE_MOVIE_LIKES: return movies * sizeof(int32_t);
+		case IMAGE_MOVIE_POPULARITY: return movies * sizeof(float);
 		case IMAGE_MOVIE_VECTORS: return movies * VECTOR_DIMS * sizeof(float);
 		case IMAGE_MOVIE_RANK_VECTORS: return movies * VECTOR_DIMS * sizeof(float);
 		case IMAGE_USER_VECTORS: return users * VECTOR_DIMS * sizeof(float);

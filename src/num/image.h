@@ -25,8 +25,8 @@ typedef enum ImageSection
 	IMAGE_MOVIE_FLAGS,			/* uint8 [n_movies]: MOVIE_LISTED, MOVIE_TRAINED */
 	IMAGE_MOVIE_MEAN,			/* float [n_movies], damped mean rating */
 	IMAGE_MOVIE_RATINGS,		/* int32 [n_movies], fit ratings */
-	IMAGE_MOVIE_LIKES,			/* int32 [n_movies], likes among the latest fit ratings,
-								 * see RECENT_SHARE: how popular a film is by now */
+	IMAGE_MOVIE_POPULARITY,		/* float [n_movies], ln(1 + likes) among the latest
+								 * fit ratings, see statistics.h */
 	IMAGE_NAMES,				/* NUL-terminated strings: the genres in order of
 								 * their flags, then the values of gender, age and
 								 * occupation in order of their codes */
@@ -65,7 +65,7 @@ typedef struct ImageHeader
 	float		median_year;	/* stands for a missing year */
 	float		temperature;	/* relevance = temperature * cosine
 								 * + relevance_rating * predicted rating
-								 * + relevance_popularity * ln(1 + likes) */
+								 * + relevance_popularity * popularity */
 	float		relevance_rating;
 	float		relevance_popularity;
 	int32_t		history;		/* width of each pooled history, 0: none */

@@ -16,7 +16,7 @@
 #define MAX_USERS 2000
 
 static const float rating_weights[] = {0, 0.25f, 0.5f, 1, 1.5f, 2};
-static const float popularity_weights[] = {0, 0.5f, 1, 1.5f, 2, 2.5f, 3, 4};
+static const float popularity_weights[] = {0.5f, 0.75f, 1, 1.25f, 1.5f, 1.75f, 2, 2.5f};
 
 #define N_RATING (sizeof(rating_weights) / sizeof(rating_weights[0]))
 #define N_POPULARITY (sizeof(popularity_weights) / sizeof(popularity_weights[0]))
@@ -77,17 +77,21 @@ relevance_scratch(const ImageHeader *header)
 	return arena.used;
 }
 
-/* NDCG of the candidates put in order by weights. */
+/*
+ * NDCG of the candidates put in order by weights; their scores have the
+ * popularity in them already.
+ */
 static double
-ordered_ndcg(Tuning *tuning, float cosine, float rating, float popularity, int n_liked)
+ordered_ndcg(Tuning *tuning, float retrieval, float rating, float popularity, int n_liked)
 {
 	uint8_t		relevant[PLACES];
 	Topk		topk;
 
 	topk_init(&topk, tuning->places, PLACES);
 	for (int32_t i = 0; i < tuning->k; i++)
-		topk_push(&topk, cosine * tuning->candidates[i].score + rating * tuning->predicted[i] +
-				  popularity * tuning->popularity[i], i);
+		topk_push(&topk, retrieval * tuning->candidates[i].score +
+				  rating * tuning->predicted[i] +
+				  (popularity - retrieval) * tuning->popularity[i], i);
 	topk_sort(&topk);
 	for (int32_t i = 0; i < topk.n; i++)
 		relevant[i] = tuning->liked[tuning->candidates[topk.entry[i].index].index];
@@ -105,7 +109,7 @@ find_candidates(Tuning *tuning, int32_t user, int32_t known_user)
 	const void *image = tuning->header;
 	const float *vectors = image_section(image, IMAGE_MOVIE_VECTORS);
 	const float *rank_vectors = image_section(image, IMAGE_MOVIE_RANK_VECTORS);
-	const int32_t *likes = image_section(image, IMAGE_MOVIE_LIKES);
+	const float *popularity = image_section(image, IMAGE_MOVIE_POPULARITY);
 	int32_t		n_movies = tuning->header->n_movies;
 	const int64_t start = ratings->start[user];
 	UserInput	input = {.user = known_user,
@@ -120,6 +124,9 @@ find_candidates(Tuning *tuning, int32_t user, int32_t known_user)
 	model_users(tuning->model, &input, 1, retrieval, ranking, tuning->scratch);
 	matmul(tuning->scores, 1, vectors, VECTOR_DIMS, retrieval,
 		   n_movies, VECTOR_DIMS, 1, false);
+	for (int32_t movie = 0; movie < n_movies; movie++)
+		tuning->scores[movie] = tuning->header->temperature * tuning->scores[movie] +
+			popularity[movie];
 	memset(tuning->skip, 0, n_movies);
 	for (int32_t i = 0; i < ratings->n_fit[user]; i++)
 		if (ratings->movie[start + i] >= 0)
@@ -134,7 +141,7 @@ find_candidates(Tuning *tuning, int32_t user, int32_t known_user)
 
 		memcpy(tuning->movies + i * VECTOR_DIMS, rank_vectors + (int64_t) movie * VECTOR_DIMS,
 			   sizeof(float) * VECTOR_DIMS);
-		tuning->popularity[i] = log1pf(likes[movie]);
+		tuning->popularity[i] = popularity[movie];
 	}
 	model_rank(tuning->model, ranking, 0, tuning->movies, topk.n, tuning->predicted,
 			   tuning->scratch);
@@ -161,8 +168,7 @@ try_user(Tuning *tuning, int32_t user, int32_t known_user)
 	find_candidates(tuning, user, known_user);
 	for (int r = 0; r < tuning->n_rating; r++)
 		for (int p = 0; p < tuning->n_popularity; p++)
-			tuning->ndcg[r][p] += ordered_ndcg(tuning, tuning->header->temperature,
-											   tuning->rating_weight[r],
+			tuning->ndcg[r][p] += ordered_ndcg(tuning, 1, tuning->rating_weight[r],
 											   tuning->popularity_weight[p], n_liked);
 	tuning->ndcg_popularity += ordered_ndcg(tuning, 0, 0, 1, n_liked);
 	tuning->n_users++;

@@ -1,12 +1,17 @@
 /*
- * relevance.h: the weights of the order by relevance, chosen on validation rows.
+ * relevance.h: the order by relevance.
+ *
+ * Its candidates are the films with the largest
+ *
+ *		temperature * cosine + popularity
+ *
+ * which is the logit of the retrieval stage's softmax: up to a constant the
+ * logarithm of the chance that the film is the user's next.  They are ordered by
  *
  *		relevance = temperature * cosine + relevance_rating * predicted rating
- *					+ relevance_popularity * ln(1 + likes)
+ *					+ relevance_popularity * popularity
  *
- * The temperature is that of the retrieval stage's softmax, so that without
- * the other two terms relevance is the logarithm of the chance, up to a
- * constant, that the film is the user's next.
+ * with weights that are chosen on the validation rows.
  */
 #ifndef RELEVANCE_H
 #define RELEVANCE_H
@@ -18,7 +23,7 @@ extern size_t relevance_scratch(const ImageHeader *header);
 
 /*
  * Puts into the image's header the weights of a small grid that give the best
- * NDCG@10 of the top 200 by cosine, where the fit rows are known and the liked
+ * NDCG@10 of the top 200, where the fit rows are known and the liked
  * validation rows are looked for, over at most some thousand users.  Without
  * such rows the weights stay.  Returns the NDCG, NaN without rows; in
  * popularity_ndcg that of the candidates by popularity alone.  tick is called

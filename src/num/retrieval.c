@@ -5,9 +5,11 @@
  * Two losses on one cosine.  The cross-entropy on rated films,
  * liked ~ sigmoid(exp(a) * cosine + b), orders the films that people rate; it
  * never sees a film that nobody rates.  The softmax over the catalogue at a
- * temperature of its own, exp(t) * cosine, says which film out of all comes
- * next; films that the user has rated already are left out of it, as they are
- * left out of recommendations.  Both scales are exponentials, hence positive:
+ * temperature of its own, exp(t) * cosine + popularity, says which film out of
+ * all comes next; films that the user has rated already are left out of it, as
+ * they are left out of recommendations.  The popularity, ln(1 + recent likes), is
+ * given, not learned: what everybody watches need not be said by the cosine,
+ * which is left to say what is good and what is this user's taste.  Both scales are exponentials, hence positive:
  * a free one may turn negative, and then the least liked films come nearest
  * without any loss or AUC to show it.
  *
@@ -87,7 +89,6 @@ softmax_block(Trainer *trainer, int shard, int32_t n, float weight, float temper
 	const Batch *batch = &trainer->batch;
 	int32_t		first = shard * trainer->plan.shard_rows;
 	int32_t		films = batch->n_films;
-	const float *offset = full_softmax(trainer) ? NULL : work->offset;
 
 	for (int32_t i = 0; i < n; i++)
 	{
@@ -106,7 +107,7 @@ softmax_block(Trainer *trainer, int shard, int32_t n, float weight, float temper
 				   shown->segment->row + work->slot[i] - shown->slot);
 	}
 	trainer->loss[shard] += trainer->options.softmax_weight * batch->n_rows / batch->n_sampled *
-		softmax_cross_entropy(work->logits, work->target, offset, 1.0f, weight,
+		softmax_cross_entropy(work->logits, work->target, work->offset, 1.0f, weight,
 							  dlog_temperature, n, films);
 	matmul(work->dquery, VECTOR_DIMS, work->logits, films, trainer->film_unit,
 		   n, films, VECTOR_DIMS, false);
@@ -121,18 +122,28 @@ softmax_block(Trainer *trainer, int shard, int32_t n, float weight, float temper
 	}
 }
 
-/* -log of the chance that a film is among those of a batch. */
+/* log of the chance that a film is among those of a batch. */
+static float
+log_inclusion(const Trainer *trainer, int32_t movie)
+{
+	double		share = (double) trainer->films.ratings[movie] / trainer->ratings->n_fit_rows;
+
+	return (float) log(-expm1(trainer->batch.n_rows * log1p(-share)));
+}
+
+/* What is added to the cosines: popularity, less what sampling adds by itself. */
 static void
-sampling_correction(Trainer *trainer)
+softmax_offsets(Trainer *trainer)
 {
 	const Batch *batch = &trainer->batch;
-	double		total = trainer->ratings->n_fit_rows;
+	bool		sampled = !full_softmax(trainer);
 
 	for (int32_t film = 0; film < batch->n_films; film++)
 	{
-		double		share = trainer->films.ratings[batch->films[film]] / total;
+		int32_t		movie = batch->films[film];
 
-		trainer->softmax.offset[film] = (float) -log(-expm1(batch->n_rows * log1p(-share)));
+		trainer->softmax.offset[film] = trainer->films.popularity[movie] -
+			(sampled ? log_inclusion(trainer, movie) : 0);
 	}
 }
 
@@ -148,8 +159,7 @@ softmax_shard(Trainer *trainer, int shard, float *dhead)
 
 	memset(trainer->dfilm_softmax + (int64_t) shard * trainer->max_films * VECTOR_DIMS, 0,
 		   sizeof(float) * batch->n_films * VECTOR_DIMS);
-	if (!full_softmax(trainer))
-		sampling_correction(trainer);
+	softmax_offsets(trainer);
 	while ((n = next_block(trainer, shard, &row)) > 0)
 	{
 		softmax_block(trainer, shard, n, trainer->options.softmax_weight / batch->n_sampled,

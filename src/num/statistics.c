@@ -4,6 +4,7 @@
 #include "statistics.h"
 
 #include <math.h>
+#include <math.h>
 #include <string.h>
 
 /* How many fit rows are of this time or later. */
@@ -65,7 +66,7 @@ film_statistics(FilmStatistics *films, const Ratings *ratings, float like_thresh
 
 	films->mean_rating = mean_rating(ratings);
 	memset(films->ratings, 0, sizeof(int32_t) * n_movies);
-	memset(films->recent_likes, 0, sizeof(int32_t) * n_movies);
+	memset(films->popularity, 0, sizeof(float) * n_movies);
 	memset(films->mean, 0, sizeof(float) * n_movies);
 	for (int32_t user = 0; user < ratings->n_users; user++)
 	{
@@ -75,13 +76,16 @@ film_statistics(FilmStatistics *films, const Ratings *ratings, float like_thresh
 			int32_t		movie = ratings->movie[row];
 
 			films->ratings[movie]++;
-			films->recent_likes[movie] += ratings->rating[row] >= like_threshold &&
+			films->popularity[movie] += ratings->rating[row] >= like_threshold &&
 				ratings->time[row] >= since;
 			films->mean[movie] += ratings->rating[row] - films->mean_rating;
 		}
 		tick();
 	}
 	for (int32_t movie = 0; movie < n_movies; movie++)
+	{
 		films->mean[movie] = films->mean_rating +
 			films->mean[movie] / (films->ratings[movie] + MEAN_DAMPING);
+		films->popularity[movie] = log1pf(films->popularity[movie]);
+	}
 }

@@ -16,8 +16,9 @@ typedef struct FilmStatistics
 {
 	float		mean_rating;	/* of the fit rows */
 	int32_t    *ratings;		/* [n_movies] fit rows */
-	int32_t    *recent_likes;	/* [n_movies] of the latest RECENT_SHARE of the fit
-								 * rows, those rated like_threshold or more */
+	float	   *popularity;		/* [n_movies] ln(1 + likes), of the latest
+								 * RECENT_SHARE of the fit rows those rated
+								 * like_threshold or more */
 	float	   *mean;			/* [n_movies] damped mean rating; the mean of all
 								 * where there are no fit rows */
 } FilmStatistics;

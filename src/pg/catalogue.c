@@ -477,6 +477,33 @@ catalogue_nearest(const Catalogue *catalogue, const float *vector, const uint8 *
 				 catalogue->n_known, catalogue->n_fresh, vector, skip, topk);
 }
 
+/*
+ * catalogue_likeliest: see catalogue.h.
+ */
+void
+catalogue_likeliest(const Catalogue *catalogue, const float *vector, const uint8 *skip, Topk *topk)
+{
+	const ImageHeader *header = catalogue->model->header;
+	const float *rows = image_section(header, IMAGE_MOVIE_VECTORS);
+	const float *popularity = image_section(header, IMAGE_MOVIE_POPULARITY);
+	float		query[VECTOR_DIMS];
+	float		scores[SCORE_BLOCK];
+
+	for (int d = 0; d < VECTOR_DIMS; d++)
+		query[d] = header->temperature * vector[d];
+	for (int32 at = 0; at < catalogue->n_known; at += SCORE_BLOCK)
+	{
+		int32		count = Min(catalogue->n_known - at, SCORE_BLOCK);
+
+		simd_dot_rows(rows + (Size) at * VECTOR_DIMS, query, count, VECTOR_DIMS, scores);
+		for (int32 i = 0; i < count; i++)
+			scores[i] += popularity[at + i];
+		topk_push_block(topk, scores, at, count, skip + at);
+	}
+	nearest_rows(catalogue->fresh_vectors,
+				 catalogue->n_known, catalogue->n_fresh, query, skip, topk);
+}
+
 int32
 catalogue_find(const Catalogue *catalogue, int64 movie_id)
 {
@@ -522,15 +549,12 @@ catalogue_rank_vector(const Catalogue *catalogue, int32 movie)
 	return vectors + (Size) movie * VECTOR_DIMS;
 }
 
-/*
- * catalogue_likes: how many of the ratings fitted on were likes of the film.
- */
-int32
-catalogue_likes(const Catalogue *catalogue, int32 movie)
+float
+catalogue_popularity(const Catalogue *catalogue, int32 movie)
 {
-	const int32 *likes = image_section(catalogue->model->header, IMAGE_MOVIE_LIKES);
+	const float *popularity = image_section(catalogue->model->header, IMAGE_MOVIE_POPULARITY);
 
-	return movie < catalogue->n_known ? likes[movie] : 0;
+	return movie < catalogue->n_known ? popularity[movie] : 0;
 }
 
 /* ---------------------------------------------------------------------------

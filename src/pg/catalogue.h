@@ -46,13 +46,19 @@ extern uint8 *catalogue_hidden(const Catalogue *catalogue);
 extern void catalogue_nearest(const Catalogue *catalogue, const float *vector, const uint8 *skip,
 							  Topk *topk);
 
+/* Likewise by temperature * cosine + popularity; see relevance.h. */
+extern void catalogue_likeliest(const Catalogue *catalogue, const float *vector,
+								const uint8 *skip, Topk *topk);
+
 /* Index of a film, hidden or not, or -1. */
 extern int32 catalogue_find(const Catalogue *catalogue, int64 movie_id);
 
 extern int64 catalogue_id(const Catalogue *catalogue, int32 movie);
 extern const float *catalogue_vector(const Catalogue *catalogue, int32 movie);
 extern const float *catalogue_rank_vector(const Catalogue *catalogue, int32 movie);
-extern int32 catalogue_likes(const Catalogue *catalogue, int32 movie);
+
+/* ln(1 + recent likes) of a film, 0 of a fresh one. */
+extern float catalogue_popularity(const Catalogue *catalogue, int32 movie);
 
 /*
  * Fills in title, genres and year of n films, whose movie_id is set.  Strings

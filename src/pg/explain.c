@@ -179,7 +179,7 @@ static void
 put_popularity(ReturnSetInfo *result, const Serving *serving, int32 movie)
 {
 	float		popularity = serving->model->header->relevance_popularity *
-		logf(1 + catalogue_likes(serving->catalogue, movie));
+		catalogue_popularity(serving->catalogue, movie);
 	Datum		values[EXPLAIN_COLUMNS] = {0};
 	bool		nulls[EXPLAIN_COLUMNS] = {true, false, true, true, false};
 

@@ -61,6 +61,7 @@ static const struct
 	[METRIC_MRR] = {"mrr", NO_LIST, ""},
 	[METRIC_COVERAGE] = {"coverage", TOP_N, ""},
 	[METRIC_HIT_RATING] = {"mean_rating_of_hits", NO_LIST, ""},
+	[METRIC_RECALL_K_BY_RATING] = {"recall", TOP_K, " by rating"},
 	[METRIC_NDCG_BY_RATING] = {"ndcg", TOP_N, " by rating"},
 	[METRIC_HIT_BY_RATING] = {"hit", TOP_N, " by rating"},
 	[METRIC_MRR_BY_RATING] = {"mrr", NO_LIST, " by rating"},

@@ -105,9 +105,9 @@ carve(TeamMemory *memory, Arena *arena, const StageShape *shape, const Ratings *
 	own->user_ids = own->movie_ids = own->time = NULL;
 	own->movie_listed = NULL;
 	memory->films.mean_rating = films->mean_rating;
-	memory->films.recent_likes = NULL;
 	memory->films.ratings = (int32 *) place(arena, films->ratings, sizeof(int32) * movies);
 	memory->films.mean = (float *) place(arena, films->mean, sizeof(float) * movies);
+	memory->films.popularity = (float *) place(arena, films->popularity, sizeof(float) * movies);
 
 	/* the trainer measures the data through these arrays, so it gets the source's */
 	memory->trainer = arena_take(arena, 1,

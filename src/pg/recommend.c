@@ -2,9 +2,10 @@
  * recommend.c: recommend and recommend_json.
  *
  * Two stages.  Retrieval scores every film that may be recommended to the user
- * by the cosine of two vectors and keeps the best few hundred in a bounded
- * heap.  Ranking runs these candidates through the ranking network as one
- * matrix and orders them by the predicted rating, or by relevance.
+ * by the cosine of two vectors, for the order by relevance with the film's
+ * popularity added, and keeps the best few hundred in a bounded heap.  Ranking
+ * runs these candidates through the ranking network as one matrix and orders
+ * them by the predicted rating, or by relevance.
  *
  * What may not be recommended (seen, excluded, not among the candidates asked
  * for, gone from movies) is masked before retrieval.  So there are always as
@@ -71,21 +72,29 @@ static void
 retrieve(Desk *desk, const Serving *serving, const Wish *wish, uint8 *skip, const float *vector)
 {
 	const Catalogue *catalogue = serving->catalogue;
+	float		temperature = serving->model->header->temperature;
 	int64		id;
 
 	if (wish->candidates == NULL)
 	{
-		catalogue_nearest(catalogue, vector, skip, &desk->topk);
+		if (wish->by_relevance)
+			catalogue_likeliest(catalogue, vector, skip, &desk->topk);
+		else
+			catalogue_nearest(catalogue, vector, skip, &desk->topk);
 		return;
 	}
 	FOR_EACH_ID(id, wish->candidates)
 	{
 		int32		movie = catalogue_find(catalogue, id);
+		float		score;
 
 		if (movie < 0 || skip[movie])
 			continue;
 		skip[movie] = 1;		/* once is enough */
-		topk_push(&desk->topk, serve_cosine(vector, catalogue_vector(catalogue, movie)), movie);
+		score = serve_cosine(vector, catalogue_vector(catalogue, movie));
+		if (wish->by_relevance)
+			score = temperature * score + catalogue_popularity(catalogue, movie);
+		topk_push(&desk->topk, score, movie);
 	}
 }
 
@@ -170,7 +179,8 @@ diversify(Pick *picks, int32 n_picks, int32 n, float diversity, const Catalogue 
 }
 
 int32
-recommend_rank(Desk *desk, const Serving *serving, const Wish *wish, const float *user_rank_vector)
+recommend_rank(Desk *desk, const Serving *serving, const Wish *wish,
+			   const float *user_vector, const float *user_rank_vector)
 {
 	const Catalogue *catalogue = serving->catalogue;
 	int32		n = desk->topk.n;
@@ -188,7 +198,7 @@ recommend_rank(Desk *desk, const Serving *serving, const Wish *wish, const float
 
 		pick->movie = desk->topk.entry[i].index;
 		pick->movie_id = catalogue_id(catalogue, pick->movie);
-		pick->retrieval = Max(-1.0f, Min(1.0f, desk->topk.entry[i].score));
+		pick->retrieval = serve_cosine(user_vector, catalogue_vector(catalogue, pick->movie));
 		pick->ranking = desk->ratings[i];
 		pick->order = !wish->by_relevance ? pick->ranking :
 			serve_relevance(serving, pick->movie, pick->retrieval, pick->ranking);
@@ -213,7 +223,7 @@ recommend(Desk *desk, const Serving *serving, Wish *wish, int64 user_id)
 	recommend_open_desk(desk, serving, wish);
 	serve_user_vectors(serving, state, vector, rank_vector);
 	retrieve(desk, serving, wish, mask_films(serving, wish, state), vector);
-	return recommend_rank(desk, serving, wish, rank_vector);
+	return recommend_rank(desk, serving, wish, vector, rank_vector);
 }
 
 /* ---------------------------------------------------------------------------

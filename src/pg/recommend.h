@@ -47,7 +47,7 @@ extern void recommend_open_desk(Desk *desk, const Serving *serving, Wish *wish);
  * desk->picks[0 ..]; returns their number, at most wish->n.
  */
 extern int32 recommend_rank(Desk *desk, const Serving *serving, const Wish *wish,
-							const float *user_rank_vector);
+							const float *user_vector, const float *user_rank_vector);
 
 /* Titles and the like of n picks, palloc'd; their strings are in `context`. */
 extern MovieText *recommend_describe(const Serving *serving, const Pick *picks, int32 n,

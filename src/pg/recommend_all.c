@@ -219,6 +219,7 @@ rank_seat(Batch *batch, int32 place, Pick *picks)
 	memcpy(batch->desk.topk.entry, seat->topk.entry, sizeof(TopkEntry) * seat->topk.n);
 	batch->desk.topk.n = seat->topk.n;
 	n = recommend_rank(&batch->desk, &batch->serving, &batch->wish,
+					   batch->vectors + (Size) place * VECTOR_DIMS,
 					   batch->rank_vectors + (Size) place * VECTOR_DIMS);
 	memcpy(picks, batch->desk.picks, sizeof(Pick) * n);
 	return n;

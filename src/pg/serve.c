@@ -192,7 +192,7 @@ serve_relevance(const Serving *serving, int32 movie, float cosine, float rating)
 	const ImageHeader *header = serving->model->header;
 
 	return header->temperature * cosine + header->relevance_rating * rating +
-		header->relevance_popularity * logf(1 + catalogue_likes(serving->catalogue, movie));
+		header->relevance_popularity * catalogue_popularity(serving->catalogue, movie);
 }
 
 /*

@@ -342,7 +342,7 @@ static void
 alloc_statistics(FilmStatistics *films, int32 n_movies)
 {
 	films->ratings = palloc(sizeof(int32) * n_movies);
-	films->recent_likes = palloc(sizeof(int32) * n_movies);
+	films->popularity = palloc(sizeof(float) * n_movies);
 	films->mean = palloc(sizeof(float) * n_movies);
 }
 

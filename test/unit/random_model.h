@@ -101,7 +101,7 @@ random_model_image(const Ratings *ratings, const int64_t *user_ids, int32_t n_us
 	void	   *image = aligned_alloc(IMAGE_ALIGN, header.size);
 	uint8_t    *flags;
 	float	   *mean;
-	int32_t    *likes;
+	float	   *popularity;
 
 	memset(image, 0, header.size);
 	memcpy(image, &header, sizeof(header));
@@ -109,12 +109,12 @@ random_model_image(const Ratings *ratings, const int64_t *user_ids, int32_t n_us
 	memcpy(random_model_section(image, IMAGE_MOVIE_IDS), movie_ids, n_movies * sizeof(int64_t));
 	flags = random_model_section(image, IMAGE_MOVIE_FLAGS);
 	mean = random_model_section(image, IMAGE_MOVIE_MEAN);
-	likes = random_model_section(image, IMAGE_MOVIE_LIKES);
+	popularity = random_model_section(image, IMAGE_MOVIE_POPULARITY);
 	for (int32_t movie = 0; movie < n_movies; movie++)
 	{
 		flags[movie] = MOVIE_LISTED | (movie % 7 == 3 ? 0 : MOVIE_TRAINED);
 		mean[movie] = 2.5f + 2 * rng_uniform(seed, movie);
-		likes[movie] = rng_below(seed + 1, movie, 1000);
+		popularity[movie] = 7 * rng_uniform(seed + 1, movie);
 	}
 	random_model_parameters(image, seed);
 	random_model_vectors(random_model_section(image, IMAGE_MOVIE_VECTORS), n_movies, seed + 2, 1);

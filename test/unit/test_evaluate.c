@@ -291,13 +291,24 @@ add_list(Sums *sums, const int *list, int n, const bool *relevant, int n_relevan
 	sums->mrr += first > 0 ? 1.0 / first : 0;
 }
 
-/* The lists of cosine, relevance, rating and popularity. */
-static void
-answer(const Known *known, Sums sums[4], int user, int n_known, int64_t asked, const float *likes)
+/* Lists: two pairs of candidates and their order, and a baseline. */
+enum
 {
-	const int32_t *model_likes = image_section(known->header, IMAGE_MOVIE_LIKES);
+	COSINE,
+	RATING,
+	LIKELY,
+	RELEVANCE,
+	POPULARITY,
+	N_LISTS
+};
+
+static void
+answer(const Known *known, Sums sums[N_LISTS], int user, int n_known, int64_t asked, const float *likes)
+{
+	const float *model_popularity = image_section(known->header, IMAGE_MOVIE_POPULARITY);
 	float		predicted[N_MOVIES];
 	float		cosine[N_MOVIES];
+	float		likely[N_MOVIES];
 	float		relevance[N_MOVIES];
 	float		future[N_MOVIES] = {0};
 	bool		relevant[N_MOVIES] = {false};
@@ -326,25 +337,35 @@ answer(const Known *known, Sums sums[4], int user, int n_known, int64_t asked, c
 
 	ask(known, user, n_known, predicted, cosine);
 	n = best(list, TOP_K, cosine, allowed);
-	add_list(&sums[0], list, n, relevant, n_relevant, future);
+	add_list(&sums[COSINE], list, n, relevant, n_relevant, future);
 	for (int i = 0; i < n; i++)
 		candidate[list[i]] = true;
+	n = best(list, TOP_K, predicted, candidate);
+	add_list(&sums[RATING], list, n, relevant, n_relevant, future);
+
 	for (int movie = 0; movie < N_MOVIES; movie++)
+	{
+		float		popularity = known->own[movie] < 0 ? 0 : model_popularity[known->own[movie]];
+
+		likely[movie] = known->header->temperature * cosine[movie] + popularity;
 		relevance[movie] = known->header->temperature * cosine[movie] +
 			known->header->relevance_rating * predicted[movie] +
-			known->header->relevance_popularity *
-				(known->own[movie] < 0 ? 0 : logf(1 + model_likes[known->own[movie]]));
+			known->header->relevance_popularity * popularity;
+		candidate[movie] = false;
+	}
+	n = best(list, TOP_K, likely, allowed);
+	add_list(&sums[LIKELY], list, n, relevant, n_relevant, future);
+	for (int i = 0; i < n; i++)
+		candidate[list[i]] = true;
 	n = best(list, TOP_K, relevance, candidate);
-	add_list(&sums[1], list, n, relevant, n_relevant, future);
-	n = best(list, TOP_K, predicted, candidate);
-	add_list(&sums[2], list, n, relevant, n_relevant, future);
+	add_list(&sums[RELEVANCE], list, n, relevant, n_relevant, future);
 	n = best(list, TOP_K, likes, allowed);
-	add_list(&sums[3], list, n, relevant, n_relevant, future);
+	add_list(&sums[POPULARITY], list, n, relevant, n_relevant, future);
 }
 
 /* The live questions: the middles of ten stretches of the liked test rows. */
 static void
-answer_live(const Known *known, Sums sums[4], int user, const float *likes)
+answer_live(const Known *known, Sums sums[N_LISTS], int user, const float *likes)
 {
 	int64_t		liked[N_MOVIES];
 	int			n = 0;
@@ -385,7 +406,7 @@ check_lists(const Known *known, const Evaluation *evaluation, EvaluateProtocol p
 {
 	const double *mlrec = evaluation->value[protocol][SYSTEM_MLREC][group];
 	const double *popularity = evaluation->value[protocol][SYSTEM_POPULARITY][group];
-	Sums		sums[4] = {0};
+	Sums		sums[N_LISTS] = {0};
 	float		likes[N_MOVIES] = {0};
 
 	for (int user = 0; user < N_USERS; user++)
@@ -397,15 +418,18 @@ check_lists(const Known *known, const Evaluation *evaluation, EvaluateProtocol p
 		else if (in_group(user, group))
 			answer(known, sums, user, data.n_train[user], -1, likes);
 
-	CHECK(sums[0].n > 5);
-	CHECK(mlrec[METRIC_QUESTIONS] == sums[0].n);
-	CHECK_NEAR(mlrec[METRIC_RECALL_K], sums[0].recall_k / sums[0].n, TOLERANCE);
-	CHECK_NEAR(mlrec[METRIC_RECALL_50], sums[0].recall_50 / sums[0].n, TOLERANCE);
-	check_places(mlrec, METRIC_NDCG, &sums[1]);
-	check_places(mlrec, METRIC_NDCG_BY_RATING, &sums[2]);
-	CHECK(popularity[METRIC_QUESTIONS] == sums[0].n);
-	CHECK_NEAR(popularity[METRIC_RECALL_K], sums[3].recall_k / sums[3].n, TOLERANCE);
-	check_places(popularity, METRIC_NDCG, &sums[3]);
+	CHECK(sums[COSINE].n > 5);
+	CHECK(mlrec[METRIC_QUESTIONS] == sums[COSINE].n);
+	CHECK_NEAR(mlrec[METRIC_RECALL_K], sums[LIKELY].recall_k / sums[LIKELY].n, TOLERANCE);
+	CHECK_NEAR(mlrec[METRIC_RECALL_50], sums[LIKELY].recall_50 / sums[LIKELY].n, TOLERANCE);
+	CHECK_NEAR(mlrec[METRIC_RECALL_K_BY_RATING], sums[COSINE].recall_k / sums[COSINE].n,
+			   TOLERANCE);
+	check_places(mlrec, METRIC_NDCG, &sums[RELEVANCE]);
+	check_places(mlrec, METRIC_NDCG_BY_RATING, &sums[RATING]);
+	CHECK(popularity[METRIC_QUESTIONS] == sums[COSINE].n);
+	CHECK_NEAR(popularity[METRIC_RECALL_K], sums[POPULARITY].recall_k / sums[POPULARITY].n,
+			   TOLERANCE);
+	check_places(popularity, METRIC_NDCG, &sums[POPULARITY]);
 }
 
 /* ------------------------------------------------------------------------ */
