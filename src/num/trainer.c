@@ -398,7 +398,7 @@ decide(Trainer *trainer, EpochReport *report)
 	if (options->rates && report->epoch < options->epochs)
 		control->rate = options->rates[report->epoch];
 	control->stop = report->epoch >= options->epochs ||
-		control->epochs_without > options->patience;
+		(!control->is_best && control->epochs_without >= options->patience);
 }
 
 static void
