@@ -1,0 +1,256 @@
+/*
+ * The deep part of ranking: its gradients tensor by tensor, its running
+ * statistics, and what folding makes of them.
+ */
+#include "gradient.h"
+
+#include "arena.h"
+#include "ranker.h"
+#include "tower.h"
+
+#define ROWS 24
+#define INPUTS (2 * VECTOR_DIMS)
+
+static StageShape shape;
+static float *params;
+static float *dparams;
+static RankerTape tape;
+static RankerDropout dropout;
+static float coefficient[ROWS];
+
+/* ranker_forward, as a loss that weighs the predictions */
+static double
+ranker_loss(void *arg)
+{
+	ranker_forward(&tape, params, &shape, &dropout, ROWS);
+	return weighted_sum(tape.prediction, coefficient, ROWS);
+}
+
+static void
+set_up(void)
+{
+	static const int32_t n_values[N_ATTRIBUTES] = {2, 7, 21};
+	Arena		arena = {NULL, 0};
+
+	stage_shape(&shape, RANKING, 3, 4, 5, n_values, 8);
+	params = malloc(sizeof(float) * stage_size(&shape));
+	dparams = calloc(shape.n_weights, sizeof(float));
+	stage_init(params, &shape, 1);
+	for (Tensor t = RANK_B1; t <= RANK_B4; t++)
+		if (t == RANK_B1 || t == RANK_B2 || t == RANK_B3 || t == RANK_B4 ||
+			t == RANK_GAMMA1 || t == RANK_GAMMA2 || t == RANK_BETA1 || t == RANK_BETA2)
+			fill_random(params + shape.offset[t], shape.width[t], 0.5f, 100 + t);
+
+	ranker_tape(&tape, &arena, ROWS);
+	arena = (Arena) {aligned_alloc(ARENA_ALIGN, arena.used), 0};
+	ranker_tape(&tape, &arena, ROWS);
+	fill_random(tape.input, ROWS * INPUTS, 1, 2);
+	fill_random(coefficient, ROWS, 1, 3);
+}
+
+/* The tensors of the weights, by name. */
+static const struct
+{
+	Tensor		tensor;
+	int			rows;
+	const char *name;
+}			weights[] =
+{
+	{RANK_W1, INPUTS, "ranker w1"}, {RANK_B1, 1, "ranker b1"},
+	{RANK_GAMMA1, 1, "ranker gamma1"}, {RANK_BETA1, 1, "ranker beta1"},
+	{RANK_W2, RANKER_HIDDEN1, "ranker w2"}, {RANK_B2, 1, "ranker b2"},
+	{RANK_GAMMA2, 1, "ranker gamma2"}, {RANK_BETA2, 1, "ranker beta2"},
+	{RANK_W3, RANKER_HIDDEN2, "ranker w3"}, {RANK_B3, 1, "ranker b3"},
+	{RANK_W4, RANKER_HIDDEN3, "ranker w4"}, {RANK_B4, 1, "ranker b4"},
+};
+
+#define N_WEIGHTS (sizeof(weights) / sizeof(weights[0]))
+
+static void
+test_gradients(bool with_dropout)
+{
+	Slope		slope = {ranker_loss, NULL, 2e-3, 0.03};
+	float		dinput[ROWS * INPUTS];
+	int64_t		others = 0;
+
+	dropout.layer1 = dropout_make(rng_mix64(1), 0.3f * with_dropout);
+	dropout.layer2 = dropout_make(rng_mix64(2), 0.2f * with_dropout);
+	dropout.layer3 = dropout_make(rng_mix64(3), 0.1f * with_dropout);
+	memset(dparams, 0, sizeof(float) * shape.n_weights);
+	ranker_loss(NULL);
+	memcpy(tape.dprediction, coefficient, sizeof(coefficient));
+	ranker_backward(&tape, dparams, params, &shape, &dropout, ROWS);
+	memcpy(dinput, tape.dinput, sizeof(dinput));
+	for (size_t i = 0; i < N_WEIGHTS; i++)
+		check_gradient(weights[i].name, &slope, params + shape.offset[weights[i].tensor],
+					   dparams + shape.offset[weights[i].tensor],
+					   (int64_t) weights[i].rows * shape.width[weights[i].tensor]);
+	check_gradient("ranker input", &slope, tape.input, dinput, ROWS * INPUTS);
+
+	/* the tensors of the towers are none of its business */
+	for (int64_t i = 0; i < shape.offset[RANK_W1]; i++)
+		others += dparams[i] != 0;
+	CHECK(others == 0);
+
+	/* gradients are added to what is there */
+	memcpy(tape.dprediction, coefficient, sizeof(coefficient));
+	ranker_loss(NULL);
+	{
+		float		once = dparams[shape.offset[RANK_B4]];
+
+		ranker_backward(&tape, dparams, params, &shape, &dropout, ROWS);
+		CHECK_NEAR(dparams[shape.offset[RANK_B4]], 2 * once, 1e-5);
+	}
+}
+
+/* The first number of a vector is a bias: u[0] + m[0] + u[1..] . m[1..] */
+static void
+test_wide_part(void)
+{
+	float		before[ROWS];
+	float		dot = 0;
+
+	dropout = (RankerDropout) {dropout_make(0, 0), dropout_make(0, 0), dropout_make(0, 0)};
+	for (Tensor t = RANK_W4; t <= RANK_B4; t++)
+		memset(params + shape.offset[t], 0,
+			   sizeof(float) * (t == RANK_W4 ? RANKER_HIDDEN3 : 1));
+	ranker_loss(NULL);
+	memcpy(before, tape.prediction, sizeof(before));
+	for (int i = 1; i < VECTOR_DIMS; i++)
+		dot += tape.input[i] * tape.input[VECTOR_DIMS + i];
+	CHECK_NEAR(before[0], tape.input[0] + tape.input[VECTOR_DIMS] + dot, 1e-5);
+	fill_random(params + shape.offset[RANK_W4], RANKER_HIDDEN3, 0.3f, 7);
+	params[shape.offset[RANK_B4]] = 0.25f;
+}
+
+/* One column's mean and unbiased variance, taken over by the momentum. */
+static void
+test_running_statistics(void)
+{
+	const float momentum = 0.9f;
+	float	   *mean = params + shape.offset[RANK_MEAN1];
+	float	   *variance = params + shape.offset[RANK_VARIANCE1];
+	double		column_mean[2] = {0};
+	double		column_variance[2] = {0};
+	int			column[2] = {0, RANKER_HIDDEN1 - 1};
+
+	ranker_loss(NULL);
+	for (int c = 0; c < 2; c++)
+	{
+		for (int row = 0; row < ROWS; row++)
+			column_mean[c] += tape.relu1[row * RANKER_HIDDEN1 + column[c]] / ROWS;
+		for (int row = 0; row < ROWS; row++)
+			column_variance[c] += pow(tape.relu1[row * RANKER_HIDDEN1 + column[c]] -
+									  column_mean[c], 2) / (ROWS - 1);
+		mean[column[c]] = 0.5f;
+		variance[column[c]] = 2;
+	}
+	ranker_update_statistics(params, &shape, tape.mean1, tape.istd1, tape.mean2, tape.istd2,
+							 ROWS, momentum);
+	for (int c = 0; c < 2; c++)
+	{
+		CHECK_NEAR(mean[column[c]], 0.9 * 0.5 + 0.1 * column_mean[c], 1e-5);
+		CHECK_NEAR(variance[column[c]], 0.9 * 2 + 0.1 * column_variance[c], 1e-5);
+	}
+
+	/* a single row has no variance, and none is invented */
+	ranker_forward(&tape, params, &shape, &dropout, 1);
+	ranker_update_statistics(params, &shape, tape.mean1, tape.istd1, tape.mean2, tape.istd2, 1, 0);
+	for (int i = 0; i < RANKER_HIDDEN1; i++)
+		if (!(fabsf(variance[i]) < 1e-6f))
+		{
+			CHECK_NEAR(variance[i], 0, 1e-6);
+			break;
+		}
+	CHECK(mean[0] == tape.mean1[0]);
+}
+
+/* A dense layer, ReLU, and batch normalisation by the running statistics. */
+static void
+plain_layer(double *out, const double *in, int fan_in, int fan_out, Tensor weight, Tensor gamma,
+			Tensor mean)
+{
+	const float *w = tensor(params, &shape, weight);
+
+	for (int o = 0; o < fan_out; o++)
+	{
+		double		sum = tensor(params, &shape, weight + 1)[o];
+
+		for (int i = 0; i < fan_in; i++)
+			sum += in[i] * w[i * fan_out + o];
+		out[o] = fmax(sum, 0);
+		if (gamma != N_TENSORS)
+			out[o] = tensor(params, &shape, gamma)[o] *
+				(out[o] - tensor(params, &shape, mean)[o]) /
+				sqrt(tensor(params, &shape, mean + 1)[o] + BATCHNORM_EPSILON) +
+				tensor(params, &shape, gamma + 1)[o];
+	}
+}
+
+static double
+plain_prediction(const float *user, const float *movie)
+{
+	double		in[INPUTS];
+	double		h1[RANKER_HIDDEN1];
+	double		h2[RANKER_HIDDEN2];
+	double		h3[RANKER_HIDDEN3];
+	double		out = (double) user[0] + movie[0] + *tensor(params, &shape, RANK_B4);
+
+	for (int i = 0; i < VECTOR_DIMS; i++)
+	{
+		in[i] = user[i];
+		in[VECTOR_DIMS + i] = movie[i];
+	}
+	plain_layer(h1, in, INPUTS, RANKER_HIDDEN1, RANK_W1, RANK_GAMMA1, RANK_MEAN1);
+	plain_layer(h2, h1, RANKER_HIDDEN1, RANKER_HIDDEN2, RANK_W2, RANK_GAMMA2, RANK_MEAN2);
+	plain_layer(h3, h2, RANKER_HIDDEN2, RANKER_HIDDEN3, RANK_W3, N_TENSORS, N_TENSORS);
+	for (int i = 0; i < RANKER_HIDDEN3; i++)
+		out += h3[i] * tensor(params, &shape, RANK_W4)[i];
+	for (int i = 1; i < VECTOR_DIMS; i++)
+		out += (double) user[i] * movie[i];
+	return out;
+}
+
+static void
+test_folding(void)
+{
+	FoldedRanker *folded = malloc(sizeof(FoldedRanker));
+	float	   *scratch = malloc(sizeof(float) * ranker_scratch(ROWS));
+	float		users[ROWS * VECTOR_DIMS];
+	float		movies[ROWS * VECTOR_DIMS];
+	float		out[ROWS + 1];
+
+	fill_random(params + shape.offset[RANK_MEAN1], RANKER_HIDDEN1, 1, 51);
+	fill_random(params + shape.offset[RANK_MEAN2], RANKER_HIDDEN2, 1, 52);
+	for (int i = 0; i < RANKER_HIDDEN1; i++)
+		params[shape.offset[RANK_VARIANCE1] + i] = 0.1f + rng_uniform(53, i);
+	for (int i = 0; i < RANKER_HIDDEN2; i++)
+		params[shape.offset[RANK_VARIANCE2] + i] = 0.1f + rng_uniform(54, i);
+	fill_random(users, ROWS * VECTOR_DIMS, 1, 55);
+	fill_random(movies, ROWS * VECTOR_DIMS, 1, 56);
+	ranker_fold(folded, params, &shape);
+
+	out[ROWS] = 99;
+	ranker_predict(out, folded, users, VECTOR_DIMS, movies, ROWS, scratch);
+	for (int row = 0; row < ROWS; row++)
+		CHECK_NEAR(out[row], plain_prediction(users + row * VECTOR_DIMS,
+											  movies + row * VECTOR_DIMS), 1e-4);
+	ranker_predict(out, folded, users, 0, movies, ROWS, scratch);
+	for (int row = 0; row < ROWS; row++)
+		CHECK_NEAR(out[row], plain_prediction(users, movies + row * VECTOR_DIMS), 1e-4);
+	CHECK(out[ROWS] == 99);
+	free(folded);
+	free(scratch);
+}
+
+int
+main(void)
+{
+	set_up();
+	test_gradients(false);
+	test_gradients(true);
+	test_running_statistics();
+	test_folding();
+	test_wide_part();
+	return unit_finish();
+}
