@@ -98,8 +98,8 @@ all_films_text(Oid movies)
 {
 	return psprintf("SELECT movie_id::pg_catalog.int8, title::pg_catalog.text, "
 					"genres::pg_catalog.text, %s FROM %s",
-					relation_has_column(movies, "year") ? "year::pg_catalog.float4" :
-					"NULL::pg_catalog.float4",
+					relation_has_column(movies, "year") ? "year::pg_catalog.float8" :
+					"NULL::pg_catalog.float8",
 					relation_quoted(movies));
 }
 
@@ -127,12 +127,11 @@ static int
 film_year(TupleTableSlot *slot)
 {
 	bool		isnull;
-	float		year = slot_float(slot, 4, &isnull);
+	Datum		value = slot_getattr(slot, 4, &isnull);
 	text	   *title;
-	Datum		value;
 
-	if (!isnull && year >= 1 && year <= MAX_YEAR)
-		return (int) year;
+	if (!isnull && DatumGetFloat8(value) >= 1 && DatumGetFloat8(value) <= MAX_YEAR)
+		return (int) DatumGetFloat8(value);
 	value = slot_getattr(slot, 2, &isnull);
 	if (isnull)
 		return 0;
