@@ -7,8 +7,8 @@
 #include <string.h>
 
 #include "arena.h"
-#include "layers.h"
 #include "metrics.h"
+#include "simd.h"
 #include "topk.h"
 
 #define CANDIDATES 200
@@ -122,8 +122,7 @@ find_candidates(Tuning *tuning, int32_t user, int32_t known_user)
 
 	memcpy(input.attribute, ratings->attribute + user * N_ATTRIBUTES, N_ATTRIBUTES);
 	model_users(tuning->model, &input, 1, retrieval, ranking, tuning->scratch);
-	matmul(tuning->scores, 1, vectors, VECTOR_DIMS, retrieval,
-		   n_movies, VECTOR_DIMS, 1, false);
+	simd_dot_rows(vectors, retrieval, n_movies, VECTOR_DIMS, tuning->scores);
 	for (int32_t movie = 0; movie < n_movies; movie++)
 		tuning->scores[movie] = tuning->header->temperature * tuning->scores[movie] +
 			popularity[movie];

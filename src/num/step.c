@@ -95,12 +95,13 @@ list_films(Trainer *trainer)
 	Batch	   *batch = &trainer->batch;
 	bool		full = full_softmax(trainer);
 
+	if (!full)
+		for (int32_t film = 0; film < batch->n_films; film++)
+			batch->place_of[batch->films[film]] = -1;
 	batch->n_films = 0;
 	if (full)
 		for (int32_t movie = 0; movie < trainer->shape.n_movies; movie++)
 			batch->films[batch->n_films++] = movie;
-	else
-		memset(batch->place_of, 0xff, sizeof(int32_t) * trainer->shape.n_movies);
 	for (int shard = 0; shard < N_SHARDS; shard++)
 		for (int32_t i = 0; i < batch->shard_rows[shard]; i++)
 		{

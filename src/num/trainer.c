@@ -12,7 +12,10 @@
 /* Rows that are validated at a time. */
 #define VALIDATION_ROWS 512
 
-/* The rate is multiplied by this when an epoch brings no improvement. */
+/*
+ * When an epoch brings no improvement it is taken back, and the rate is
+ * multiplied by this.
+ */
 #define PLATEAU_FACTOR 0.5f
 
 /* Shares of segments shown without their user's id, and without his history. */
@@ -193,6 +196,7 @@ trainer_attach(void *shared, void *private, const StageShape *shape, const Ratin
 	trainer->team = *team;
 	carve_shared(trainer, &shared_arena);
 	carve_private(trainer, &arena);
+	memset(trainer->batch.place_of, 0xff, sizeof(int32_t) * shape->n_movies);
 	memset(trainer->touched_users.mark, 0, shape->n_users + 1);
 	memset(trainer->touched_movies.mark, 0, shape->n_movies + 1);
 	memset(trainer->touched_history.mark, 0, shape->n_movies + 1);
@@ -436,8 +440,8 @@ trainer_run(Trainer *trainer, void (*report) (void *arg, const EpochReport *), v
 		barrier(trainer);
 		if (trainer->control->is_best)
 			copy_part(trainer, trainer->best, trainer->params);
+		else
+			copy_part(trainer, trainer->params, trainer->best);
 		barrier(trainer);
 	}
-	copy_part(trainer, trainer->params, trainer->best);
-	barrier(trainer);
 }

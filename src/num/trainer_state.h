@@ -63,7 +63,7 @@ typedef struct Batch
 	int32_t		n_films;
 	int32_t    *films;			/* [max_films] retrieval: the films of the step */
 	int32_t    *film_row;		/* [max_films] their rows of MOVIE_ID */
-	int32_t    *place_of;		/* [n_movies] */
+	int32_t    *place_of;		/* [n_movies] place in films, -1: not there */
 	uint64_t	key;			/* of the step's random numbers */
 } Batch;
 

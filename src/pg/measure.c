@@ -16,6 +16,7 @@
 #define SUMMARY_TOP_K 200
 #define SUMMARY_TOP_N 10
 #define SUMMARY_LIST_USERS 10000
+#define SUMMARY_LIST_SCORES 200000000	/* at the most: users times films */
 
 static const char *const protocol_names[N_PROTOCOLS] = {
 	[PROTOCOL_STATIC] = "static",
@@ -143,7 +144,8 @@ measure_model(const Ratings *ratings, const Model *model, const EvaluateOptions 
 /*
  * measure_summary: what is stored with a model that was just trained, as a
  * JSON object, palloc'd: everything but the live lists, which take as long as
- * all the rest together; lists of at most SUMMARY_LIST_USERS users.
+ * all the rest together; lists of at most SUMMARY_LIST_USERS users, fewer for
+ * large catalogues.
  */
 char *
 measure_summary(const Ratings *ratings, const Model *model)
@@ -151,7 +153,8 @@ measure_summary(const Ratings *ratings, const Model *model)
 	EvaluateOptions options = {
 		.top_k = SUMMARY_TOP_K,
 		.top_n = SUMMARY_TOP_N,
-		.list_users = SUMMARY_LIST_USERS,
+		.list_users = Max(1, Min(SUMMARY_LIST_USERS,
+								 SUMMARY_LIST_SCORES / Max(ratings->n_movies, 1))),
 		.live_ratings = true,
 	};
 	Evaluation *evaluation = measure_model(ratings, model, &options);

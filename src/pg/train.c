@@ -49,8 +49,8 @@ typedef struct Training
 	FilmStatistics films;
 	StageShape	shape[N_STAGES];
 	float	   *params[N_STAGES];
-	int			best_epoch[N_STAGES];
-	float	   *rates[N_STAGES];	/* of the epochs so far */
+	int			n_kept[N_STAGES];	/* epochs that brought something */
+	float	   *rates[N_STAGES];	/* their learning rates */
 	bool		refitting;
 	const CachedModel *before;	/* the model to start from, or NULL */
 
@@ -134,9 +134,9 @@ report_epoch(void *arg, const EpochReport *report)
 	announce(training, report, seconds);
 	if (!training->refitting)
 	{
-		training->rates[training->stage][report->epoch - 1] = report->learning_rate;
 		if (report->is_best)
-			training->best_epoch[training->stage] = report->epoch;
+			training->rates[training->stage][training->n_kept[training->stage]++] =
+				report->learning_rate;
 	}
 	INSTR_TIME_SET_CURRENT(training->epoch_start);
 }
@@ -160,7 +160,7 @@ stage_options(const Training *training, Stage stage)
 	trainer_default_regularisation(&options, stage);
 	if (training->refitting)
 	{
-		options.epochs = training->best_epoch[stage];
+		options.epochs = training->n_kept[stage];
 		options.early_stopping = false;
 		options.rates = training->rates[stage];
 	}
