@@ -585,11 +585,12 @@ COMMENT ON FUNCTION @extschema@.explain_recommendation(bigint, bigint, integer) 
 
 CREATE FUNCTION @extschema@.recommender_stats()
 	RETURNS TABLE (total_users bigint, total_movies bigint, total_ratings bigint,
-		total_genres bigint, model_id integer, trained_at timestamptz, metrics jsonb)
+		total_genres bigint, model_id integer, trained_at timestamptz, metrics jsonb,
+		retrieval text)
 	AS 'MODULE_PATHNAME', 'mlrec_recommender_stats'
 	LANGUAGE C STABLE PARALLEL RESTRICTED COST 100000 ROWS 1;
 COMMENT ON FUNCTION @extschema@.recommender_stats() IS
-	'how much data there is, and the active model with its test metrics';
+	'how much data there is, the active model with its test metrics, and how it is searched';
 
 CREATE FUNCTION @extschema@.recommender_health()
 	RETURNS TABLE (status text, detail text)

@@ -7,13 +7,11 @@
 #include <string.h>
 
 #include "arena.h"
+#include "ivf.h"
 #include "tower.h"
 
 /* Users or films at a time. */
 #define EXPORT_ROWS 512
-
-/* Catalogues from this size on are searched by their codes first. */
-#define MIN_CODED_MOVIES 50000
 
 /* Work space, carved from the caller's. */
 typedef struct ExportWork
@@ -26,6 +24,7 @@ typedef struct ExportWork
 	float	   *hidden;
 	float	   *ranking;
 	float	   *scratch;
+	void	   *index;			/* to make the index in */
 } ExportWork;
 
 static void
@@ -43,6 +42,7 @@ carve(ExportWork *work, Arena *arena, const ExportInput *input)
 	work->hidden = ARENA_ARRAY(arena, float, EXPORT_ROWS * retrieval->hidden);
 	work->ranking = ARENA_ARRAY(arena, float, EXPORT_ROWS * VECTOR_DIMS);
 	work->scratch = ARENA_ARRAY(arena, float, EXPORT_ROWS * (inputs + ranking->hidden + 1));
+	work->index = arena_take(arena, 1, ivf_scratch(input->ratings->n_movies));
 }
 
 size_t
@@ -77,8 +77,7 @@ export_layout(ImageHeader *header, const ExportInput *input)
 	header->history = input->shape[RETRIEVAL]->history;
 	header->mean_rating = input->films->mean_rating;
 	header->length[IMAGE_NAMES] = input->names_length;
-	if (ratings->n_movies >= MIN_CODED_MOVIES)
-		header->length[IMAGE_MOVIE_CODES] = (uint64_t) ratings->n_movies * VECTOR_DIMS;
+	ivf_layout(header);
 	return image_layout(header);
 }
 
@@ -152,17 +151,6 @@ fill_movie_vectors(void *image, const ExportInput *input, ExportWork *work)
 	}
 }
 
-static void
-fill_codes(void *image)
-{
-	const ImageHeader *header = image;
-	const float *vectors = section(image, IMAGE_MOVIE_VECTORS);
-	int8_t	   *codes = section(image, IMAGE_MOVIE_CODES);
-
-	for (uint64_t i = 0; i < header->length[IMAGE_MOVIE_CODES]; i++)
-		codes[i] = (int8_t) lrintf(127 * vectors[i]);
-}
-
 /* Users with fit rows, as their training rows show them. */
 static void
 fill_user_vectors(void *image, const ExportInput *input, ExportWork *work)
@@ -196,6 +184,17 @@ fill_user_vectors(void *image, const ExportInput *input, ExportWork *work)
 	}
 }
 
+/* What large catalogues are searched by; tried with the users' vectors. */
+static void
+fill_index(void *image, ExportWork *work)
+{
+	IvfBuilder	builder;
+
+	ivf_begin(&builder, image, work->index);
+	while (ivf_step(&builder))
+		work->tick();
+}
+
 void
 export_image(void *image, const ImageHeader *header, const ExportInput *input,
 			 void (*tick) (void), void *scratch)
@@ -214,6 +213,6 @@ export_image(void *image, const ImageHeader *header, const ExportInput *input,
 	fill_ids(image, input);
 	fill_statistics(image, input);
 	fill_movie_vectors(image, input, &work);
-	fill_codes(image);
 	fill_user_vectors(image, input, &work);
+	fill_index(image, &work);
 }

@@ -34,9 +34,10 @@ typedef enum ImageSection
 	IMAGE_MOVIE_VECTORS,		/* float [n_movies * VECTOR_DIMS], unit: retrieval */
 	IMAGE_MOVIE_RANK_VECTORS,	/* float [n_movies * VECTOR_DIMS]: ranking */
 	IMAGE_USER_VECTORS,			/* float [n_users * VECTOR_DIMS], unit, as of training */
-	IMAGE_MOVIE_CODES,			/* int8 [n_movies * VECTOR_DIMS]: 127 * unit vector,
-								 * rounded; empty for small catalogues */
-	IMAGE_INDEX,				/* inverted file over the codes; empty for small ones */
+	IMAGE_MOVIE_CODES,			/* the vectors as bytes, see codes.h; empty for small
+								 * catalogues */
+	IMAGE_INDEX,				/* inverted file over the codes, see ivf.h; empty for
+								 * small ones */
 	N_IMAGE_SECTIONS
 } ImageSection;
 

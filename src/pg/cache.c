@@ -122,6 +122,19 @@ damaged(const StoreEntry *entry, const char *how)
 			 errhint("Train a new model, or activate another one.")));
 }
 
+/* Whether what large catalogues are searched by is what a search relies on. */
+static bool
+index_is_sound(const ImageHeader *header)
+{
+	const void *codes = image_section(header, IMAGE_MOVIE_CODES);
+
+	if (header->length[IMAGE_MOVIE_CODES] == 0)
+		return header->length[IMAGE_INDEX] == 0;
+	return codes_are_sound(codes, header->length[IMAGE_MOVIE_CODES], header->n_movies) &&
+		(header->length[IMAGE_INDEX] == 0 ||
+		 ivf_is_sound(image_section(header, IMAGE_INDEX), header->length[IMAGE_INDEX], codes));
+}
+
 static void
 check_image(const StoreEntry *entry, const void *image, bool verify_checksum)
 {
@@ -129,6 +142,8 @@ check_image(const StoreEntry *entry, const void *image, bool verify_checksum)
 
 	if (status != IMAGE_OK)
 		damaged(entry, image_status_text(status));
+	if (verify_checksum && !index_is_sound(image))
+		damaged(entry, image_status_text(IMAGE_CORRUPT));
 	if (((const ImageHeader *) image)->checksum != entry->checksum)
 		damaged(entry, "not the one that was stored under this number");
 }

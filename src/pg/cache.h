@@ -6,7 +6,9 @@
 
 #include "postgres.h"
 
+#include "../num/codes.h"
 #include "../num/image.h"
+#include "../num/ivf.h"
 #include "../num/model.h"
 #include "pinned.h"
 #include "store.h"

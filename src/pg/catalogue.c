@@ -465,13 +465,41 @@ nearest_rows(const float *rows, int32 first, int32 n, const float *vector, const
 }
 
 /*
+ * Searches a catalogue that is large enough to have codes.
+ */
+static void
+nearest_codes(const ImageHeader *header, const float *vector, float recall, const uint8 *skip,
+			  Topk *topk)
+{
+	const float *vectors = image_section(header, IMAGE_MOVIE_VECTORS);
+	const void *codes = image_section(header, IMAGE_MOVIE_CODES);
+	const IvfHeader *index = image_section(header, IMAGE_INDEX);
+	int32		probes = header->length[IMAGE_INDEX] > 0 ? ivf_probes(index, recall) : 0;
+	CodesQuery	query;
+
+	codes_query(&query, codes, vector, codes_best_kernel());
+	if (probes > 0)
+		ivf_search(topk, &query, index, codes, probes, vectors, skip,
+				   palloc(sizeof(float) * index->n_lists), palloc(sizeof(TopkEntry) * probes));
+	else
+		codes_search(topk, &query, codes, 0, ((const CodesHeader *) codes)->n_blocks,
+					 vectors, skip);
+}
+
+/*
  * catalogue_nearest: see catalogue.h.
  */
 void
-catalogue_nearest(const Catalogue *catalogue, const float *vector, const uint8 *skip, Topk *topk)
+catalogue_nearest(const Catalogue *catalogue, const float *vector, float recall,
+				  const uint8 *skip, Topk *topk)
 {
-	nearest_rows(image_section(catalogue->model->header, IMAGE_MOVIE_VECTORS),
-				 0, catalogue->n_known, vector, skip, topk);
+	const ImageHeader *header = catalogue->model->header;
+
+	if (header->length[IMAGE_MOVIE_CODES] > 0)
+		nearest_codes(header, vector, recall, skip, topk);
+	else
+		nearest_rows(image_section(header, IMAGE_MOVIE_VECTORS), 0, catalogue->n_known,
+					 vector, skip, topk);
 	nearest_rows(catalogue->fresh_vectors,
 				 catalogue->n_known, catalogue->n_fresh, vector, skip, topk);
 }

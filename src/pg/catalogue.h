@@ -42,9 +42,12 @@ extern const Catalogue *catalogue_now(CachedModel *model, Oid movies);
 /* A copy of hidden[], palloc'd, to be made the mask of one call. */
 extern uint8 *catalogue_hidden(const Catalogue *catalogue);
 
-/* Offers the cosines of all films with skip[film] 0 and a unit vector. */
-extern void catalogue_nearest(const Catalogue *catalogue, const float *vector, const uint8 *skip,
-							  Topk *topk);
+/*
+ * Offers to an empty topk the cosines of a unit vector and all films with
+ * skip[film] 0.  With a recall below 1, an index may miss some of the best.
+ */
+extern void catalogue_nearest(const Catalogue *catalogue, const float *vector, float recall,
+							  const uint8 *skip, Topk *topk);
 
 /* Likewise by temperature * cosine + popularity; see relevance.h. */
 extern void catalogue_likeliest(const Catalogue *catalogue, const float *vector,

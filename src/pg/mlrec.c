@@ -9,6 +9,7 @@
 #include "fmgr.h"
 
 #include "cache.h"
+#include "recommend.h"
 
 PG_MODULE_MAGIC;
 
@@ -23,4 +24,5 @@ _PG_init(void)
 				 errmsg("mlrec must be linked with the serial OpenBLAS"),
 				 errhint("Install libopenblas-serial-dev and build mlrec again.")));
 	cache_define_settings();
+	recommend_define_settings();
 }

@@ -22,6 +22,7 @@
 #include "compat.h"
 #include "embedding.h"
 #include "query.h"
+#include "recommend.h"
 #include "relations.h"
 #include "serve.h"
 
@@ -150,9 +151,32 @@ count_genres(Oid movies)
 }
 
 /*
+ * How the films of a model are searched for candidates, for people to read.
+ */
+static char *
+describe_retrieval(const ImageHeader *header)
+{
+	const IvfHeader *index = image_section(header, IMAGE_INDEX);
+	int32		probes = 0;
+
+	if (header->length[IMAGE_MOVIE_CODES] == 0)
+		return psprintf("exact, %d vectors", header->n_movies);
+	if (header->length[IMAGE_INDEX] > 0)
+		probes = ivf_probes(index, (float) recommend_recall());
+	for (int level = 0; probes > 0 && level < IVF_LEVELS; level++)
+	{
+		if (index->probes[level] == probes && index->recall[level] >= recommend_recall())
+			return psprintf("inverted file, %d of %d lists, recall %.4f measured with %d users",
+							probes, index->n_lists, index->recall[level], index->n_queries);
+	}
+	return psprintf("exact, %d codes of 8 bits, best ones by vector", header->n_movies);
+}
+
+/*
  * recommender_stats() -> total_users, total_movies, total_ratings,
- * total_genres, model_id, trained_at, metrics.  Without an active model the
- * relations are those of the customary names on the search path, if any.
+ * total_genres, model_id, trained_at, metrics, retrieval.  Without an active
+ * model the relations are those of the customary names on the search path, if
+ * any.
  */
 Datum
 mlrec_recommender_stats(PG_FUNCTION_ARGS)
@@ -160,7 +184,7 @@ mlrec_recommender_stats(PG_FUNCTION_ARGS)
 	StoreRelations from;
 	StoreEntry	entry;
 	bool		active = store_read_active(GetActiveSnapshot(), &entry);
-	ParamListInfo params = query_params(3);
+	ParamListInfo params = query_params(4);
 
 	if (active)
 		store_find_relations(&entry, &from);
@@ -178,8 +202,11 @@ mlrec_recommender_stats(PG_FUNCTION_ARGS)
 					active && entry.metrics != NULL ?
 					DirectFunctionCall1(jsonb_in, CStringGetDatum(entry.metrics)) : (Datum) 0,
 					!active || entry.metrics == NULL);
+	query_set_param(params, 4, TEXTOID,
+					active ? CStringGetTextDatum(describe_retrieval(cache_get(0)->header)) :
+					(Datum) 0, !active);
 	query_return(fcinfo,
-				 psprintf("SELECT %s, %s, %s, %s, $1, $2, $3", count_users(&from),
+				 psprintf("SELECT %s, %s, %s, %s, $1, $2, $3, $4", count_users(&from),
 						  count_rows(from.movies), count_rows(from.ratings),
 						  count_genres(from.movies)), params);
 	return (Datum) 0;
