@@ -10,6 +10,7 @@
 
 #include "cache.h"
 #include "recommend.h"
+#include "train.h"
 
 PG_MODULE_MAGIC;
 
@@ -25,4 +26,5 @@ _PG_init(void)
 				 errhint("Install libopenblas-serial-dev and build mlrec again.")));
 	cache_define_settings();
 	recommend_define_settings();
+	train_define_settings();
 }

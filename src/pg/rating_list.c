@@ -89,7 +89,8 @@ check_memory(const RatingList *list)
 						relation_quoted(list->relation)),
 				 errdetail("The first %lld ratings need %zu MB, and %zu MB are allowed.",
 						   (long long) list->n, needed >> 20, list->memory_limit >> 20),
-				 errhint("Allow more memory, or pass a view that selects fewer ratings.")));
+				 errhint("Raise mlrec.training_memory, or pass a view that selects fewer "
+						 "ratings.")));
 }
 
 /* Doubles the room; the pages not yet written cost nothing. */

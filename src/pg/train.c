@@ -19,6 +19,7 @@
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "portability/instr_time.h"
+#include "utils/guc.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 #include "utils/tuplestore.h"
@@ -35,6 +36,7 @@
 #include "parallel.h"
 #include "relations.h"
 #include "store.h"
+#include "train.h"
 #include "tick.h"
 
 /* Columns of the result */
@@ -68,6 +70,20 @@ static const char *const stage_names[N_STAGES] = {
 	[RETRIEVAL] = "retrieval",
 	[RANKING] = "ranking",
 };
+
+/* mlrec.training_memory, in kB; 0: no limit */
+static int	training_memory = 4 * 1024 * 1024;
+
+void
+train_define_settings(void)
+{
+	DefineCustomIntVariable("mlrec.training_memory",
+							"Memory that one train_recommender() may take.",
+							"Before ratings are read, and before a stage is trained, its needs "
+							"are estimated and compared. 0 is no limit.",
+							&training_memory, training_memory, 0, MAX_KILOBYTES,
+							PGC_USERSET, GUC_UNIT_KB, NULL, NULL, NULL);
+}
 
 /* A metric as a column: NaN is NULL. */
 static void
@@ -183,6 +199,24 @@ first_params(const Training *training, Stage stage)
 	return params;
 }
 
+/* Refuses a stage that would take more memory than is allowed. */
+static void
+check_memory(const ParallelJob *job)
+{
+	Size		needed = parallel_memory(job);
+	Size		limit = (Size) training_memory * 1024;
+
+	if (limit > 0 && needed > limit)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("training needs more memory than is allowed"),
+				 errdetail("The %s stage with " INT64_FORMAT " ratings, %d films and %d workers "
+						   "needs %zu MB, the limit is %zu MB.", stage_names[job->shape->stage],
+						   job->ratings->n_rows, job->shape->n_movies, job->workers,
+						   needed >> 20, limit >> 20),
+				 errhint("Raise mlrec.training_memory, or lower workers or batch_size.")));
+}
+
 static void
 train_stage(Training *training, Stage stage)
 {
@@ -200,6 +234,7 @@ train_stage(Training *training, Stage stage)
 	training->stage = stage;
 	INSTR_TIME_SET_CURRENT(training->epoch_start);
 	job.start = first_params(training, stage);
+	check_memory(&job);
 	if (training->params[stage])
 		pfree(training->params[stage]);
 	training->params[stage] = parallel_train(&job);
@@ -277,6 +312,10 @@ judge(const Training *training, ImageHeader *image)
 	double		ndcg = relevance_tune(image, &training->dataset->ratings, &popularity, tick,
 									  alloc_aligned(relevance_scratch(image)));
 
+	if (!isnan(ndcg))
+		ereport(NOTICE,
+				(errmsg("relevance: validation NDCG@10 %.4f, by popularity alone %.4f",
+						ndcg, popularity)));
 	switch (training->options.activate)
 	{
 		case ACTIVATE_NEVER:
@@ -354,9 +393,10 @@ check_dataset(const Dataset *dataset, Oid ratings)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("no ratings left to train on"),
-				 errdetail("%s has " INT64_FORMAT " ratings, all of them kept for the test.",
+				 errdetail("Of the ratings in %s, " INT64_FORMAT " in number, all are kept for "
+						   "test and validation.",
 						   relation_quoted(ratings), dataset->ratings.n_rows),
-				 errhint("Lower test_fraction, or add ratings.")));
+				 errhint("Lower test_fraction or validation_fraction, or add ratings.")));
 }
 
 /* The model to start from. */
@@ -409,7 +449,8 @@ mlrec_train_recommender(PG_FUNCTION_ARGS)
 	training.before = find_before(options);
 	training.rows = result->setResult;
 	training.columns = result->setDesc;
-	training.dataset = dataset_load(ratings, movies, users, &split, 0);
+	training.dataset = dataset_load(ratings, movies, users, &split,
+									(Size) training_memory * 1024);
 	dataset_warn(training.dataset);
 	check_dataset(training.dataset, ratings);
 	alloc_statistics(&training.films, training.dataset->ratings.n_movies);
