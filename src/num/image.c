@@ -107,15 +107,6 @@ counts_are_sound(const ImageHeader *header)
 	return true;
 }
 
-/* Whether there is a code for each number of the films' vectors, or none. */
-static bool
-codes_are_sound(const ImageHeader *header)
-{
-	uint64_t	length = header->length[IMAGE_MOVIE_CODES];
-
-	return length == 0 || length == (uint64_t) header->n_movies * VECTOR_DIMS;
-}
-
 /* Whether the names are as many strings as the counts say, the last one ended. */
 static bool
 names_are_sound(const void *image)
@@ -160,7 +151,7 @@ image_check(const void *image, uint64_t size, bool verify_checksum)
 			(required > 0 && header->length[s] != required))
 			return IMAGE_CORRUPT;
 	}
-	if (!codes_are_sound(header) || !names_are_sound(image))
+	if (!names_are_sound(image))
 		return IMAGE_CORRUPT;
 	if (verify_checksum && checksum(image, size) != header->checksum)
 		return IMAGE_CORRUPT;

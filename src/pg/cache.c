@@ -196,9 +196,10 @@ make_file(Slot *slot, const StoreEntry *entry, Snapshot snapshot)
 		return false;
 	if (store_load(entry, snapshot, put, &destination) != entry->size && !destination.refused)
 		damaged(entry, image_status_text(IMAGE_TRUNCATED));
-	if (destination.refused || !shared_image_publish(&slot->file))
+	if (destination.refused || !shared_image_finish(&slot->file))
 		return false;
 	check_image(entry, slot->file.map, true);
+	shared_image_publish(&slot->file);
 	return true;
 }
 

@@ -189,22 +189,27 @@ end_draft(SharedImage *image)
 }
 
 /*
- * shared_image_publish: maps the written file and gives it its name.  If
- * somebody else has been faster, our file stays without a name and serves only
- * us.
+ * shared_image_finish: maps the written file, which has no name yet.
  */
 bool
+shared_image_finish(SharedImage *image)
+{
+	return map_file(image, image->draft);
+}
+
+/*
+ * shared_image_publish: gives the file its name.  If that is refused, or
+ * somebody else has been faster, ours stays without a name and serves only us.
+ */
+void
 shared_image_publish(SharedImage *image)
 {
 	char		draft[MAXPGPATH];
 
-	if (!map_file(image, image->draft))
-		return false;
 	draft_path(draft, image);
 	if (link(draft, image->path) != 0 && errno != EEXIST)
 		log_refusal("link", image->path);
 	end_draft(image);
-	return true;
 }
 
 void

@@ -21,12 +21,14 @@ extern void shared_image_init(SharedImage *image, int32 model_id, uint64 checksu
 extern bool shared_image_open(SharedImage *image);
 
 /*
- * Makes the file: begin, any number of writes, then publish, which maps it.
- * All return false when the system refuses, after a line in the server log.
+ * Makes the file: begin, any number of writes, finish, which maps it, and
+ * publish, after which others find it.  All but the last return false when the
+ * system refuses, after a line in the server log.
  */
 extern bool shared_image_begin(SharedImage *image);
 extern bool shared_image_write(SharedImage *image, const void *data, Size length);
-extern bool shared_image_publish(SharedImage *image);
+extern bool shared_image_finish(SharedImage *image);
+extern void shared_image_publish(SharedImage *image);
 
 /* Unmaps the file, or gives up making it.  The file stays.  Never throws. */
 extern void shared_image_close(SharedImage *image);
