@@ -11,14 +11,16 @@ SET search_path = store_embeddings, public;
 SELECT count(*), count(DISTINCT movie_id), bool_and(dims(embedding) = 64) AS dims,
 	bool_and(abs(norm(embedding) - 1) < 1e-5) AS unit
 FROM movie_embeddings WHERE model_id = :model;
-SELECT count(*), count(DISTINCT user_id), bool_and(dims(embedding) = 64) AS dims,
+SELECT count(*) > 0 AS users, count(*) = count(DISTINCT user_id) AS once, bool_and(dims(embedding) = 64) AS dims,
 	bool_and(abs(norm(embedding) - 1) < 1e-5) AS unit
 FROM user_embeddings WHERE model_id = :model;
 SELECT relname, format_type(atttypid, atttypmod) FROM pg_attribute JOIN pg_class c ON c.oid = attrelid
 WHERE relname IN ('movie_embeddings', 'user_embeddings') AND attname = 'embedding' ORDER BY relname;
 
 -- Of all models; of one that does not exist.
-SELECT count(DISTINCT model_id) = (SELECT count(*) FROM recommender_models) AS all_models FROM movie_embeddings;
+SELECT max(model_id) AS other FROM train_recommender(retrieval_epochs => 1, ranking_epochs => 1) \gset
+SELECT count(*) FROM movie_embeddings WHERE model_id IN (:model, :other);
+SELECT drop_recommender(:other);
 SELECT count(*) FROM movie_embeddings WHERE model_id = -1;
 
 -- A user of the training without news is where the model puts him now.
