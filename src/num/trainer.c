@@ -8,6 +8,7 @@
 
 #include "metrics.h"
 #include "rng.h"
+#include "simd.h"
 
 /* Rows that are validated at a time. */
 #define VALIDATION_ROWS 512
@@ -228,7 +229,7 @@ trainer_begin(Trainer *trainer, const float *start)
 		trainer->history_movie[row] = trained ? movie : -1;
 		trainer->deviation[row] = trained ? ratings->rating[row] - trainer->films.mean[movie] : 0;
 	}
-	/* what stays if no epoch can be measured, numbers having run away */
+	/* what stays if there is no best epoch */
 	memcpy(trainer->best, trainer->params, sizeof(float) * stage_size(&trainer->shape));
 	trainer->control->rate = trainer->options.rates ? trainer->options.rates[0] :
 		trainer->options.learning_rate;
@@ -364,13 +365,31 @@ measure_validation(Trainer *trainer, EpochReport *report)
 		return -report->val_loss;
 	}
 	report->val_loss = validation_cross_entropy(trainer, rating);
+	if (isnan(report->val_loss))
+		return NAN;
 	for (int64_t i = 0; i < n; i++)
 		liked[i] = rating[i] >= trainer->options.like_threshold;
 	report->val_auc = (float) metrics_auc(trainer->validation, liked, n, trainer->metric_scratch);
 	return isnan(report->val_auc) ? -report->val_loss : report->val_auc;
 }
 
-/* The leader's decisions after an epoch. */
+/* Whether no parameter has run away. */
+static bool
+all_finite(const Trainer *trainer)
+{
+	const int	block = 1 << 20;
+	int64_t		size = stage_size(&trainer->shape);
+
+	for (int64_t at = 0; at < size; at += block)
+		if (!simd_all_finite(trainer->params + at, size - at < block ? (int) (size - at) : block))
+			return false;
+	return true;
+}
+
+/*
+ * The leader's decisions after an epoch.  The best one is the latest where
+ * nothing can be measured, but none whose numbers have run away.
+ */
 static void
 decide(Trainer *trainer, EpochReport *report)
 {
@@ -386,8 +405,8 @@ decide(Trainer *trainer, EpochReport *report)
 	}
 	report->train_loss = (float) (loss / trainer->ratings->n_fit_rows);
 	report->learning_rate = control->rate;
-	control->is_best = !options->early_stopping || trainer->n_validation == 0 ||
-		metric > control->best;
+	control->is_best = all_finite(trainer) &&
+		(!options->early_stopping || trainer->n_validation == 0 || metric > control->best);
 	report->is_best = control->is_best;
 	if (control->is_best)
 	{
