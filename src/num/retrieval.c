@@ -9,9 +9,11 @@
  * all comes next; films that the user has rated already are left out of it, as
  * they are left out of recommendations.  The popularity, ln(1 + recent likes), is
  * given, not learned: what everybody watches need not be said by the cosine,
- * which is left to say what is good and what is this user's taste.  Both scales are exponentials, hence positive:
- * a free one may turn negative, and then the least liked films come nearest
- * without any loss or AUC to show it.
+ * which is left to say what is good and what is this user's taste.
+ *
+ * Both scales are exponentials, hence positive: a free one may turn negative,
+ * and then the least liked films come nearest without any loss or AUC to show
+ * it.
  *
  * For a large catalogue the softmax is over the films of the batch, each logit
  * corrected by the logarithm of the chance that its film is in a batch (Yi et

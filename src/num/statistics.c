@@ -4,7 +4,6 @@
 #include "statistics.h"
 
 #include <math.h>
-#include <math.h>
 #include <string.h>
 
 /* How many fit rows are of this time or later. */
