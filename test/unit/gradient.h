@@ -18,8 +18,10 @@
 #include "unit.h"
 
 /* Tensors up to this size are checked element by element, others at samples. */
+#ifndef GRADIENT_ALL
 #define GRADIENT_ALL 400
-#define GRADIENT_SAMPLES 10
+#endif
+#define GRADIENT_SAMPLES 8
 
 /* What the gradient is of, and how closely it is looked at. */
 typedef struct Slope

@@ -97,6 +97,12 @@ small_features(SmallRatings *data, const SmallSpec *spec)
 				rng_uniform(spec->seed + 9, movie);
 }
 
+/* For what lets itself be interrupted: nothing interrupts it here. */
+static inline void
+small_tick(void)
+{
+}
+
 /* The caller frees with small_free. */
 static inline SmallRatings
 small_ratings(const SmallSpec *spec)
@@ -142,9 +148,9 @@ small_ratings(const SmallSpec *spec)
 	}
 	small_features(&data, spec);
 	data.films.ratings = malloc(sizeof(int32_t) * spec->n_movies);
-	data.films.recent_likes = malloc(sizeof(int32_t) * spec->n_movies);
+	data.films.popularity = malloc(sizeof(float) * spec->n_movies);
 	data.films.mean = malloc(sizeof(float) * spec->n_movies);
-	film_statistics(&data.films, ratings, LIKE_THRESHOLD);
+	film_statistics(&data.films, ratings, LIKE_THRESHOLD, small_tick);
 	return data;
 }
 
@@ -163,7 +169,7 @@ small_free(SmallRatings *data)
 	free(data->features);
 	free(data->listed);
 	free(data->films.ratings);
-	free(data->films.recent_likes);
+	free(data->films.popularity);
 	free(data->films.mean);
 }
 

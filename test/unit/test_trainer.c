@@ -1,0 +1,429 @@
+/*
+ * Training: gradients of whole steps, the same bits from any number of
+ * participants, stopping, and data that has too little of everything.
+ */
+#define GRADIENT_ALL 20			/* a whole step for each element takes its time */
+#include "gradient.h"
+
+#include "team.h"
+
+/* 20 users with ties, validation and test rows; one of them has test rows only. */
+static const SmallSpec ordinary = {
+	.n_users = 20, .n_movies = 30, .n_genres = 3, .least = 8, .most = 28,
+	.every_validation = 5, .every_test = 4, .newcomers = 1, .seed = 5
+};
+
+/* A catalogue too large for the full softmax. */
+static const SmallSpec large = {
+	.n_users = 12, .n_movies = MAX_FULL_SOFTMAX + 9, .n_genres = 2, .least = 5, .most = 20,
+	.every_validation = 5, .every_test = 4, .seed = 7
+};
+
+/* ---------------------------------------------------------------- gradients */
+
+static const char *const tensor_names[N_TENSORS] = {
+	[USER_W1] = "user w1", [USER_B1] = "user b1", [USER_W2] = "user w2", [USER_B2] = "user b2",
+	[MOVIE_W1] = "movie w1", [MOVIE_B1] = "movie b1", [MOVIE_W2] = "movie w2",
+	[MOVIE_B2] = "movie b2", [GENDER] = "gender", [AGE] = "age", [OCCUPATION] = "occupation",
+	[HEAD] = "head", [RANK_W1] = "rank w1", [RANK_B1] = "rank b1", [RANK_GAMMA1] = "rank gamma1",
+	[RANK_BETA1] = "rank beta1", [RANK_W2] = "rank w2", [RANK_B2] = "rank b2",
+	[RANK_GAMMA2] = "rank gamma2", [RANK_BETA2] = "rank beta2", [RANK_W3] = "rank w3",
+	[RANK_B3] = "rank b3", [RANK_W4] = "rank w4", [RANK_B4] = "rank b4",
+	[USER_ID] = "user ids", [MOVIE_ID] = "movie ids", [HISTORY] = "history"
+};
+
+/*
+ * The mean loss of a batch.  At a rate of 0 a step changes nothing, and shows
+ * the same rows with the same masks whenever it is taken again.
+ */
+static double
+batch_loss(void *arg)
+{
+	Trainer    *trainer = arg;
+	double		loss = 0;
+
+	memset(trainer->loss, 0, sizeof(double) * N_SHARDS);
+	step_train(trainer, 1, 0);
+	for (int shard = 0; shard < N_SHARDS; shard++)
+		loss += trainer->loss[shard];
+	return loss / trainer->batch.n_rows;
+}
+
+/*
+ * Adam's first moment after one step from zero is a tenth of the gradient, in
+ * all tensors alike: so the gradients are seen as the update gets them.
+ */
+static void
+test_gradients(const SmallSpec *spec, Stage stage, int32_t history, int32_t batch_size,
+			   float softmax_weight)
+{
+	SmallRatings data = small_ratings(spec);
+	StageShape	shape = team_shape(stage, &data.ratings, history);
+	TrainOptions options = team_options(stage, batch_size, 1);
+	Team		team = {0, 1, team_meet, NULL, small_tick};
+	void	   *shared = team_memory(trainer_shared_size(&shape, &data.ratings, &options));
+	float	   *gradient = malloc(sizeof(float) * stage_size(&shape));
+	Trainer    *trainer;
+	Slope		slope = {batch_loss, NULL, stage == RANKING ? 1.5e-3 : 1e-2, 0.03};
+
+	options.weight_decay = 0;
+	options.softmax_weight = softmax_weight;
+	trainer = team_attach(shared, &shape, &data, &options, &team);
+	trainer_begin(trainer, NULL);
+	trainer->control->rate = 0;
+	batch_shuffle(trainer->order, trainer->plan.n_segments, 1);
+	/* embeddings large enough to matter, biases that are not zero */
+	for (int64_t i = shape.offset[FIRST_TABLE]; i < shape.offset[N_TENSORS]; i++)
+		trainer->params[i] *= 10;
+	for (Tensor t = USER_B1; t <= MOVIE_B2; t++)
+		if (t == USER_B1 || t == USER_B2 || t == MOVIE_B1 || t == MOVIE_B2)
+			fill_random(trainer->params + shape.offset[t],
+						shape.offset[t + 1] - shape.offset[t], 0.1f, t);
+	batch_loss(trainer);
+	for (int64_t i = 0; i < stage_size(&shape); i++)
+		gradient[i] = trainer->m[i] / 0.1f;
+	CHECK(trainer->batch.n_sampled > 0 || softmax_weight == 0);
+
+	slope.arg = trainer;
+	for (Tensor t = 0; t < N_TENSORS; t++)
+	{
+		int64_t		n = shape.offset[t + 1] - shape.offset[t];
+
+		if (t == HEAD && softmax_weight == 0)
+			n = HEAD_LOG_TEMPERATURE;
+		if (n > 0 && tensor_names[t])
+			check_gradient(tensor_names[t], &slope, trainer->params + shape.offset[t],
+						   gradient + shape.offset[t], n);
+	}
+	free(gradient);
+	free(trainer);
+	munmap(shared, trainer_shared_size(&shape, &data.ratings, &options));
+	small_free(&data);
+}
+
+static void
+test_all_gradients(void)
+{
+	SmallSpec	leave_one_out = ordinary;
+
+	leave_one_out.leave_one_out = true;
+	test_gradients(&ordinary, RETRIEVAL, 8, 64, 0.5f);
+	test_gradients(&ordinary, RETRIEVAL, 8, 2048, 0);
+	test_gradients(&ordinary, RETRIEVAL, 0, 512, 0.5f);
+	test_gradients(&leave_one_out, RETRIEVAL, 8, 512, 0.5f);
+	test_gradients(&large, RETRIEVAL, 8, 512, 0.5f);
+	test_gradients(&ordinary, RANKING, 8, 2048, 0);
+	test_gradients(&ordinary, RANKING, 0, 64, 0);
+	test_gradients(&leave_one_out, RANKING, 8, 512, 0);
+}
+
+/* ------------------------------------------------------------ the same bits */
+
+static bool
+same_bits(const Trained *a, const Trained *b)
+{
+	return memcmp(a->params, b->params, sizeof(float) * a->size) == 0 &&
+		a->n_epochs == b->n_epochs &&
+		memcmp(a->report, b->report, sizeof(EpochReport) * a->n_epochs) == 0;
+}
+
+static void
+test_participants(const SmallSpec *spec, Stage stage, int32_t history, int32_t batch_size)
+{
+	static const int teams[] = {2, 3, 4, 7};
+	SmallRatings data = small_ratings(spec);
+	TrainOptions options = team_options(stage, batch_size, 3);
+	Trained		alone = team_train(&data, stage, history, &options, 1, NULL);
+
+	CHECK(alone.n_epochs == 3);
+	CHECK(team_all_finite(&alone));
+	for (size_t i = 0; i < sizeof(teams) / sizeof(teams[0]); i++)
+	{
+		Trained		together = team_train(&data, stage, history, &options, teams[i], NULL);
+
+		CHECK(same_bits(&alone, &together));
+		team_free(&together, &data, &options);
+	}
+	team_free(&alone, &data, &options);
+	small_free(&data);
+}
+
+static void
+test_any_number_of_participants(void)
+{
+	SmallSpec	leave_one_out = ordinary;
+
+	leave_one_out.leave_one_out = true;
+	test_participants(&ordinary, RETRIEVAL, HISTORY_DIMS, 64);
+	test_participants(&ordinary, RANKING, HISTORY_DIMS, 64);
+	test_participants(&leave_one_out, RETRIEVAL, HISTORY_DIMS, 512);
+	test_participants(&leave_one_out, RANKING, HISTORY_DIMS, 512);
+	test_participants(&ordinary, RANKING, 0, 100);
+	test_participants(&large, RETRIEVAL, HISTORY_DIMS, 64);
+	/* batches of fewer segments than shards */
+	test_participants(&ordinary, RETRIEVAL, HISTORY_DIMS, 5);
+}
+
+static void
+test_seeds(Stage stage)
+{
+	SmallRatings data = small_ratings(&ordinary);
+	TrainOptions options = team_options(stage, 64, 2);
+	Trained		first = team_train(&data, stage, HISTORY_DIMS, &options, 1, NULL);
+	Trained		again = team_train(&data, stage, HISTORY_DIMS, &options, 1, NULL);
+	Trained		other;
+
+	options.seed++;
+	other = team_train(&data, stage, HISTORY_DIMS, &options, 1, NULL);
+	CHECK(same_bits(&first, &again));
+	CHECK(!same_bits(&first, &other));
+
+	/* it is not only the start that the seed decides */
+	options.seed--;
+	team_free(&again, &data, &options);
+	again = team_train(&data, stage, HISTORY_DIMS, &options, 1, other.best);
+	options.seed++;
+	team_free(&first, &data, &options);
+	first = team_train(&data, stage, HISTORY_DIMS, &options, 1, other.best);
+	CHECK(!same_bits(&first, &again));
+	team_free(&first, &data, &options);
+	team_free(&again, &data, &options);
+	team_free(&other, &data, &options);
+	small_free(&data);
+}
+
+/* ------------------------------------------------------ learning and stopping */
+
+/* Gradients are left zero for the next step, which adds to them. */
+static void
+check_left_clean(const Trained *trained)
+{
+	const Trainer *trainer = trained->trainer;
+	int64_t		tables = trained->size - trained->shape.offset[FIRST_TABLE];
+	int64_t		left = 0;
+
+	for (int64_t i = 0; i < tables; i++)
+		left += trainer->dtables[i] != 0;
+	for (int64_t i = 0; i < N_SHARDS * trained->shape.n_weights; i++)
+		left += trainer->dweights[i] != 0;
+	CHECK(left == 0);
+}
+
+static void
+test_learning(Stage stage)
+{
+	SmallSpec	spec = ordinary;
+	TrainOptions options = team_options(stage, 64, 15);
+	SmallRatings data;
+	Trained		trained;
+
+	spec.every_validation = 0;
+	data = small_ratings(&spec);
+	trained = team_train(&data, stage, HISTORY_DIMS, &options, 1, NULL);
+	CHECK(trained.n_epochs == 15);
+	CHECK(trained.report[14].train_loss < 0.9 * trained.report[0].train_loss);
+	CHECK(isnan(trained.report[0].val_loss) && isnan(trained.report[0].val_auc));
+	CHECK(trained.report[14].is_best);
+	check_left_clean(&trained);
+	team_free(&trained, &data, &options);
+	small_free(&data);
+}
+
+/*
+ * There is nothing to be learned from random ratings, so validation soon gets
+ * worse: the rate falls, training stops, and the best epoch's parameters stay.
+ */
+static void
+test_stopping(Stage stage)
+{
+	SmallRatings data = small_ratings(&ordinary);
+	TrainOptions options = team_options(stage, 32, TEAM_EPOCHS);
+	Trained		trained;
+	float		rate = 8e-3f;
+	float		best = -INFINITY;
+	int			without = 0;
+
+	options.learning_rate = rate;
+	options.patience = 2;
+	trained = team_train(&data, stage, HISTORY_DIMS, &options, 1, NULL);
+	for (int e = 0; e < trained.n_epochs; e++)
+	{
+		const EpochReport *report = &trained.report[e];
+		float		metric = stage == RANKING ? -report->val_loss : report->val_auc;
+
+		CHECK(report->epoch == e + 1 && report->learning_rate == rate);
+		CHECK(report->is_best == (metric > best));
+		CHECK(isnan(stage == RANKING ? report->val_auc : report->val_rmse));
+		if (report->is_best)
+			best = metric;
+		else
+			rate /= 2;
+		without = report->is_best ? 0 : without + 1;
+		CHECK((without == 2) == (e == trained.n_epochs - 1));
+	}
+	CHECK(memcmp(trained.params, trained.best, sizeof(float) * trained.size) == 0);
+	team_free(&trained, &data, &options);
+	small_free(&data);
+}
+
+/* Without early stopping: the epochs and rates that were asked for, all of them. */
+static void
+test_given_rates(void)
+{
+	const float rates[] = {4e-3f, 1e-3f, 2e-3f};
+	SmallRatings data = small_ratings(&ordinary);
+	TrainOptions options = team_options(RANKING, 64, 3);
+	Trained		trained;
+
+	options.early_stopping = false;
+	options.rates = rates;
+	trained = team_train(&data, RANKING, HISTORY_DIMS, &options, 2, NULL);
+	CHECK(trained.n_epochs == 3);
+	for (int e = 0; e < 3; e++)
+		CHECK(trained.report[e].learning_rate == rates[e] && trained.report[e].is_best);
+	team_free(&trained, &data, &options);
+	small_free(&data);
+}
+
+/* A rate at which every number runs away: the first parameters stay. */
+static void
+test_running_away(Stage stage)
+{
+	SmallRatings data = small_ratings(&ordinary);
+	TrainOptions options = team_options(stage, 64, 4);
+	Trained		trained;
+
+	options.learning_rate = 1e30f;
+	trained = team_train(&data, stage, HISTORY_DIMS, &options, 1, NULL);
+	CHECK(team_all_finite(&trained));
+	team_free(&trained, &data, &options);
+	small_free(&data);
+}
+
+/* -------------------------------------------------------------- poor data */
+
+static void
+test_poor(const char *what, SmallSpec spec, int32_t history, int32_t batch_size, int n)
+{
+	for (Stage stage = 0; stage < N_STAGES; stage++)
+	{
+		SmallRatings data = small_ratings(&spec);
+		TrainOptions options = team_options(stage, batch_size, 3);
+		Trained		trained = team_train(&data, stage, history, &options, n, NULL);
+
+		if (!CHECK(team_all_finite(&trained)))
+			printf("  with %s, stage %d\n", what, stage);
+		CHECK(trained.n_epochs == 3);
+		CHECK(data.ratings.n_fit_rows == 0 || isfinite(trained.report[2].train_loss));
+		team_free(&trained, &data, &options);
+		small_free(&data);
+	}
+}
+
+static void
+test_poor_data(void)
+{
+	const SmallSpec one_row = {.n_users = 1, .n_movies = 1, .least = 1, .most = 1};
+	const SmallSpec one_user = {.n_users = 1, .n_movies = 40, .least = 40, .most = 40,
+	.every_validation = 4};
+	const SmallSpec one_film = {.n_users = 30, .n_movies = 1, .least = 1, .most = 1};
+	SmallSpec	spec = ordinary;
+
+	test_poor("one row", one_row, HISTORY_DIMS, 2048, 1);
+	test_poor("one row for two", one_row, HISTORY_DIMS, 2048, 2);
+	test_poor("one user", one_user, HISTORY_DIMS, 2048, 1);
+	test_poor("one film", one_film, HISTORY_DIMS, 8, 1);
+	spec.equal = 5;
+	test_poor("all ratings liked and equal", spec, HISTORY_DIMS, 64, 1);
+	spec.equal = 1;
+	test_poor("all ratings disliked and equal", spec, HISTORY_DIMS, 64, 1);
+	spec.equal = -7e6f;
+	test_poor("ratings on a scale of its own", spec, HISTORY_DIMS, 64, 1);
+	spec = ordinary;
+	spec.every_validation = 0;
+	test_poor("no validation rows", spec, HISTORY_DIMS, 64, 1);
+	test_poor("no history", ordinary, 0, 64, 1);
+	test_poor("batches of one", ordinary, HISTORY_DIMS, 1, 3);
+	spec.newcomers = spec.n_users;
+	test_poor("no fit rows", spec, HISTORY_DIMS, 64, 1);
+	spec = one_row;
+	spec.leave_one_out = true;
+	test_poor("one row left out of itself", spec, HISTORY_DIMS, 64, 1);
+}
+
+/* ---------------------------------------------------------- what a row knows */
+
+/* The inputs of one user's first fit rows, for the deviations as they are. */
+static void
+inputs_of(float *x, const Trainer *trainer, int32_t user, int32_t n)
+{
+	float		sum[2 * HISTORY_DIMS];
+	Segment		segment = {trainer->ratings->start[user], user, n};
+
+	gather_segment(x, trainer, &segment, 1, true, sum);
+}
+
+/*
+ * Changes the deviation of one row: its own features must not tell, nor those
+ * of rows before it; others of its user must.
+ */
+static void
+test_row_does_not_know_itself(bool leave_one_out)
+{
+	enum
+	{
+		USER = 3,
+		ROW = 2,				/* the first of a pair at one time */
+		N = 6
+	};
+	SmallSpec	spec = ordinary;
+	TrainOptions options = team_options(RETRIEVAL, 64, 1);
+	SmallRatings data;
+	Trained		trained;
+	int			width;
+	float	   *before;
+	float	   *after;
+
+	spec.leave_one_out = leave_one_out;
+	data = small_ratings(&spec);
+	CHECK(data.n_fit[USER] >= N);
+	trained = team_train(&data, RETRIEVAL, HISTORY_DIMS, &options, 1, NULL);
+	width = trained.shape.user_inputs;
+	before = malloc(sizeof(float) * N * width);
+	after = malloc(sizeof(float) * N * width);
+	inputs_of(before, trained.trainer, USER, N);
+	trained.trainer->deviation[data.start[USER] + ROW] += 1;
+	inputs_of(after, trained.trainer, USER, N);
+	for (int row = 0; row < N; row++)
+	{
+		bool		knows = leave_one_out ? row != ROW : row > ROW + 1;
+		double		difference = 0;
+
+		for (int i = 0; i < width; i++)
+			difference = fmax(difference, fabs(after[row * width + i] - before[row * width + i]));
+		CHECK(knows ? difference > 1e-3 : difference < 1e-6);
+	}
+	free(before);
+	free(after);
+	team_free(&trained, &data, &options);
+	small_free(&data);
+}
+
+int
+main(void)
+{
+	test_all_gradients();
+	test_any_number_of_participants();
+	for (Stage stage = 0; stage < N_STAGES; stage++)
+	{
+		test_seeds(stage);
+		test_learning(stage);
+		test_stopping(stage);
+		test_running_away(stage);
+	}
+	test_given_rates();
+	test_poor_data();
+	test_row_does_not_know_itself(false);
+	test_row_does_not_know_itself(true);
+	return unit_finish();
+}
