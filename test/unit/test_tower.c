@@ -1,0 +1,254 @@
+/*
+ * The towers of both stages: gradients of their weights, and of the embedding
+ * rows that reach them through their inputs.
+ */
+#include "gradient.h"
+
+#include "tower.h"
+
+#define ROWS 12
+#define USERS 5
+#define MOVIES 6
+#define GENRES 4
+#define HISTORY_WIDTH 8
+#define MAX_INPUTS 256
+#define MAX_HIDDEN 128
+
+typedef struct Tower
+{
+	StageShape	shape;
+	float	   *params;
+	float	   *dparams;
+	Dropout		dropout;
+	float		x[ROWS * MAX_INPUTS];
+	float		dx[ROWS * MAX_INPUTS];
+	float		hidden[ROWS * MAX_HIDDEN];
+	float		work[ROWS * (MAX_HIDDEN + MAX_INPUTS)];
+	float		out[ROWS * VECTOR_DIMS];
+	float		coefficient[ROWS * VECTOR_DIMS];
+	float		features[ROWS * (GENRES + 1)];
+} Tower;
+
+static Tower tower;
+
+/* Row 0 stands for the unknown ones; some are asked for twice. */
+static const int32_t ids[ROWS] = {0, 1, 5, 2, 2, 0, 6, 1, 3, 4, 2, 5};
+static const int32_t user_rows[ROWS] = {0, 1, 5, 2, 2, 0, 4, 1, 3, 4, 2, 5};
+static const uint8_t attributes[ROWS][N_ATTRIBUTES] = {
+	{0, 0, 0}, {1, 2, 3}, {2, 1, 1}, {1, 0, 2}, {1, 2, 3}, {0, 2, 0},
+	{2, 2, 1}, {1, 1, 1}, {0, 0, 3}, {1, 2, 0}, {2, 0, 2}, {1, 1, 3}
+};
+
+static void
+open_tower(Stage stage, int32_t history, float dropout)
+{
+	static const int32_t n_values[N_ATTRIBUTES] = {2, 2, 3};
+	StageShape *shape = &tower.shape;
+
+	stage_shape(shape, stage, USERS, MOVIES, GENRES, n_values, history);
+	tower.params = malloc(sizeof(float) * stage_size(shape));
+	tower.dparams = calloc(stage_size(shape), sizeof(float));
+	tower.dropout = dropout_make(rng_mix64(stage), dropout);
+	fill_random(tower.params, stage_size(shape), 0.3f, 31 + stage);
+	fill_random(tower.x, ROWS * MAX_INPUTS, 1, 3);
+	fill_random(tower.features, ROWS * (GENRES + 1), 1, 4);
+	fill_random(tower.coefficient, ROWS * VECTOR_DIMS, 1, 5);
+}
+
+static void
+close_tower(void)
+{
+	free(tower.params);
+	free(tower.dparams);
+}
+
+static void
+check_tensor(const char *name, Tensor t, const Slope *slope)
+{
+	const StageShape *shape = &tower.shape;
+
+	check_gradient(name, slope, tower.params + shape->offset[t],
+				   tower.dparams + shape->offset[t], shape->offset[t + 1] - shape->offset[t]);
+}
+
+/* Tensors that gradients were written to, of those that are not named. */
+static int
+others_touched(Tensor first, Tensor last)
+{
+	int			touched = 0;
+
+	for (int64_t i = 0; i < stage_size(&tower.shape); i++)
+		touched += tower.dparams[i] != 0 &&
+			!(i >= tower.shape.offset[first] && i < tower.shape.offset[last + 1]);
+	return touched;
+}
+
+/* ---------------------------------------------------------------- user towers */
+
+/* The embeddings come in by user_input; the history is what x holds already. */
+static double
+user_loss(void *arg)
+{
+	const StageShape *shape = &tower.shape;
+
+	for (int row = 0; row < ROWS; row++)
+		user_input(tower.x + row * shape->user_inputs, tower.params, shape, user_rows[row],
+				   attributes[row]);
+	user_tower_forward(tower.out, tower.hidden, tower.x, tower.params, shape, tower.dropout, ROWS);
+	return weighted_sum(tower.out, tower.coefficient, ROWS * VECTOR_DIMS);
+}
+
+/* From the gradient of the inputs to those of the embeddings. */
+static void
+scatter_user_inputs(void)
+{
+	const StageShape *shape = &tower.shape;
+
+	for (int row = 0; row < ROWS; row++)
+	{
+		const float *d = tower.dx + row * shape->user_inputs;
+
+		for (int i = 0; i < shape->user_id; i++)
+			tower.dparams[shape->offset[USER_ID] + user_rows[row] * shape->user_id + i] += d[i];
+		d += shape->user_id;
+		for (int a = 0; a < N_ATTRIBUTES; a++)
+			for (int i = 0; i < ATTRIBUTE_DIMS; i++)
+				tower.dparams[shape->offset[GENDER + a] + attributes[row][a] * ATTRIBUTE_DIMS +
+							  i] += *d++;
+	}
+}
+
+static void
+test_user_tower(Stage stage, int32_t history, float dropout)
+{
+	Slope		slope = {user_loss, NULL, 2e-3, 5e-3};
+	const StageShape *shape = &tower.shape;
+	float		dhistory[ROWS * MAX_INPUTS];
+	int			first;
+
+	open_tower(stage, history, dropout);
+	first = user_input_history(shape);
+	CHECK(shape->user_inputs == first + (history ? 2 * history + HISTORY_SCALARS : 0));
+	CHECK(shape->user_id == (stage == RANKING && history ? 0 : ID_DIMS));
+	user_loss(NULL);
+	user_tower_backward(tower.dx, tower.dparams, tower.work, tower.coefficient, tower.hidden,
+						tower.x, tower.params, shape, tower.dropout, ROWS);
+	CHECK(others_touched(USER_W1, USER_B2) == 0);
+	scatter_user_inputs();
+	check_tensor("user w1", USER_W1, &slope);
+	check_tensor("user b1", USER_B1, &slope);
+	check_tensor("user w2", USER_W2, &slope);
+	check_tensor("user b2", USER_B2, &slope);
+	check_tensor("gender", GENDER, &slope);
+	check_tensor("age", AGE, &slope);
+	check_tensor("occupation", OCCUPATION, &slope);
+	if (shape->user_id > 0)
+		check_tensor("user ids", USER_ID, &slope);
+
+	/* user_input leaves the history alone, so its gradient can be looked at in x */
+	memcpy(dhistory, tower.dx, sizeof(dhistory));
+	for (int row = 0; row < ROWS && history > 0; row++)
+		check_gradient("history in the input", &slope,
+					   tower.x + row * shape->user_inputs + first,
+					   dhistory + row * shape->user_inputs + first, 2 * history + HISTORY_SCALARS);
+	close_tower();
+}
+
+/* ---------------------------------------------------------------- film towers */
+
+static double
+movie_loss(void *arg)
+{
+	bool		ranking = tower.shape.stage == RANKING;
+
+	movie_tower_forward(tower.out, ranking ? NULL : tower.hidden, ranking ? NULL : tower.x, ids,
+						tower.features, tower.params, &tower.shape, tower.dropout, ROWS);
+	return weighted_sum(tower.out, tower.coefficient, ROWS * VECTOR_DIMS);
+}
+
+static void
+test_movie_tower(Stage stage, float dropout)
+{
+	Slope		slope = {movie_loss, NULL, 2e-3, 5e-3};
+	const StageShape *shape = &tower.shape;
+	bool		ranking = stage == RANKING;
+	float		did[ROWS * ID_DIMS];
+	int			width;
+
+	open_tower(stage, HISTORY_WIDTH, dropout);
+	width = shape->width[MOVIE_ID];
+	CHECK(width == (ranking ? VECTOR_DIMS : ID_DIMS));
+	movie_loss(NULL);
+	movie_tower_backward(ranking ? NULL : did, tower.dparams, ranking ? NULL : tower.work,
+						 tower.coefficient, tower.hidden, tower.x, tower.features, tower.params,
+						 shape, tower.dropout, ROWS);
+	CHECK(others_touched(MOVIE_W1, ranking ? MOVIE_W1 : MOVIE_B2) == 0);
+	for (int row = 0; row < ROWS; row++)
+		for (int i = 0; i < width; i++)
+			tower.dparams[shape->offset[MOVIE_ID] + ids[row] * width + i] +=
+				ranking ? tower.coefficient[row * VECTOR_DIMS + i] : did[row * width + i];
+	check_tensor("movie w1", MOVIE_W1, &slope);
+	check_tensor("movie ids", MOVIE_ID, &slope);
+	if (!ranking)
+	{
+		check_tensor("movie b1", MOVIE_B1, &slope);
+		check_tensor("movie w2", MOVIE_W2, &slope);
+		check_tensor("movie b2", MOVIE_B2, &slope);
+	}
+	close_tower();
+}
+
+/* --------------------------------------------------------------------- layout */
+
+/*
+ * Tensors follow each other without overlap, weights before statistics before
+ * tables, and those that a stage lacks take no room.
+ */
+static void
+test_layout(Stage stage, int32_t history)
+{
+	const StageShape *shape = &tower.shape;
+	int			outside = 0;
+
+	open_tower(stage, history, 0);
+	CHECK(shape->offset[0] == 0 && shape->n_weights == shape->offset[FIRST_STATISTIC]);
+	for (Tensor t = 0; t < N_TENSORS; t++)
+		CHECK(shape->offset[t + 1] >= shape->offset[t] && shape->offset[t] % 16 == 0);
+	CHECK((shape->offset[HEAD + 1] > shape->offset[HEAD]) == (stage == RETRIEVAL));
+	CHECK((shape->offset[RANK_W1 + 1] > shape->offset[RANK_W1]) == (stage == RANKING));
+	CHECK((shape->offset[HISTORY + 1] > shape->offset[HISTORY]) == (history > 0));
+	CHECK(shape->offset[MOVIE_ID + 1] - shape->offset[MOVIE_ID] >=
+		  (MOVIES + 1) * shape->width[MOVIE_ID]);
+
+	/* what stage_init writes: embeddings within their range, no column alike */
+	stage_init(tower.params, shape, 9);
+	for (int64_t i = shape->offset[MOVIE_ID]; i < shape->offset[MOVIE_ID + 1]; i++)
+		outside += !(fabsf(tower.params[i]) <= 0.05f);
+	CHECK(outside == 0);
+	CHECK(tower.params[shape->offset[MOVIE_ID]] != tower.params[shape->offset[MOVIE_ID] + 1]);
+	CHECK(tower.params[shape->offset[USER_B1]] == 0);
+	if (stage == RANKING)
+		CHECK(tower.params[shape->offset[RANK_GAMMA1]] == 1 &&
+			  tower.params[shape->offset[RANK_VARIANCE2]] == 1 &&
+			  tower.params[shape->offset[RANK_MEAN2]] == 0);
+	else
+		CHECK(tower.params[shape->offset[HEAD] + HEAD_LOG_SCALE] > 0 &&
+			  tower.params[shape->offset[HEAD] + HEAD_BIAS] == 0);
+	close_tower();
+}
+
+int
+main(void)
+{
+	for (Stage stage = 0; stage < N_STAGES; stage++)
+		for (int32_t history = 0; history <= HISTORY_WIDTH; history += HISTORY_WIDTH)
+		{
+			test_layout(stage, history);
+			test_user_tower(stage, history, 0);
+			test_user_tower(stage, history, 0.2f);
+		}
+	test_movie_tower(RETRIEVAL, 0);
+	test_movie_tower(RETRIEVAL, 0.2f);
+	test_movie_tower(RANKING, 0);
+	return unit_finish();
+}
