@@ -508,7 +508,7 @@ CREATE FUNCTION @extschema@.train_recommender(
 	workers integer DEFAULT NULL,
 	activate @extschema@.activation DEFAULT 'true',
 	like_threshold double precision DEFAULT 4,
-	softmax_weight double precision DEFAULT 0.1,
+	softmax_weight double precision DEFAULT 0.07,
 	history boolean DEFAULT true,
 	from_model integer DEFAULT NULL,
 	refit boolean DEFAULT true,

@@ -14,17 +14,21 @@
 #define VALIDATION_ROWS 512
 
 /*
- * When an epoch brings no improvement it is taken back, and the rate is
- * multiplied by this.
+ * The error is on a plateau when an epoch takes off less than this share of it;
+ * then the rate is multiplied by the factor.  An epoch that takes off nothing is
+ * taken back.  Lowering the rate while there is still progress, not only once it
+ * has stopped, is what brings the error down most: training on at the full rate
+ * fits the training rows better and the validation rows worse.
  */
+#define PLATEAU_SHARE 0.005f
 #define PLATEAU_FACTOR 0.5f
 
 /* Shares of segments shown without their user's id, and without his history. */
-#define USER_ID_DROPOUT 0.15f
+#define USER_ID_DROPOUT 0.5f
 #define HISTORY_DROPOUT 0.2f
 
 /* L2 penalty of the embedding tables. */
-#define WEIGHT_DECAY 1e-5f
+#define WEIGHT_DECAY 3e-5f
 
 void
 trainer_default_regularisation(TrainOptions *options, Stage stage)
@@ -233,7 +237,7 @@ trainer_begin(Trainer *trainer, const float *start)
 	memcpy(trainer->best, trainer->params, sizeof(float) * stage_size(&trainer->shape));
 	trainer->control->rate = trainer->options.rates ? trainer->options.rates[0] :
 		trainer->options.learning_rate;
-	trainer->control->best = -INFINITY;
+	trainer->control->best = INFINITY;
 }
 
 const float *
@@ -345,7 +349,7 @@ validation_cross_entropy(const Trainer *trainer, const float *rating)
 	return (float) (loss / trainer->n_validation);
 }
 
-/* Fills the report's metrics; returns what is to be maximised. */
+/* Fills the report's metrics; returns the error, which is to be made small. */
 static float
 measure_validation(Trainer *trainer, EpochReport *report)
 {
@@ -362,7 +366,7 @@ measure_validation(Trainer *trainer, EpochReport *report)
 		report->val_rmse = (float) metrics_rmse(trainer->validation, rating, n);
 		report->val_mae = (float) metrics_mae(trainer->validation, rating, n);
 		report->val_loss = report->val_rmse * report->val_rmse;
-		return -report->val_loss;
+		return report->val_loss;
 	}
 	report->val_loss = validation_cross_entropy(trainer, rating);
 	if (isnan(report->val_loss))
@@ -370,7 +374,7 @@ measure_validation(Trainer *trainer, EpochReport *report)
 	for (int64_t i = 0; i < n; i++)
 		liked[i] = rating[i] >= trainer->options.like_threshold;
 	report->val_auc = (float) metrics_auc(trainer->validation, liked, n, trainer->metric_scratch);
-	return isnan(report->val_auc) ? -report->val_loss : report->val_auc;
+	return isnan(report->val_auc) ? report->val_loss : 1 - report->val_auc;
 }
 
 /* Whether no parameter has run away. */
@@ -395,7 +399,9 @@ decide(Trainer *trainer, EpochReport *report)
 {
 	Control    *control = trainer->control;
 	const TrainOptions *options = &trainer->options;
-	float		metric = measure_validation(trainer, report);
+	float		error = measure_validation(trainer, report);
+	bool		plateau = trainer->n_validation > 0 &&
+		!(error < (1 - PLATEAU_SHARE) * control->best);
 	double		loss = 0;
 
 	for (int shard = 0; shard < N_SHARDS; shard++)
@@ -406,18 +412,17 @@ decide(Trainer *trainer, EpochReport *report)
 	report->train_loss = (float) (loss / trainer->ratings->n_fit_rows);
 	report->learning_rate = control->rate;
 	control->is_best = all_finite(trainer) &&
-		(!options->early_stopping || trainer->n_validation == 0 || metric > control->best);
+		(!options->early_stopping || trainer->n_validation == 0 || error < control->best);
 	report->is_best = control->is_best;
 	if (control->is_best)
 	{
-		control->best = metric;
+		control->best = error;
 		control->epochs_without = 0;
 	}
 	else
-	{
 		control->epochs_without++;
+	if (plateau)
 		control->rate *= PLATEAU_FACTOR;
-	}
 	if (options->rates && report->epoch < options->epochs)
 		control->rate = options->rates[report->epoch];
 	control->stop = report->epoch >= options->epochs ||

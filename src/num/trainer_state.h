@@ -30,7 +30,7 @@ typedef struct Control
 {
 	int64_t		step;			/* Adam steps taken */
 	float		rate;
-	float		best;			/* validation metric, larger is better */
+	float		best;			/* smallest validation error so far */
 	int32_t		epochs_without;
 	bool		is_best;
 	bool		stop;

@@ -373,7 +373,8 @@ store(const Training *training, ImageHeader *image, bool activate,
 	}
 	image_seal(image);
 	model_open(model, image);
-	entry.metrics = measure_summary(&dataset->ratings, model);
+	if (entry.test_rows > 0)
+		entry.metrics = measure_summary(&dataset->ratings, model);
 	store_save(&entry, image, image->size, activate);
 }
 
