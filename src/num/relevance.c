@@ -52,7 +52,6 @@ typedef struct Tuning
 static void
 carve(Tuning *tuning, int64_t n, const Ratings *ratings, Model **model, Arena *arena)
 {
-
 	*model = arena_take(arena, 1, model_size());
 	tuning->ratings = ratings;
 	tuning->scores = ARENA_ARRAY(arena, float, n);

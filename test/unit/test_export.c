@@ -1,0 +1,236 @@
+/*
+ * From training to serving: a model predicts, for the rows that training
+ * validated with, what training said; and its order by relevance is tuned on
+ * those rows.
+ */
+#include "unit.h"
+
+#include "exported.h"
+#include "relevance.h"
+#include "team.h"
+
+#define GENRES 3
+
+/* One user has test rows only; there are films that nobody has rated. */
+static const SmallSpec spec = {
+	.n_users = 25, .n_movies = 60, .n_genres = GENRES, .least = 5, .most = 30,
+	.every_validation = 4, .every_test = 4, .newcomers = 1, .seed = 11
+};
+
+static const char names[] = "a\0b\0c\0" "f\0m\0" "1\0" "2\0" "x\0y";
+
+typedef struct Whole
+{
+	SmallRatings data;
+	TrainOptions options[N_STAGES];
+	Trained		trained[N_STAGES];
+	ImageHeader *image;
+	Model	   *model;
+} Whole;
+
+/* Both stages trained and exported; the last epoch is the one that is kept. */
+static Whole
+open_whole(const SmallSpec *of, int32_t history)
+{
+	Whole		whole = {.data = small_ratings(of)};
+	const StageShape *shape[N_STAGES];
+	const float *params[N_STAGES];
+
+	for (Stage stage = 0; stage < N_STAGES; stage++)
+	{
+		whole.options[stage] = team_options(stage, 64, 3);
+		whole.options[stage].early_stopping = false;
+		whole.trained[stage] = team_train(&whole.data, stage, history, &whole.options[stage], 1,
+										  NULL);
+	}
+	for (Stage stage = 0; stage < N_STAGES; stage++)
+	{
+		shape[stage] = &whole.trained[stage].shape;
+		params[stage] = whole.trained[stage].params;
+	}
+	whole.image = exported_image(&whole.data, shape, params, names, sizeof(names));
+	whole.model = exported_open(whole.image);
+	return whole;
+}
+
+static void
+close_whole(Whole *whole)
+{
+	for (Stage stage = 0; stage < N_STAGES; stage++)
+		team_free(&whole->trained[stage], &whole->data, &whole->options[stage]);
+	small_free(&whole->data);
+	free(whole->image);
+	free(whole->model);
+}
+
+/* A user who is known by the first n of his ratings. */
+static UserInput
+known_by(const Whole *whole, int32_t user, int32_t n)
+{
+	const Ratings *ratings = &whole->data.ratings;
+	const int64_t start = ratings->start[user];
+	UserInput	input = {
+		.user = id_find(image_section(whole->image, IMAGE_USER_IDS), whole->image->n_users,
+						ratings->user_ids[user]),
+		.n_history = n,
+		.history_movie = ratings->movie + start,
+		.history_rating = ratings->rating + start
+	};
+
+	memcpy(input.attribute, ratings->attribute + user * N_ATTRIBUTES, N_ATTRIBUTES);
+	return input;
+}
+
+/* How far the served cosine and prediction of a row are from the validated ones. */
+static double
+row_difference(const Whole *whole, int32_t user, int64_t row, int64_t at)
+{
+	const Ratings *ratings = &whole->data.ratings;
+	const float *vectors = image_section(whole->image, IMAGE_MOVIE_VECTORS);
+	const float *rank_vectors = image_section(whole->image, IMAGE_MOVIE_RANK_VECTORS);
+	int64_t		movie = ratings->movie[row];
+	UserInput	input = known_by(whole, user, ratings->prefix[row]);
+	float	   *scratch = malloc(sizeof(float) * (model_users_scratch(whole->model, 1) +
+												  model_rank_scratch(whole->model, 1)));
+	float		retrieval[VECTOR_DIMS];
+	float		ranking[VECTOR_DIMS];
+	float		predicted;
+	float		validated = whole->trained[RANKING].trainer->validation[at];
+	double		cosine = 0;
+
+	model_users(whole->model, &input, 1, retrieval, ranking, scratch);
+	for (int d = 0; d < VECTOR_DIMS; d++)
+		cosine += retrieval[d] * vectors[movie * VECTOR_DIMS + d];
+	model_rank(whole->model, ranking, 0, rank_vectors + movie * VECTOR_DIMS, 1, &predicted,
+			   scratch);
+	free(scratch);
+	validated = validated < 1 ? 1 : validated > 5 ? 5 : validated;
+	return fmax(fabs(cosine - whole->trained[RETRIEVAL].trainer->validation[at]),
+				fabs(predicted - validated));
+}
+
+static void
+test_served_as_validated(const Whole *whole)
+{
+	const Ratings *ratings = &whole->data.ratings;
+	double		worst = 0;
+	int64_t		at = 0;
+
+	CHECK(image_check(whole->image, whole->image->size, true) == IMAGE_OK);
+	for (int32_t user = 0; user < ratings->n_users; user++)
+		for (int32_t i = ratings->n_fit[user]; i < ratings->n_train[user]; i++)
+			worst = fmax(worst, row_difference(whole, user, ratings->start[user] + i, at++));
+	CHECK(at == ratings->n_train_rows - ratings->n_fit_rows && at > 50);
+	CHECK_NEAR(worst, 0, 2e-5);
+}
+
+/* Users' vectors are those of all their training rows; those without have none. */
+static void
+test_sections(const Whole *whole)
+{
+	const Ratings *ratings = &whole->data.ratings;
+	const int64_t *ids = image_section(whole->image, IMAGE_USER_IDS);
+	const uint8_t *flags = image_section(whole->image, IMAGE_MOVIE_FLAGS);
+	const float *vectors = image_section(whole->image, IMAGE_USER_VECTORS);
+	const float *mean = image_section(whole->image, IMAGE_MOVIE_MEAN);
+	const int32_t *count = image_section(whole->image, IMAGE_MOVIE_RATINGS);
+	float	   *scratch = malloc(sizeof(float) * model_users_scratch(whole->model, 1));
+	float		out[2][VECTOR_DIMS];
+	double		worst = 0;
+	int32_t		known = 0;
+
+	for (int32_t user = 0; user < ratings->n_users; user++)
+	{
+		UserInput	input = known_by(whole, user, ratings->n_train[user]);
+
+		CHECK((input.user >= 0) == (ratings->n_fit[user] > 0));
+		if (input.user < 0)
+			continue;
+		CHECK(ids[known] == ratings->user_ids[user] && input.user == known);
+		model_users(whole->model, &input, 1, out[0], out[1], scratch);
+		for (int d = 0; d < VECTOR_DIMS; d++)
+			worst = fmax(worst, fabs(out[0][d] - vectors[known * VECTOR_DIMS + d]));
+		known++;
+	}
+	CHECK(known == whole->image->n_users && known < ratings->n_users);
+	CHECK_NEAR(worst, 0, 1e-5);
+	for (int32_t movie = 0; movie < ratings->n_movies; movie++)
+	{
+		CHECK(flags[movie] == (whole->data.films.ratings[movie] > 0 ? MOVIE_TRAINED : 0));
+		CHECK(mean[movie] == whole->data.films.mean[movie]);
+		CHECK(count[movie] == whole->data.films.ratings[movie]);
+	}
+	CHECK(whole->image->temperature > 0);
+	free(scratch);
+}
+
+/* Among the weights that were tried none do better than those chosen. */
+static void
+test_relevance(Whole *whole)
+{
+	void	   *scratch = aligned_alloc(ARENA_ALIGN, relevance_scratch(whole->image));
+	double		popularity;
+	double		tuned = relevance_tune(whole->image, &whole->data.ratings, &popularity, small_tick,
+									   scratch);
+	float		rating_weight = whole->image->relevance_rating;
+	float		popularity_weight = whole->image->relevance_popularity;
+	int			better = 0;
+
+	CHECK(tuned > 0 && tuned <= 1);
+	CHECK(popularity >= 0 && popularity <= tuned + 0.2);
+	CHECK_NEAR(relevance_ndcg(whole->image, &whole->data.ratings, small_tick, scratch), tuned, 0);
+	for (int r = 0; r <= 2; r++)
+		for (int p = 1; p <= 2; p++)
+		{
+			whole->image->relevance_rating = r;
+			whole->image->relevance_popularity = p;
+			better += relevance_ndcg(whole->image, &whole->data.ratings, small_tick, scratch) >
+				tuned;
+		}
+	CHECK(better == 0);
+	whole->image->relevance_rating = rating_weight;
+	whole->image->relevance_popularity = popularity_weight;
+	free(scratch);
+}
+
+/* Without rows to choose by nothing is chosen. */
+static void
+test_relevance_without_validation(void)
+{
+	SmallSpec	without = spec;
+	Whole		whole;
+	void	   *scratch;
+	double		popularity;
+	float		before;
+
+	without.every_validation = 0;
+	whole = open_whole(&without, HISTORY_DIMS);
+	scratch = aligned_alloc(ARENA_ALIGN, relevance_scratch(whole.image));
+	before = whole.image->relevance_popularity;
+	CHECK(isnan(relevance_tune(whole.image, &whole.data.ratings, &popularity, small_tick,
+							   scratch)));
+	CHECK(isnan(popularity));
+	CHECK(whole.image->relevance_popularity == before && whole.image->relevance_rating == 0);
+	free(scratch);
+	close_whole(&whole);
+}
+
+int
+main(void)
+{
+	SmallSpec	at_random = spec;
+
+	at_random.leave_one_out = true;
+	for (int history = 0; history <= HISTORY_DIMS; history += HISTORY_DIMS)
+		for (int i = 0; i < 2; i++)
+		{
+			Whole		whole = open_whole(i == 0 ? &spec : &at_random, history);
+
+			test_served_as_validated(&whole);
+			test_sections(&whole);
+			test_relevance(&whole);
+			close_whole(&whole);
+		}
+	test_relevance_without_validation();
+	return unit_finish();
+}

@@ -1,0 +1,126 @@
+/*
+ * What is counted before anything is learned, against counts by hand.
+ */
+#include "unit.h"
+
+#include <string.h>
+
+#include "statistics.h"
+
+#define MOVIES 4
+#define ROWS 20
+
+/* Two users; the last two rows of the second one are test rows. */
+static const int64_t start[] = {0, 8, 20};
+static const int32_t n_fit[] = {8, 10};
+static const int32_t movie[ROWS] = {0, 1, 0, 1, 0, 1, 0, 1, 0, 0, 0, 0, 0, 1, 2, 2, 2, 2, 3, 3};
+static float rating[ROWS];
+static int64_t times[ROWS];
+
+static const Ratings ratings = {
+	.n_users = 2, .n_movies = MOVIES, .n_rows = ROWS, .n_fit_rows = 18, .n_train_rows = 18,
+	.start = start, .n_fit = n_fit, .n_train = n_fit, .movie = movie, .rating = rating,
+	.time = times
+};
+
+static int32_t count[MOVIES];
+static float popularity[MOVIES];
+static float mean[MOVIES];
+static int	ticks;
+
+static void
+count_tick(void)
+{
+	ticks++;
+}
+
+static FilmStatistics
+statistics(const Ratings *of)
+{
+	FilmStatistics films = {.ratings = count, .popularity = popularity, .mean = mean};
+
+	memset(count, 0x55, sizeof(count));
+	memset(popularity, 0x55, sizeof(popularity));
+	memset(mean, 0x55, sizeof(mean));
+	ticks = 0;
+	film_statistics(&films, of, 4, count_tick);
+	CHECK(ticks > 0);
+	return films;
+}
+
+static void
+test_means(void)
+{
+	FilmStatistics films;
+	const double all = (9 * 4 + 5 * 3 + 4 * 5) / 18.0;
+
+	for (int i = 0; i < ROWS; i++)
+	{
+		times[i] = i;
+		rating[i] = movie[i] == 0 ? 4 : movie[i] == 2 ? 5 : 3;
+	}
+	films = statistics(&ratings);
+	CHECK_NEAR(films.mean_rating, all, 1e-6);
+	CHECK(count[0] == 9 && count[1] == 5 && count[2] == 4 && count[3] == 0);
+	CHECK_NEAR(mean[0], all + 9 * (4 - all) / (9 + MEAN_DAMPING), 1e-6);
+	CHECK_NEAR(mean[1], all + 5 * (3 - all) / (5 + MEAN_DAMPING), 1e-6);
+	CHECK_NEAR(mean[3], all, 1e-6);
+}
+
+/* An eighth of 18 rows, rounded up, are 3: those of the times 15, 16 and 17. */
+static void
+test_popularity(void)
+{
+	statistics(&ratings);
+	CHECK(popularity[0] == 0 && popularity[1] == 0 && popularity[3] == 0);
+	CHECK_NEAR(popularity[2], log(1 + 3), 1e-6);
+
+	/* what is not liked does not count */
+	rating[16] = 3.5f;
+	statistics(&ratings);
+	CHECK_NEAR(popularity[2], log(1 + 2), 1e-6);
+	rating[16] = 5;
+
+	/* rows of one time go together, though they are more than that */
+	for (int i = 9; i < 16; i++)
+		times[i] = 15;
+	times[2] = 15;
+	statistics(&ratings);
+	CHECK_NEAR(popularity[2], log(1 + 4), 1e-6);
+	CHECK_NEAR(popularity[0], log(1 + 5), 1e-6);
+
+	/* all at one time, at either end of time */
+	for (int end = 0; end < 2; end++)
+	{
+		for (int i = 0; i < ROWS; i++)
+			times[i] = end ? INT64_MAX : INT64_MIN;
+		statistics(&ratings);
+		CHECK_NEAR(popularity[0], log(1 + 9), 1e-6);
+		CHECK_NEAR(popularity[2], log(1 + 4), 1e-6);
+		CHECK(popularity[1] == 0 && popularity[3] == 0);
+	}
+}
+
+static void
+test_no_fit_rows(void)
+{
+	const int32_t none[] = {0, 0};
+	Ratings		empty = ratings;
+	FilmStatistics films;
+
+	empty.n_fit = none;
+	empty.n_fit_rows = 0;
+	films = statistics(&empty);
+	CHECK(films.mean_rating == 0);
+	for (int i = 0; i < MOVIES; i++)
+		CHECK(count[i] == 0 && popularity[i] == 0 && mean[i] == 0);
+}
+
+int
+main(void)
+{
+	test_means();
+	test_popularity();
+	test_no_fit_rows();
+	return unit_finish();
+}

@@ -1,0 +1,201 @@
+/*
+ * A training that goes on from an earlier model: before its first step it says
+ * of everything that both know what that model says, wherever it now stands.
+ */
+#include "gradient.h"
+
+#include "exported.h"
+#include "layers.h"
+#include "warmstart.h"
+
+#define GENRES 3
+#define HISTORY_WIDTH HISTORY_DIMS
+
+/* The new data: one user, film, genre and value more, in front of the old ones. */
+static const SmallSpec old_spec = {
+	.n_users = 8, .n_movies = 15, .n_genres = GENRES, .least = 4, .most = 10, .seed = 3
+};
+
+static const char old_names[] = "a\0b\0c\0" "f\0m\0" "1\0" "2\0" "x\0y";
+static const char new_names[] = "new\0c\0b\0a\0" "new\0f\0m\0" "new\0" "2\0" "1\0" "y\0x\0new";
+
+/* What has become of the old genres, and of the values of each attribute. */
+static const int new_genre[GENRES] = {3, 2, 1};
+static const uint8_t new_value[N_ATTRIBUTES][3] = {{0, 2, 3}, {0, 3, 2}, {0, 2, 1}};
+
+static SmallRatings old;
+static SmallRatings new;
+
+/* The old data again, with somebody and something new before all else. */
+static void
+make_new_data(void)
+{
+	SmallSpec	spec = old_spec;
+	int32_t		shift;
+
+	spec.n_users++;
+	spec.n_movies++;
+	spec.n_genres++;
+	new = small_ratings(&spec);
+	shift = (int32_t) (new.start[1] - new.start[0]);
+	for (int32_t user = 0; user <= old.ratings.n_users; user++)
+		new.start[user + 1] = old.start[user] + shift;
+	new.ratings.n_rows = new.start[spec.n_users];
+	new.movie = realloc(new.movie, sizeof(int32_t) * new.ratings.n_rows);
+	new.rating = realloc(new.rating, sizeof(float) * new.ratings.n_rows);
+	new.time = realloc(new.time, sizeof(int64_t) * new.ratings.n_rows);
+	new.prefix = realloc(new.prefix, sizeof(int32_t) * new.ratings.n_rows);
+	for (int64_t row = 0; row < old.ratings.n_rows; row++)
+	{
+		new.movie[shift + row] = old.movie[row] + 1;
+		new.rating[shift + row] = old.rating[row];
+		new.time[shift + row] = old.time[row];
+		new.prefix[shift + row] = old.prefix[row];
+	}
+	new.ratings.n_fit_rows = new.n_fit[0];
+	for (int32_t user = 0; user < old.ratings.n_users; user++)
+	{
+		new.n_fit[user + 1] = new.n_train[user + 1] = old.n_fit[user];
+		new.ratings.n_fit_rows += old.n_fit[user];
+		for (int a = 0; a < N_ATTRIBUTES; a++)
+			new.attribute[(user + 1) * N_ATTRIBUTES + a] =
+				new_value[a][old.attribute[user * N_ATTRIBUTES + a]];
+	}
+	new.ratings.n_train_rows = new.ratings.n_fit_rows;
+	for (int32_t movie = 0; movie < old.ratings.n_movies; movie++)
+	{
+		const float *from = old.features + movie * (GENRES + 1);
+		float	   *to = new.features + (movie + 1) * (GENRES + 2);
+
+		to[0] = 0;
+		for (int genre = 0; genre < GENRES; genre++)
+			to[new_genre[genre]] = from[genre];
+		to[GENRES + 1] = from[GENRES];
+	}
+	for (int a = 0; a < N_ATTRIBUTES; a++)
+		new.ratings.n_values[a] = 3;
+	/* ids: those of before behind an id that comes before all */
+	new.ids[0] = -5;
+	for (int32_t i = 0; i < 16 - 1; i++)
+		new.ids[i + 1] = old.ids[i];
+	new.ratings.movie = new.movie;
+	new.ratings.rating = new.rating;
+	new.ratings.time = new.time;
+	new.ratings.prefix = new.prefix;
+	film_statistics(&new.films, &new.ratings, LIKE_THRESHOLD, small_tick);
+	/* deviations are from the film's mean: as it was */
+	for (int32_t movie = 0; movie < old.ratings.n_movies; movie++)
+		new.films.mean[movie + 1] = old.films.mean[movie];
+}
+
+/* Stages with random parameters of which none is zero, statistics included. */
+static void
+random_stages(StageShape *shape, float **params, const SmallRatings *data, int32_t n_known)
+{
+	for (Stage stage = 0; stage < N_STAGES; stage++)
+	{
+		stage_shape(&shape[stage], stage, n_known, data->ratings.n_movies,
+					data->ratings.n_genres, data->ratings.n_values, HISTORY_WIDTH);
+		params[stage] = malloc(sizeof(float) * stage_size(&shape[stage]));
+		fill_random(params[stage], stage_size(&shape[stage]), 0.2f, 50 + stage);
+	}
+	for (int i = 0; i < RANKER_HIDDEN1; i++)
+		params[RANKING][shape[RANKING].offset[RANK_VARIANCE1] + i] = 0.5f + i % 3;
+	for (int i = 0; i < RANKER_HIDDEN2; i++)
+		params[RANKING][shape[RANKING].offset[RANK_VARIANCE2] + i] = 0.5f + i % 5;
+}
+
+static ImageHeader *
+image_of(const SmallRatings *data, StageShape *shape, float **params, const char *names,
+		 size_t length)
+{
+	const StageShape *shapes[N_STAGES] = {&shape[RETRIEVAL], &shape[RANKING]};
+	const float *const all[N_STAGES] = {params[RETRIEVAL], params[RANKING]};
+
+	return exported_image(data, shapes, all, names, length);
+}
+
+/* Vectors number from .. of one image are those number 0 .. of the other. */
+static void
+check_vectors(const ImageHeader *image, int from, const ImageHeader *before, int n,
+			  ImageSection section)
+{
+	const float *is = image_section(image, section);
+	const float *was = image_section(before, section);
+	double		worst = 0;
+
+	for (int i = 0; i < n * VECTOR_DIMS; i++)
+		worst = fmax(worst, fabs(is[from * VECTOR_DIMS + i] - was[i]));
+	CHECK_NEAR(worst, 0, 1e-5);
+}
+
+static void
+test_moved(void)
+{
+	StageShape	old_shape[N_STAGES];
+	StageShape	shape[N_STAGES];
+	float	   *old_params[N_STAGES];
+	float	   *params[N_STAGES];
+	ImageHeader *before;
+	ImageHeader *after;
+	int			trained = 0;
+
+	random_stages(old_shape, old_params, &old, old.ratings.n_users);
+	random_stages(shape, params, &new, new.ratings.n_users);
+	before = image_of(&old, old_shape, old_params, old_names, sizeof(old_names));
+	for (Stage stage = 0; stage < N_STAGES; stage++)
+	{
+		stage_init(params[stage], &shape[stage], 77);
+		warm_start(params[stage], &shape[stage], &new.ratings, new_names, before);
+	}
+
+	/* the new film must not pull at the others' histories: nobody else rated it */
+	after = image_of(&new, shape, params, new_names, sizeof(new_names));
+	CHECK(after->n_users == before->n_users + 1 && after->n_movies == before->n_movies + 1);
+	check_vectors(after, 1, before, before->n_movies, IMAGE_MOVIE_VECTORS);
+	check_vectors(after, 1, before, before->n_movies, IMAGE_MOVIE_RANK_VECTORS);
+	check_vectors(after, 1, before, before->n_users, IMAGE_USER_VECTORS);
+
+	/* the ranker: all of it that no name or id decides */
+	for (Tensor t = RANK_W1; t < FIRST_TABLE; t++)
+		CHECK(memcmp(params[RANKING] + shape[RANKING].offset[t],
+					 old_params[RANKING] + old_shape[RANKING].offset[t],
+					 sizeof(float) * (old_shape[RANKING].offset[t + 1] -
+									  old_shape[RANKING].offset[t])) == 0);
+
+	/* who and what is new begins as the unknown */
+	for (Stage stage = 0; stage < N_STAGES; stage++)
+	{
+		const float *row = params[stage] + shape[stage].offset[MOVIE_ID];
+		int			width = shape[stage].width[MOVIE_ID];
+
+		CHECK(memcmp(row, row + width, sizeof(float) * width) == 0);
+		CHECK(memcmp(row, old_params[stage] + old_shape[stage].offset[MOVIE_ID],
+					 sizeof(float) * width) == 0);
+	}
+	CHECK(memcmp(params[RETRIEVAL] + shape[RETRIEVAL].offset[USER_ID],
+				 params[RETRIEVAL] + shape[RETRIEVAL].offset[USER_ID] + ID_DIMS,
+				 sizeof(float) * ID_DIMS) == 0);
+	for (int32_t movie = 0; movie < old.ratings.n_movies; movie++)
+		trained += old.films.ratings[movie] > 0;
+	CHECK(trained > 10);
+
+	for (Stage stage = 0; stage < N_STAGES; stage++)
+	{
+		free(params[stage]);
+		free(old_params[stage]);
+	}
+	free(before);
+	free(after);
+}
+
+int
+main(void)
+{
+	old = small_ratings(&old_spec);
+	make_new_data();
+	test_moved();
+	small_free(&old);
+	small_free(&new);
+	return unit_finish();
+}
