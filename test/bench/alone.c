@@ -1,0 +1,308 @@
+/*
+ * alone.c: the arithmetic of serving, without a server around it.
+ *
+ *	alone recommend IMAGE HISTORIES
+ *		Median milliseconds of recommend(user, 200, 10): the user's vectors, the
+ *		cosines of all films and the best 200, the ranking of those.
+ *	alone products IMAGE USERS
+ *		Seconds of the matrix products of recommend_all(200, 10): towers, scores
+ *		and ranker, and nothing else.
+ *	alone scan IMAGE ROUNDS
+ *		Median milliseconds of the best 200 films for a vector: by exact
+ *		cosines, and megabytes that this reads.
+ *
+ * IMAGE is a model as it is stored.  HISTORIES has lines "user film rating" in
+ * order of users, with ids.
+ */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cblas.h>
+
+#include "layers.h"
+#include "model.h"
+#include "ranker.h"
+#include "simd.h"
+#include "timing.h"
+#include "topk.h"
+
+#define RETRIEVE 200
+#define SCORE_BLOCK 1024
+#define ROUNDS 20
+#define MAX_USERS 1000
+
+typedef struct Bench
+{
+	void	   *image;
+	Model	   *model;
+	const ImageHeader *header;
+	const float *vectors;
+	const float *rank_vectors;
+} Bench;
+
+static Bench
+open_image(const char *path)
+{
+	Bench		bench;
+	size_t		size;
+	ImageStatus status;
+
+	bench.image = read_whole(path, &size);
+	status = image_check(bench.image, size, true);
+	if (status != IMAGE_OK)
+		fail("%s is %s", path, image_status_text(status));
+	bench.model = room(model_size());
+	model_open(bench.model, bench.image);
+	bench.header = model_header(bench.model);
+	bench.vectors = image_section(bench.image, IMAGE_MOVIE_VECTORS);
+	bench.rank_vectors = image_section(bench.image, IMAGE_MOVIE_RANK_VECTORS);
+	return bench;
+}
+
+/* ---------------------------------------------------------------------------
+ * One user
+ * ------------------------------------------------------------------------- */
+
+/* Reads the histories; returns the number of users. */
+static int
+read_histories(UserInput *inputs, const Bench *bench, const char *path)
+{
+	const int64_t *user_ids = image_section(bench->image, IMAGE_USER_IDS);
+	const int64_t *movie_ids = image_section(bench->image, IMAGE_MOVIE_IDS);
+	FILE	   *file = fopen(path, "r");
+	long		user;
+	long		movie;
+	long		last = -1;
+	float		rating;
+	int			n = 0;
+	int			capacity = 0;
+	int32_t    *movies = NULL;
+	float	   *ratings = NULL;
+
+	while (file != NULL && fscanf(file, "%ld %ld %f", &user, &movie, &rating) == 3)
+	{
+		UserInput  *input;
+
+		if (user != last && n == MAX_USERS)
+			break;
+		if (user != last)
+		{
+			n++;
+			capacity = 0;
+			movies = NULL;
+			ratings = NULL;
+		}
+		last = user;
+		input = &inputs[n - 1];
+		if (input->n_history == capacity)
+		{
+			capacity = capacity > 0 ? 2 * capacity : 64;
+			movies = realloc(movies, sizeof(int32_t) * capacity);
+			ratings = realloc(ratings, sizeof(float) * capacity);
+			if (movies == NULL || ratings == NULL)
+				fail("no memory for a history");
+		}
+		input->user = id_find(user_ids, bench->header->n_users, user);
+		movies[input->n_history] = id_find(movie_ids, bench->header->n_movies, movie);
+		ratings[input->n_history++] = rating;
+		input->history_movie = movies;
+		input->history_rating = ratings;
+	}
+	if (n == 0)
+		fail("there are no histories in %s", path);
+	fclose(file);
+	return n;
+}
+
+static void
+scan(Topk *topk, const Bench *bench, const float *vector, const uint8_t *skip)
+{
+	float		scores[SCORE_BLOCK];
+	int32_t		n = bench->header->n_movies;
+
+	for (int32_t at = 0; at < n; at += SCORE_BLOCK)
+	{
+		int32_t		count = n - at < SCORE_BLOCK ? n - at : SCORE_BLOCK;
+
+		simd_dot_rows(bench->vectors + (size_t) at * VECTOR_DIMS, vector, count, VECTOR_DIMS, scores);
+		topk_push_block(topk, scores, at, count, skip ? skip + at : NULL);
+	}
+	topk_sort(topk);
+}
+
+typedef struct Pick
+{
+	float		rating;
+	int32_t		movie;
+} Pick;
+
+static int
+compare_picks(const void *a, const void *b)
+{
+	const Pick *x = a;
+	const Pick *y = b;
+
+	if (x->rating != y->rating)
+		return x->rating > y->rating ? -1 : 1;
+	return x->movie < y->movie ? -1 : x->movie > y->movie;
+}
+
+static void
+recommend(const Bench *bench, const UserInput *input, uint8_t *skip, float *candidates,
+		  float *scratch)
+{
+	float		vector[VECTOR_DIMS];
+	float		rank_vector[VECTOR_DIMS];
+	TopkEntry	entry[RETRIEVE];
+	Topk		topk;
+	float		rating[RETRIEVE];
+	Pick		pick[RETRIEVE];
+
+	memset(skip, 0, bench->header->n_movies);
+	for (int i = 0; i < input->n_history; i++)
+		if (input->history_movie[i] >= 0)
+			skip[input->history_movie[i]] = 1;
+	model_users(bench->model, input, 1, vector, rank_vector, scratch);
+	topk_init(&topk, entry, RETRIEVE);
+	scan(&topk, bench, vector, skip);
+	for (int i = 0; i < topk.n; i++)
+		memcpy(candidates + i * VECTOR_DIMS,
+			   bench->rank_vectors + (size_t) entry[i].index * VECTOR_DIMS,
+			   sizeof(float) * VECTOR_DIMS);
+	model_rank(bench->model, rank_vector, 0, candidates, topk.n, rating, scratch);
+	for (int i = 0; i < topk.n; i++)
+	{
+		pick[i].rating = rating[i];
+		pick[i].movie = entry[i].index;
+	}
+	qsort(pick, topk.n, sizeof(Pick), compare_picks);
+}
+
+static void
+print_recommend(const char *image, const char *histories)
+{
+	Bench		bench = open_image(image);
+	UserInput  *inputs = room(sizeof(UserInput) * MAX_USERS);
+	int			n = read_histories(inputs, &bench, histories);
+	uint8_t    *skip = room(bench.header->n_movies);
+	float	   *candidates = room(sizeof(float) * RETRIEVE * VECTOR_DIMS);
+	size_t		users_scratch = model_users_scratch(bench.model, 1);
+	size_t		rank_scratch = model_rank_scratch(bench.model, RETRIEVE);
+	float	   *scratch = room(sizeof(float) *
+							   (users_scratch > rank_scratch ? users_scratch : rank_scratch));
+	double	   *times = room(sizeof(double) * ROUNDS * n);
+
+	for (int round = -1; round < ROUNDS; round++)
+		for (int user = 0; user < n; user++)
+		{
+			double		start = now();
+
+			recommend(&bench, &inputs[user], skip, candidates, scratch);
+			if (round >= 0)
+				times[round * n + user] = now() - start;
+		}
+	printf("%.5f\n", 1000 * median(times, ROUNDS * n));
+}
+
+/* ---------------------------------------------------------------------------
+ * All users
+ * ------------------------------------------------------------------------- */
+
+static void
+product(float *out, const float *in, const float *weight, int rows, int fan_in, int fan_out)
+{
+	matmul(out, fan_out, in, fan_in, weight, rows, fan_in, fan_out, false);
+}
+
+static void
+print_products(const char *image, int users)
+{
+	enum {BATCH = 256, FILMS = 4096};
+	Bench		bench = open_image(image);
+	int32_t		n = bench.header->n_movies;
+	StageShape	shape[N_STAGES];
+	float	   *in = room(sizeof(float) * BATCH * FILMS);
+	float	   *out = room(sizeof(float) * BATCH * FILMS);
+	float	   *weight = room(sizeof(float) * FILMS * RANKER_HIDDEN1);
+	double		times[5];
+
+	for (int stage = 0; stage < N_STAGES; stage++)
+		stage_shape(&shape[stage], stage, bench.header->n_users, n, bench.header->n_genres,
+					bench.header->n_values, bench.header->history);
+	for (int round = 0; round < 5; round++)
+	{
+		double		start = now();
+
+		for (int at = 0; at < users; at += BATCH)
+		{
+			int			batch = users - at < BATCH ? users - at : BATCH;
+
+			for (int stage = 0; stage < N_STAGES; stage++)
+			{
+				product(out, in, weight, batch, shape[stage].user_inputs, shape[stage].hidden);
+				product(out, in, weight, batch, shape[stage].hidden, VECTOR_DIMS);
+			}
+			for (int film = 0; film < n; film += FILMS)
+			{
+				int			films = n - film < FILMS ? n - film : FILMS;
+
+				matmul_transposed(out, FILMS, in, VECTOR_DIMS,
+								  bench.vectors + (size_t) film * VECTOR_DIMS, batch, films,
+								  VECTOR_DIMS, false);
+			}
+			for (int user = 0; user < batch; user++)
+			{
+				product(out, in, weight, 1, VECTOR_DIMS, RANKER_HIDDEN1);
+				product(out, in, weight, RETRIEVE, VECTOR_DIMS, RANKER_HIDDEN1);
+				product(out, in, weight, RETRIEVE, RANKER_HIDDEN1, RANKER_HIDDEN2);
+				product(out, in, weight, RETRIEVE, RANKER_HIDDEN2, RANKER_HIDDEN3);
+			}
+		}
+		times[round] = now() - start;
+	}
+	printf("%.6f\n", median(times, 5));
+}
+
+/* ---------------------------------------------------------------------------
+ * A scan
+ * ------------------------------------------------------------------------- */
+
+static void
+print_scan(const char *image, int rounds)
+{
+	Bench		bench = open_image(image);
+	double	   *times = room(sizeof(double) * rounds);
+	TopkEntry	entry[RETRIEVE];
+	Topk		topk;
+
+	for (int round = -1; round < rounds; round++)
+	{
+		int32_t		film = (int32_t) ((round + 1) * 7919L % bench.header->n_movies);
+		double		start = now();
+
+		topk_init(&topk, entry, RETRIEVE);
+		scan(&topk, &bench, bench.vectors + (size_t) film * VECTOR_DIMS, NULL);
+		if (round >= 0)
+			times[round] = now() - start;
+	}
+	printf("%.5f %.3f\n", 1000 * median(times, rounds),
+		   sizeof(float) * VECTOR_DIMS * (double) bench.header->n_movies / 1e6);
+}
+
+int
+main(int argc, char **argv)
+{
+	const char *what = argc > 1 ? argv[1] : "";
+
+	if (strcmp(what, "recommend") == 0 && argc == 4)
+		print_recommend(argv[2], argv[3]);
+	else if (strcmp(what, "products") == 0 && argc == 4)
+		print_products(argv[2], (int) number(argv[3]));
+	else if (strcmp(what, "scan") == 0 && argc == 4)
+		print_scan(argv[2], (int) number(argv[3]));
+	else
+		fail("usage: see the top of alone.c");
+	return 0;
+}
