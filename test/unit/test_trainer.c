@@ -240,7 +240,7 @@ test_stopping(Stage stage)
 	TrainOptions options = team_options(stage, 32, TEAM_EPOCHS);
 	Trained		trained;
 	float		rate = 8e-3f;
-	float		best = -INFINITY;
+	float		best = INFINITY;
 	int			without = 0;
 
 	options.learning_rate = rate;
@@ -249,15 +249,16 @@ test_stopping(Stage stage)
 	for (int e = 0; e < trained.n_epochs; e++)
 	{
 		const EpochReport *report = &trained.report[e];
-		float		metric = stage == RANKING ? -report->val_loss : report->val_auc;
+		float		error = stage == RANKING ? report->val_loss : 1 - report->val_auc;
 
 		CHECK(report->epoch == e + 1 && report->learning_rate == rate);
-		CHECK(report->is_best == (metric > best));
+		CHECK(report->is_best == (error < best));
 		CHECK(isnan(stage == RANKING ? report->val_auc : report->val_rmse));
-		if (report->is_best)
-			best = metric;
-		else
+		/* a plateau: less than half a per cent was taken off the error */
+		if (!(error < (1 - 0.005f) * best))
 			rate /= 2;
+		if (report->is_best)
+			best = error;
 		without = report->is_best ? 0 : without + 1;
 		CHECK((without == 2) == (e == trained.n_epochs - 1));
 	}
