@@ -175,12 +175,17 @@ end_write(const Caller *caller)
 }
 
 /*
- * Runs a statement that changes one of the tables; returns how many rows.
+ * Runs a statement that changes one of the tables; returns how many rows.  It
+ * goes by what the tables hold now, as the caches do: under REPEATABLE READ the
+ * transaction's snapshot may be older than the model that is active, and only
+ * a training's end would tell.
  */
 static uint64
 execute(const char *statement, int n, Oid *types, Datum *values, const char *nulls, int expected)
 {
-	int			result = SPI_execute_with_args(statement, n, types, values, nulls, false, 0);
+	SPIPlanPtr	plan = SPI_prepare(statement, n, types);
+	int			result = SPI_execute_snapshot(plan, values, nulls, GetLatestSnapshot(),
+											  InvalidSnapshot, false, true, 0);
 
 	if (result != expected)
 		elog(ERROR, "\"%s\" failed: %s", statement, SPI_result_code_string(result));
