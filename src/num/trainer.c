@@ -15,8 +15,8 @@
 
 /*
  * The error is on a plateau when an epoch takes off less than this share of it;
- * then the rate is multiplied by the factor.  An epoch that takes off nothing is
- * taken back.  Lowering the rate while there is still progress, not only once it
+ * then the rate is multiplied by the factor, and training ends after `patience`
+ * such epochs in a row.  An epoch that takes off nothing is taken back.  Lowering the rate while there is still progress, not only once it
  * has stopped, is what brings the error down most: training on at the full rate
  * fits the training rows better and the validation rows worse.
  */
@@ -415,18 +415,14 @@ decide(Trainer *trainer, EpochReport *report)
 		(!options->early_stopping || trainer->n_validation == 0 || error < control->best);
 	report->is_best = control->is_best;
 	if (control->is_best)
-	{
 		control->best = error;
-		control->epochs_without = 0;
-	}
-	else
-		control->epochs_without++;
+	control->epochs_without = plateau ? control->epochs_without + 1 : 0;
 	if (plateau)
 		control->rate *= PLATEAU_FACTOR;
 	if (options->rates && report->epoch < options->epochs)
 		control->rate = options->rates[report->epoch];
 	control->stop = report->epoch >= options->epochs ||
-		(!control->is_best && control->epochs_without >= options->patience);
+		(plateau && options->early_stopping && control->epochs_without >= options->patience);
 }
 
 static void

@@ -20,7 +20,7 @@ typedef struct TrainOptions
 {
 	int32_t		batch_size;
 	int32_t		epochs;			/* at most */
-	int32_t		patience;		/* epochs without improvement before the end */
+	int32_t		patience;		/* epochs on a plateau before the end */
 	float		learning_rate;
 	float		like_threshold; /* a rating from here on is a like */
 	float		softmax_weight; /* of the softmax over the catalogue, 0: none */

@@ -201,6 +201,9 @@ history_end(const Ratings *ratings, int32_t user, int64_t row, bool *itself)
 	return ratings->leave_one_out ? ratings->n_fit[user] : ratings->prefix[row];
 }
 
+/* The phase `update` of a step: Adam on all that the batch has reached. */
+extern void step_update(Trainer *trainer);
+
 /* One step of training on a batch of the epoch. */
 extern void step_train(Trainer *trainer, int32_t epoch, int64_t batch);
 

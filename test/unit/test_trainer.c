@@ -255,11 +255,11 @@ test_stopping(Stage stage)
 		CHECK(report->is_best == (error < best));
 		CHECK(isnan(stage == RANKING ? report->val_auc : report->val_rmse));
 		/* a plateau: less than half a per cent was taken off the error */
-		if (!(error < (1 - 0.005f) * best))
+		without = error < (1 - 0.005f) * best ? 0 : without + 1;
+		if (without > 0)
 			rate /= 2;
 		if (report->is_best)
 			best = error;
-		without = report->is_best ? 0 : without + 1;
 		CHECK((without == 2) == (e == trained.n_epochs - 1));
 	}
 	CHECK(memcmp(trained.params, trained.best, sizeof(float) * trained.size) == 0);
