@@ -31,7 +31,7 @@ typedef struct Control
 	int64_t		step;			/* Adam steps taken */
 	float		rate;
 	float		best;			/* smallest validation error so far */
-	int32_t		epochs_without;
+	int32_t		epochs_without; /* on a plateau, in a row */
 	bool		is_best;
 	bool		stop;
 } Control;
