@@ -16,8 +16,9 @@
 /*
  * The error is on a plateau when an epoch takes off less than this share of it;
  * then the rate is multiplied by the factor, and training ends after `patience`
- * such epochs in a row.  An epoch that takes off nothing is taken back.  Lowering the rate while there is still progress, not only once it
- * has stopped, is what brings the error down most: training on at the full rate
+ * such epochs in a row.  An epoch that takes off nothing is taken back.
+ * Lowering the rate while there is still progress, not only once it has
+ * stopped, is what brings the error down most: training on at the full rate
  * fits the training rows better and the validation rows worse.
  */
 #define PLATEAU_SHARE 0.005f
