@@ -37,7 +37,7 @@ make_vectors(float *vectors, int n, uint32_t purpose)
 		float	   *vector = vectors + (int64_t) i * VECTOR_DIMS;
 
 		for (int dim = 0; dim < VECTOR_DIMS; dim++)
-			vector[dim] = rng_uniform(taste, dim) - 0.5f + 0.5f * (rng_uniform(key, dim) - 0.5f);
+			vector[dim] = rng_uniform(taste, dim) - 0.75f + 0.5f * rng_uniform(key, dim);
 		simd_scale(vector, 1 / sqrtf(simd_norm2(vector, VECTOR_DIMS)), VECTOR_DIMS);
 	}
 }
@@ -69,7 +69,8 @@ make_image(int n_movies)
 static void
 build(void)
 {
-	void	   *scratch = aligned_alloc(64, ivf_scratch(((ImageHeader *) image)->n_movies) / 64 * 64 + 64);
+	size_t		size = ivf_scratch(((ImageHeader *) image)->n_movies);
+	void	   *scratch = aligned_alloc(64, size / 64 * 64 + 64);
 	IvfBuilder	builder;
 
 	ivf_begin(&builder, image, scratch);
