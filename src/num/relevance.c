@@ -81,19 +81,34 @@ relevance_scratch(const ImageHeader *header)
  * popularity in them already.
  */
 static double
-ordered_ndcg(Tuning *tuning, float retrieval, float rating, float popularity, int n_liked)
+ordered_ndcg(Tuning *tuning, float rating, float popularity, int n_liked)
 {
 	uint8_t		relevant[PLACES];
 	Topk		topk;
 
 	topk_init(&topk, tuning->places, PLACES);
 	for (int32_t i = 0; i < tuning->k; i++)
-		topk_push(&topk, retrieval * tuning->candidates[i].score +
-				  rating * tuning->predicted[i] +
-				  (popularity - retrieval) * tuning->popularity[i], i);
+		topk_push(&topk, tuning->candidates[i].score + rating * tuning->predicted[i] +
+				  (popularity - 1) * tuning->popularity[i], i);
 	topk_sort(&topk);
 	for (int32_t i = 0; i < topk.n; i++)
 		relevant[i] = tuning->liked[tuning->candidates[topk.entry[i].index].index];
+	return metrics_ndcg(relevant, topk.n, PLACES, n_liked);
+}
+
+/* NDCG of the most popular films of all that are not known to have been seen. */
+static double
+ndcg_by_popularity(Tuning *tuning, int n_liked)
+{
+	uint8_t		relevant[PLACES];
+	Topk		topk;
+
+	topk_init(&topk, tuning->places, PLACES);
+	topk_push_all(&topk, image_section(tuning->header, IMAGE_MOVIE_POPULARITY),
+				  tuning->header->n_movies, tuning->skip);
+	topk_sort(&topk);
+	for (int32_t i = 0; i < topk.n; i++)
+		relevant[i] = tuning->liked[topk.entry[i].index];
 	return metrics_ndcg(relevant, topk.n, PLACES, n_liked);
 }
 
@@ -166,9 +181,9 @@ try_user(Tuning *tuning, int32_t user, int32_t known_user)
 	find_candidates(tuning, user, known_user);
 	for (int r = 0; r < tuning->n_rating; r++)
 		for (int p = 0; p < tuning->n_popularity; p++)
-			tuning->ndcg[r][p] += ordered_ndcg(tuning, 1, tuning->rating_weight[r],
+			tuning->ndcg[r][p] += ordered_ndcg(tuning, tuning->rating_weight[r],
 											   tuning->popularity_weight[p], n_liked);
-	tuning->ndcg_popularity += ordered_ndcg(tuning, 0, 0, 1, n_liked);
+	tuning->ndcg_popularity += ndcg_by_popularity(tuning, n_liked);
 	tuning->n_users++;
 }
 

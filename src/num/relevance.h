@@ -26,7 +26,7 @@ extern size_t relevance_scratch(const ImageHeader *header);
  * NDCG@10 of the top 200, where the fit rows are known and the liked
  * validation rows are looked for, over at most some thousand users.  Without
  * such rows the weights stay.  Returns the NDCG, NaN without rows; in
- * popularity_ndcg that of the candidates by popularity alone.  tick is called
+ * popularity_ndcg that of the most popular films, for comparison.  tick is called
  * every few milliseconds, for cancellation.
  */
 extern double relevance_tune(void *image, const Ratings *ratings, double *popularity_ndcg,
