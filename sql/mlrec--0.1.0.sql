@@ -422,7 +422,8 @@ CREATE TABLE @extschema@.recommender_model (
 	boundary_movie bigint NOT NULL,
 	size_bytes bigint NOT NULL,
 	checksum bigint NOT NULL,
-	comment text
+	comment text,
+	relevance jsonb
 );
 COMMENT ON TABLE @extschema@.recommender_model IS
 	'trained recommender models; their weights are in recommender_chunk';
@@ -456,10 +457,10 @@ COMMENT ON TRIGGER model_changed ON @extschema@.recommender_model IS
 
 CREATE VIEW @extschema@.recommender_models AS
 	SELECT model_id, created_at, active, ratings, movies, users, train_rows, test_rows, seed,
-		metrics, size_bytes, comment, options
+		metrics, size_bytes, comment, options, relevance
 	FROM @extschema@.recommender_model;
 COMMENT ON VIEW @extschema@.recommender_models IS
-	'trained recommender models with the relations, options and metrics of their training';
+	'trained recommender models with the relations, options and metrics of their training, and the weights of the order by relevance';
 GRANT SELECT ON @extschema@.recommender_models TO PUBLIC;
 
 CREATE FUNCTION @extschema@.activate_recommender(model_id integer) RETURNS void

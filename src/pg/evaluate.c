@@ -16,7 +16,6 @@
 #include "utils/builtins.h"
 #include "utils/jsonb.h"
 #include "utils/memutils.h"
-#include "utils/numeric.h"
 #include "utils/snapmgr.h"
 #include "utils/tuplestore.h"
 
@@ -58,11 +57,11 @@ split_is_random(const StoreEntry *entry)
 static double
 option_number(const StoreEntry *entry, const char *name)
 {
-	JsonbValue	value;
+	double		number;
 
-	if (!find_option(entry, name, &value) || value.type != jbvNumeric)
+	if (!store_json_number(entry->options, name, &number))
 		elog(ERROR, "recommender model %d was stored without its %s", entry->model_id, name);
-	return DatumGetFloat8(DirectFunctionCall1(numeric_float8, NumericGetDatum(value.val.numeric)));
+	return number;
 }
 
 /* The split of the training, found again. */

@@ -2,10 +2,18 @@
  * gate.c: whether a new model is better than what is served.
  *
  * The judge is the NDCG@10 of the order by relevance on the validation rows of
- * the new training: for the new model, for popularity, and for the active
- * model as it would have answered.  The active model was usually trained
- * before these rows existed, so it has not seen them; where it has, it looks
- * better than it is, and the gate stays shut rather than open.
+ * the new training, where it must be above that of popularity and above that
+ * of the active model.  The new model has not seen these rows, for it is
+ * judged before it is trained on them as well; the active one, refitted in its
+ * time, may have learned some of them by heart.  To compare the two as they
+ * are would shut the gate for ever.  So they are compared
+ *
+ * - on the validation rows that are later than all that the active model was
+ *   trained on, if there are enough of them;
+ * - else each by what it reached in its own training, before it was refitted:
+ *   much the same rows, or the very same where no ratings have come since.
+ *
+ * A model of other relations has seen none of the rows, and answers them all.
  */
 #include "postgres.h"
 
@@ -19,6 +27,9 @@
 #include "gate.h"
 #include "recode.h"
 #include "tick.h"
+
+/* So many liked rows are enough to compare by. */
+#define ENOUGH_ROWS 100
 
 /* The rows' films as indices into another model's catalogue. */
 static int32 *
@@ -35,19 +46,113 @@ map_movies(const Ratings *ratings, const CachedModel *model)
 	return movie;
 }
 
-/* The active model's NDCG on the validation rows. */
 static double
-active_ndcg(const CachedModel *active, const Dataset *dataset)
+validation_ndcg(const ImageHeader *image, const Ratings *ratings)
+{
+	void	   *scratch = MemoryContextAllocHuge(CurrentMemoryContext,
+												 relevance_scratch(image) + ARENA_ALIGN);
+	double		ndcg = relevance_ndcg(image, ratings, tick,
+									  (void *) TYPEALIGN(ARENA_ALIGN, scratch));
+
+	pfree(scratch);
+	return ndcg;
+}
+
+/* The active model's NDCG on the validation rows, by the ratings given. */
+static double
+active_ndcg(const CachedModel *active, const Dataset *dataset, const float *rating)
 {
 	Ratings		ratings;
-	void	   *scratch;
 
 	recode_ratings(&ratings, dataset, active);
 	ratings.movie = map_movies(&dataset->ratings, active);
-	scratch = MemoryContextAllocHuge(CurrentMemoryContext,
-									 relevance_scratch(active->header) + ARENA_ALIGN);
-	return relevance_ndcg(active->header, &ratings, tick,
-						  (void *) TYPEALIGN(ARENA_ALIGN, scratch));
+	ratings.rating = rating;
+	return validation_ndcg(active->header, &ratings);
+}
+
+static bool
+is_later(const Ratings *ratings, int32 user, int64 row, const StoreEntry *entry)
+{
+	int64		movie_id = ratings->movie_ids[ratings->movie[row]];
+
+	if (ratings->time[row] != entry->boundary_time)
+		return ratings->time[row] > entry->boundary_time;
+	if (ratings->user_ids[user] != entry->boundary_user)
+		return ratings->user_ids[user] > entry->boundary_user;
+	return movie_id > entry->boundary_movie;
+}
+
+/*
+ * The ratings without likes among the validation rows that the active model
+ * has been trained on, palloc'd.  *n_liked is how many likes are left there.
+ */
+static float *
+forget_seen(const Ratings *ratings, const CachedModel *active, int64 *n_liked)
+{
+	Size		size = sizeof(float) * (Size) ratings->n_rows;
+	float	   *rating = memcpy(palloc_extended(size, MCXT_ALLOC_HUGE), ratings->rating, size);
+
+	*n_liked = 0;
+	for (int32 user = 0; user < ratings->n_users; user++)
+		for (int32 i = ratings->n_fit[user]; i < ratings->n_train[user]; i++)
+		{
+			int64		row = ratings->start[user] + i;
+
+			if (!is_later(ratings, user, row, &active->entry))
+				rating[row] = -INFINITY;
+			*n_liked += rating[row] >= active->header->like_threshold;
+		}
+	return rating;
+}
+
+/* Whether the active model was trained on an earlier part of the same ratings. */
+static bool
+has_boundary(const StoreEntry *entry)
+{
+	return entry->boundary_time != 0 || entry->boundary_user != 0 || entry->boundary_movie != 0;
+}
+
+/* Whether the model is better than the active one; a NOTICE says why not. */
+static bool
+beats_active(const Candidate *candidate, const CachedModel *active)
+{
+	const Dataset *dataset = candidate->dataset;
+	const Ratings *ratings = &dataset->ratings;
+	const char *rows = "the validation ratings";
+	double		ndcg = candidate->ndcg;
+	double		before;
+
+	if (strcmp(active->entry.ratings, candidate->relation) != 0)
+		before = active_ndcg(active, dataset, ratings->rating);
+	else
+	{
+		int64		n_liked = 0;
+		float	   *unseen = NULL;
+
+		if (has_boundary(&active->entry))
+			unseen = forget_seen(ratings, active, &n_liked);
+		if (n_liked >= ENOUGH_ROWS)
+		{
+			Ratings		later = *ratings;
+
+			later.rating = unseen;
+			rows = "the validation ratings that are new to both";
+			ndcg = validation_ndcg(candidate->image, &later);
+			before = active_ndcg(active, dataset, unseen);
+		}
+		else if (active->entry.relevance == NULL ||
+				 !store_json_number(active->entry.relevance, GATE_NDCG, &before))
+			return true;
+		else
+			rows = "the validation ratings of its own training";
+	}
+	if (ndcg > before)
+		return true;
+	ereport(NOTICE,
+			(errmsg("model %d is not activated", candidate->model_id),
+			 errdetail("Its NDCG@10 on %s is %.4f, that of the active model %d %.4f.",
+					   rows, ndcg, active->entry.model_id, before)));
+	return false;
 }
 
 /*
@@ -55,37 +160,26 @@ active_ndcg(const CachedModel *active, const Dataset *dataset)
  * why not.
  */
 bool
-gate_open(int32 model_id, const Dataset *dataset, double ndcg, double popularity_ndcg)
+gate_open(const Candidate *candidate)
 {
-	CachedModel *active = cache_find(0);
-	double		before;
+	CachedModel *active;
 
-	if (isnan(ndcg))
+	if (isnan(candidate->ndcg))
 	{
 		ereport(NOTICE,
-				(errmsg("model %d is not activated", model_id),
+				(errmsg("model %d is not activated", candidate->model_id),
 				 errdetail("There are no liked validation ratings to judge it by."),
 				 errhint("Raise validation_fraction, or use activate_recommender().")));
 		return false;
 	}
-	if (!(ndcg > popularity_ndcg))
+	if (!(candidate->ndcg > candidate->popularity_ndcg))
 	{
 		ereport(NOTICE,
-				(errmsg("model %d is not activated", model_id),
+				(errmsg("model %d is not activated", candidate->model_id),
 				 errdetail("Its validation NDCG@10 is %.4f, that of popularity %.4f.",
-						   ndcg, popularity_ndcg)));
+						   candidate->ndcg, candidate->popularity_ndcg)));
 		return false;
 	}
-	if (active == NULL)
-		return true;
-	before = active_ndcg(active, dataset);
-	if (!(ndcg > before))
-	{
-		ereport(NOTICE,
-				(errmsg("model %d is not activated", model_id),
-				 errdetail("Its validation NDCG@10 is %.4f, that of the active model %d %.4f.",
-						   ndcg, active->entry.model_id, before)));
-		return false;
-	}
-	return true;
+	active = cache_find(0);
+	return active == NULL || beats_active(candidate, active);
 }

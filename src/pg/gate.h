@@ -6,9 +6,23 @@
 
 #include "postgres.h"
 
+#include "../num/image.h"
 #include "dataset.h"
 
-extern bool gate_open(int32 model_id, const Dataset *dataset, double ndcg,
-					  double popularity_ndcg);
+/* Under this key StoreEntry.relevance has the validation NDCG@10. */
+#define GATE_NDCG "validation_ndcg@10"
+
+/* A model that has been trained on the fit rows only. */
+typedef struct Candidate
+{
+	int32		model_id;
+	const char *relation;		/* its ratings, as StoreEntry names them */
+	const Dataset *dataset;
+	const ImageHeader *image;	/* not sealed */
+	double		ndcg;			/* on the validation rows, NaN without any liked */
+	double		popularity_ndcg;
+} Candidate;
+
+extern bool gate_open(const Candidate *candidate);
 
 #endif							/* MLREC_GATE_H */

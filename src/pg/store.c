@@ -43,6 +43,7 @@
 #include "utils/jsonb.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
+#include "utils/numeric.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 #include "utils/varlena.h"
@@ -86,7 +87,8 @@ enum
 	MODEL_BOUNDARY_MOVIE,
 	MODEL_SIZE_BYTES,
 	MODEL_CHECKSUM,
-	MODEL_COMMENT
+	MODEL_COMMENT,
+	MODEL_RELEVANCE
 };
 
 /* Columns of recommender_chunk, in order */
@@ -216,12 +218,14 @@ static void
 insert_model(const StoreEntry *entry)
 {
 	char	   *statement = psprintf("INSERT INTO %s VALUES ($1, $2, false, $3, $4, $5, $6, $7, "
-									 "$8, $9, $10, $11, $12, $13, $14, $15, $16)",
+									 "$8, $9, $10, $11, $12, $13, $14, $15, $16, $17)",
 									 extension_object_quoted(MODEL_TABLE));
 	Oid			types[] = {INT4OID, TIMESTAMPTZOID, TEXTOID, TEXTOID, TEXTOID, INT8OID, INT8OID,
-		INT8OID, JSONBOID, JSONBOID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, TEXTOID};
+		INT8OID, JSONBOID, JSONBOID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, TEXTOID,
+	JSONBOID};
 	const char *texts[] = {NULL, NULL, entry->ratings, entry->movies, entry->users, NULL, NULL,
-		NULL, entry->options, entry->metrics, NULL, NULL, NULL, NULL, NULL, entry->comment};
+		NULL, entry->options, entry->metrics, NULL, NULL, NULL, NULL, NULL, entry->comment,
+	entry->relevance};
 	Datum		values[lengthof(types)];
 	char		nulls[lengthof(types)];
 
@@ -313,27 +317,6 @@ store_save(StoreEntry *entry, const void *image, Size size, bool activate)
 	if (activate)
 		set_active(entry->model_id);
 	end_write(&caller);
-}
-
-/*
- * store_set_metrics: replaces the metrics of a model by a JSON object.
- */
-void
-store_set_metrics(int32 model_id, const char *metrics)
-{
-	Oid			types[] = {INT4OID, JSONBOID};
-	Datum		values[] = {Int32GetDatum(model_id),
-	DirectFunctionCall1(jsonb_in, CStringGetDatum(metrics))};
-	Caller		caller;
-	uint64		n;
-
-	begin_write(&caller);
-	n = execute(psprintf("UPDATE %s SET metrics = $2 WHERE model_id OPERATOR(pg_catalog.=) $1",
-						 extension_object_quoted(MODEL_TABLE)),
-				lengthof(types), types, values, NULL, SPI_OK_UPDATE);
-	end_write(&caller);
-	if (n == 0)
-		store_no_model(model_id);
 }
 
 /*
@@ -464,6 +447,23 @@ column_json(TupleTableSlot *slot, int column)
 	return JsonbToCString(NULL, &json->root, VARSIZE(json));
 }
 
+/*
+ * store_json_number: a number of a JSON object; false if it is not there.
+ */
+bool
+store_json_number(const char *json, const char *key, double *number)
+{
+	Datum		object = DirectFunctionCall1(jsonb_in, CStringGetDatum(json));
+	JsonbValue	value;
+
+	if (getKeyJsonValueFromContainer(&DatumGetJsonbP(object)->root, key, strlen(key),
+									 &value) == NULL || value.type != jbvNumeric)
+		return false;
+	*number = DatumGetFloat8(DirectFunctionCall1(numeric_float8,
+												 NumericGetDatum(value.val.numeric)));
+	return true;
+}
+
 static int32
 column_id(TupleTableSlot *slot)
 {
@@ -500,6 +500,7 @@ read_entry(TupleTableSlot *slot, StoreEntry *entry)
 	entry->size = (uint64) column_int64(slot, MODEL_SIZE_BYTES);
 	entry->checksum = (uint64) column_int64(slot, MODEL_CHECKSUM);
 	entry->comment = column_text(slot, MODEL_COMMENT);
+	entry->relevance = column_json(slot, MODEL_RELEVANCE);
 }
 
 /*

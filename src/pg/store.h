@@ -27,6 +27,9 @@ typedef struct StoreEntry
 	char	   *options;		/* JSON object: the options of the training */
 	char	   *metrics;		/* JSON object, may be NULL */
 	char	   *comment;		/* may be NULL */
+	char	   *relevance;		/* JSON object: the weights of the order by
+								 * relevance and what it reached on the
+								 * validation rows; may be NULL */
 
 	/* the last training row in the order of the split; all 0 if it is random */
 	int64		boundary_time;
@@ -50,11 +53,12 @@ typedef bool (*StoreSink) (void *arg, const char *data, Size length);
 
 extern int32 store_next_id(void);
 extern void store_save(StoreEntry *entry, const void *image, Size size, bool activate);
-extern void store_set_metrics(int32 model_id, const char *metrics);
 
 extern bool store_read(int32 model_id, Snapshot snapshot, StoreEntry *entry);
 extern bool store_read_active(Snapshot snapshot, StoreEntry *entry);
 extern Size store_load(const StoreEntry *entry, Snapshot snapshot, StoreSink sink, void *arg);
+
+extern bool store_json_number(const char *json, const char *key, double *number);
 
 extern Oid	store_table(void);
 extern void store_no_model(int32 model_id) pg_attribute_noreturn();

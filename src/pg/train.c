@@ -17,6 +17,7 @@
 
 #include "access/xact.h"
 #include "fmgr.h"
+#include "lib/stringinfo.h"
 #include "miscadmin.h"
 #include "portability/instr_time.h"
 #include "utils/guc.h"
@@ -54,6 +55,8 @@ typedef struct Training
 	int			n_kept[N_STAGES];	/* epochs that brought something */
 	float	   *rates[N_STAGES];	/* their learning rates */
 	bool		refitting;
+	double		ndcg;			/* by relevance, on the validation rows */
+	double		popularity_ndcg;
 	const CachedModel *before;	/* the model to start from, or NULL */
 
 	/* the epoch at hand */
@@ -306,26 +309,41 @@ make_image(const Training *training)
  * decides whether the model will be the active one.
  */
 static bool
-judge(const Training *training, ImageHeader *image)
+judge(Training *training, ImageHeader *image, Oid ratings)
 {
-	double		popularity;
-	double		ndcg = relevance_tune(image, &training->dataset->ratings, &popularity, tick,
-									  alloc_aligned(relevance_scratch(image)));
+	Candidate	candidate = {
+		.model_id = training->model_id,
+		.relation = relation_quoted(ratings),
+		.dataset = training->dataset,
+		.image = image,
+	};
 
-	if (!isnan(ndcg))
+	candidate.ndcg = relevance_tune(image, &training->dataset->ratings,
+									&candidate.popularity_ndcg, tick,
+									alloc_aligned(relevance_scratch(image)));
+	training->ndcg = candidate.ndcg;
+	training->popularity_ndcg = candidate.popularity_ndcg;
+	if (!isnan(candidate.ndcg))
 		ereport(NOTICE,
 				(errmsg("relevance: validation NDCG@10 %.4f, by popularity alone %.4f",
-						ndcg, popularity)));
+						candidate.ndcg, candidate.popularity_ndcg)));
 	switch (training->options.activate)
 	{
 		case ACTIVATE_NEVER:
 			return false;
 		case ACTIVATE_IF_BETTER:
-			return gate_open(training->model_id, training->dataset, ndcg, popularity);
+			return gate_open(&candidate);
 		case ACTIVATE_ALWAYS:
 			break;
 	}
 	return true;
+}
+
+/* Whether refitting has anything to add. */
+static bool
+has_validation(const Dataset *dataset)
+{
+	return dataset->ratings.n_fit_rows < dataset->ratings.n_train_rows;
 }
 
 /* Trains on everything that is not test, as long as turned out best before. */
@@ -343,6 +361,25 @@ refit(Training *training, const SplitOptions *split, const ImageHeader *tuned)
 	image->relevance_rating = tuned->relevance_rating;
 	image->relevance_popularity = tuned->relevance_popularity;
 	return image;
+}
+
+/*
+ * The weights of the order by relevance, and what it reached on the validation
+ * rows if there were any, as a JSON object.
+ */
+static char *
+relevance_json(const Training *training, const ImageHeader *image)
+{
+	StringInfoData json;
+
+	initStringInfo(&json);
+	appendStringInfo(&json, "{\"cosine\": %.9g, \"rating\": %g, \"popularity\": %g",
+					 image->temperature, image->relevance_rating, image->relevance_popularity);
+	if (!isnan(training->ndcg))
+		appendStringInfo(&json, ", \"" GATE_NDCG "\": %.6g, \"popularity_ndcg@10\": %.6g",
+						 training->ndcg, training->popularity_ndcg);
+	appendStringInfoChar(&json, '}');
+	return json.data;
 }
 
 /* Measures the model, sealed now, and stores it. */
@@ -375,6 +412,7 @@ store(const Training *training, ImageHeader *image, bool activate,
 	model_open(model, image);
 	if (entry.test_rows > 0)
 		entry.metrics = measure_summary(&dataset->ratings, model);
+	entry.relevance = relevance_json(training, image);
 	store_save(&entry, image, image->size, activate);
 }
 
@@ -461,8 +499,8 @@ mlrec_train_recommender(PG_FUNCTION_ARGS)
 
 	train_stages(&training);
 	image = make_image(&training);
-	activate = judge(&training, image);
-	if (options->refit)
+	activate = judge(&training, image, ratings);
+	if (options->refit && has_validation(training.dataset))
 		image = refit(&training, &split, image);
 	store(&training, image, activate, ratings, movies, users);
 

@@ -36,7 +36,7 @@ SELECT count(*) = (SELECT count(*) FROM one) AS first_answers FROM recommend(6, 
 BEGIN;
 DELETE FROM recommender_model;
 INSERT INTO recommender_model
-	SELECT m, now(), false, 'a.b', 'a.c', NULL, 1, 0, 1, '{}', NULL, 0, 0, 0, 0, 0, NULL
+	SELECT m, now(), false, 'a.b', 'a.c', NULL, 1, 0, 1, '{}', NULL, 0, 0, 0, 0, 0, NULL, NULL
 	FROM generate_series(-25, -1) m;
 SAVEPOINT ready;
 SELECT activate_recommender(7);
