@@ -1,88 +1,86 @@
 /*
- * codes.h: unit vectors as bytes, to find the nearest ones of very many.
+ * codes.h: the films' vectors once more, a byte for each number.
  *
- * A search goes through the codes, a quarter of the bytes of the vectors, and
- * looks a vector up only if its code says that it may be among the best k.
- * The result is exact: what a code can be wrong by is known.
+ * A search that reads these reads a quarter of the bytes, and scan.h makes the
+ * result exact all the same.  Sixteen films make a block:
+ *
+ *		codes	uint8 [VECTOR_DIMS / 4][16 films][4 dims], CODE_ZERO + the code
+ *		step	vector ~ step * code, one for the block
+ *		error	how far off that is for any film of the block
+ *
+ * so that one load brings four dimensions of sixteen films, in the form that
+ * the processors' dot products of bytes want, and no sum crosses a register.
+ * Row by row, adding up took longer than reading memory.
+ *
+ * Films stand in an order of their own, with gaps where a list of the index
+ * (ivf.h) ends within a block.
  */
 #ifndef CODES_H
 #define CODES_H
 
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
 
-#include "image.h"
-#include "topk.h"
+#include "stage.h"
 
-#define CODES_BLOCK 16			/* vectors that are coded together */
+#define CODE_BLOCK 16			/* films */
+#define CODE_BLOCK_BYTES (CODE_BLOCK * VECTOR_DIMS)
+#define CODE_ZERO 128			/* what a code of 0 is stored as */
+#define NO_FILM (-1)			/* a gap */
 
-/* How blocks are gone through; the best one that the processor has. */
-typedef enum CodesKernel
-{
-	CODES_PLAIN,
-	CODES_AVX2,
-	CODES_VNNI
-} CodesKernel;
-
-extern CodesKernel codes_best_kernel(void);
-
-/* At the start of the codes; behind it come the blocks, then the places. */
+/* At the start of the section; CODE_BLOCK_BYTES for each block follow. */
 typedef struct CodesHeader
 {
 	int32_t		n_blocks;
-	float		step;			/* a code c stands for step * (c - 128) */
-	float		error;			/* at most, the distance of a vector and its code */
-	int32_t		unused[13];
+	int32_t		unused[15];
 } CodesHeader;
 
-/* Bytes of the codes of n vectors in so many blocks. */
-extern uint64_t codes_size(int32_t n_blocks);
-
-/* The number of blocks that n vectors fill. */
-static inline int32_t
-codes_blocks(int32_t n)
+/* What a block's codes mean; these follow the codes. */
+typedef struct CodeBlock
 {
-	return n / CODES_BLOCK + (n % CODES_BLOCK != 0);
+	float		step;
+	float		error;			/* at least |vector - step * code| */
+	float		norm;			/* at least |vector| and |step * code| */
+	float		bias;			/* at least the films' bias, see scan.h */
+} CodeBlock;
+
+/* A view of the section */
+typedef struct Codes
+{
+	int32_t		n_blocks;
+	const uint8_t *codes;		/* [n_blocks * CODE_BLOCK_BYTES], 64-byte aligned */
+	const CodeBlock *blocks;	/* [n_blocks] */
+	const int32_t *films;		/* [n_blocks * CODE_BLOCK], or NO_FILM */
+} Codes;
+
+/* Blocks that n films fill. */
+static inline int32_t
+code_blocks(int32_t n)
+{
+	return n / CODE_BLOCK + (n % CODE_BLOCK > 0);
 }
 
-/* The largest absolute value of n floats, a multiple of CODES_BLOCK. */
-extern float codes_largest(const float *x, int64_t n);
+/* Bytes of so many blocks. */
+extern uint64_t codes_size(int32_t n_blocks);
+
+/* `section` is 64-byte aligned. */
+extern void codes_open(Codes *codes, const void *section);
 
 /*
- * Prepares to code n vectors of at most unit length, whose coordinates are at
- * most `largest`.  order [n_blocks * CODES_BLOCK] says which vector goes into
- * which place, negative: none; NULL: in order.
+ * Begins a section of n_blocks, codes_size(n_blocks) bytes.  order [n_blocks *
+ * CODE_BLOCK] says which film goes where, or NO_FILM.
  */
-extern void codes_begin(void *codes, float largest, int32_t n, const int32_t *order,
-						int32_t n_blocks);
-
-/* Codes the places from .. to - 1, from a multiple of CODES_BLOCK on; false: no more. */
-extern bool codes_make(void *codes, const float *vectors, int64_t from, int64_t to);
-
-/* Whether `size` bytes are codes of n vectors, as far as a search relies on it. */
-extern bool codes_are_sound(const void *codes, uint64_t size, int32_t n);
-
-/* A query, ready to be compared with codes */
-typedef struct CodesQuery
-{
-	const float *vector;		/* [VECTOR_DIMS], of unit length */
-	int8_t		code[VECTOR_DIMS];
-	float		unit;			/* of a sum of products of codes, as a cosine */
-	float		error;			/* at most, of a cosine that codes tell */
-	int32_t		offset;			/* of the sums, since codes are not negative */
-	CodesKernel kernel;
-} CodesQuery;
-
-extern void codes_query(CodesQuery *query, const void *codes, const float *vector,
-						CodesKernel kernel);
+extern void codes_begin(void *section, const int32_t *order, int32_t n_blocks);
 
 /*
- * Offers to `topk` those of the blocks from .. to - 1 that may be among the best,
- * by the exact inner product of vectors [n * VECTOR_DIMS], if skip[vector] is 0;
- * skip may be NULL.
+ * Encodes blocks from .. to - 1, as far as there are any.  rows [n * VECTOR_DIMS],
+ * finite and no longer than 1e15; bias [n], not negative.  Returns whether there
+ * are more.
  */
-extern void codes_search(Topk *topk, const CodesQuery *query, const void *codes,
-						 int32_t from, int32_t to, const float *vectors, const uint8_t *skip);
+extern bool codes_fill(void *section, const float *rows, const float *bias, int32_t from,
+					   int32_t to);
+
+/* Whether `size` bytes are codes of n films, as far as a search relies on it. */
+extern bool codes_are_sound(const void *section, uint64_t size, int32_t n);
 
 #endif							/* CODES_H */

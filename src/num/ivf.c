@@ -12,6 +12,15 @@
  * 200 by an exact search lie in lists that come 1st, 3rd and 8th for the query,
  * then looking into 3 lists finds those of the first two.
  *
+ * The likeliest films have the largest temperature * cosine + popularity, a
+ * logit.  What speaks for a list then is the mass that a softmax would give to
+ * its films if they were all at its centroid:
+ *
+ *		temperature * cosine + weight,	weight = ln sum exp(popularity)
+ *
+ * Within a list the popular films come first, so that films of a block are about
+ * as popular, and the bar is high early.
+ *
  * Everything is deterministic, and is cut into steps of some milliseconds.
  */
 #include "ivf.h"
@@ -35,9 +44,11 @@
 #define SAMPLE_PER_LIST 32
 #define ROUNDS 6
 #define STEP_ROWS 256			/* vectors compared with all centroids in a step */
-#define STEP_CODES (1 << 16)
+#define STEP_BLOCKS 4096
 #define LANES 32				/* for vector instructions */
 #define MAX_QUERIES 200
+#define DIGIT_BITS 16			/* of a radix sort */
+#define N_DIGITS (1 << DIGIT_BITS)
 
 static const float target[IVF_LEVELS] = {0.9f, 0.95f, 0.98f, 0.99f, 0.995f, 0.999f};
 
@@ -66,13 +77,13 @@ count_lists(int32_t n_movies)
 static int32_t
 max_blocks(int32_t n_movies)
 {
-	return codes_blocks(n_movies) + count_lists(n_movies);
+	return code_blocks(n_movies) + count_lists(n_movies);
 }
 
 static uint64_t
 index_size(int32_t n_lists)
 {
-	return sizeof(IvfHeader) + (uint64_t) n_lists * VECTOR_DIMS * sizeof(float) +
+	return sizeof(IvfHeader) + (uint64_t) n_lists * (VECTOR_DIMS + 1) * sizeof(float) +
 		((uint64_t) n_lists + 1) * sizeof(int32_t);
 }
 
@@ -91,11 +102,16 @@ centroids_of(const void *index)
 	return (float *) ((char *) index + sizeof(IvfHeader));
 }
 
+static float *
+weights_of(const void *index)
+{
+	return centroids_of(index) + (int64_t) ((const IvfHeader *) index)->n_lists * VECTOR_DIMS;
+}
+
 static int32_t *
 first_blocks_of(const void *index)
 {
-	return (int32_t *) (centroids_of(index) +
-						(int64_t) ((const IvfHeader *) index)->n_lists * VECTOR_DIMS);
+	return (int32_t *) (weights_of(index) + ((const IvfHeader *) index)->n_lists);
 }
 
 bool
@@ -138,15 +154,19 @@ carve(IvfBuilder *builder, Arena *arena, int32_t n_movies)
 {
 	int32_t		n_lists = count_lists(n_movies);
 
+	if (n_movies < MIN_CODED)
+		return;
+	builder->popular = ARENA_ARRAY(arena, int32_t, n_movies);
+	builder->order = ARENA_ARRAY(arena, int32_t, max_blocks(n_movies) * CODE_BLOCK);
+	builder->count = ARENA_ARRAY(arena, int32_t, N_DIGITS);
 	if (n_lists == 0)
 		return;
 	builder->sum = ARENA_ARRAY(arena, float, n_lists * VECTOR_DIMS);
 	builder->size = ARENA_ARRAY(arena, int32_t, n_lists);
 	builder->list = ARENA_ARRAY(arena, int32_t, n_movies);
-	builder->order = ARENA_ARRAY(arena, int32_t, max_blocks(n_movies) * CODES_BLOCK);
 	builder->rows = ARENA_ARRAY(arena, float, STEP_ROWS * VECTOR_DIMS);
 	builder->scores = ARENA_ARRAY(arena, float, STEP_ROWS * n_lists);
-	builder->found = ARENA_ARRAY(arena, int64_t, n_lists);
+	builder->found = ARENA_ARRAY(arena, int64_t, N_IVF_ORDERS * n_lists);
 	builder->entries = ARENA_ARRAY(arena, TopkEntry, IVF_MEASURED);
 }
 
@@ -231,6 +251,19 @@ score_lists(IvfBuilder *builder, const float *vectors, int n)
 					  builder->n_lists, VECTOR_DIMS, false);
 }
 
+/*
+ * What speaks for each list, scores [n_lists].
+ */
+static void
+score_all_lists(float *scores, const void *index, const ScanQuery *query, IvfOrder order)
+{
+	int32_t		n_lists = ((const IvfHeader *) index)->n_lists;
+
+	scan_scores(scores, query, centroids_of(index), NULL, n_lists);
+	if (order == IVF_LIKELIEST)
+		simd_add(scores, scores, weights_of(index), n_lists);
+}
+
 /* New centroids from the sums; a list that nobody came to starts elsewhere. */
 static void
 move_centroids(IvfBuilder *builder)
@@ -298,12 +331,9 @@ assign_step(IvfBuilder *builder)
 	const ImageHeader *header = builder->image;
 	const float *vectors = image_section(builder->image, IMAGE_MOVIE_VECTORS);
 	int			n = header->n_movies - builder->at;
-	float		largest;
 
 	n = n < STEP_ROWS ? n : STEP_ROWS;
 	vectors += (int64_t) builder->at * VECTOR_DIMS;
-	largest = codes_largest(vectors, (int64_t) n * VECTOR_DIMS);
-	builder->largest = largest > builder->largest ? largest : builder->largest;
 	score_lists(builder, vectors, n);
 	for (int i = 0; i < n; i++)
 	{
@@ -320,103 +350,169 @@ assign_step(IvfBuilder *builder)
 	builder->phase = PLACE;
 }
 
-/* Where each list begins, and which film goes into which place. */
-static int32_t
-order_films(IvfBuilder *builder)
+/*
+ * One pass of a radix sort: the films in `in` by a digit of their popularity,
+ * large ones first, to `out`.  Floats that are not negative sort as their bits.
+ */
+static void
+sort_by_digit(int32_t *out, const int32_t *in, int32_t n, const float *popularity, int shift,
+			  int32_t *count)
+{
+	int32_t		at = 0;
+
+	memset(count, 0, sizeof(int32_t) * N_DIGITS);
+	for (int pass = 0; pass < 2; pass++)
+	{
+		for (int32_t i = 0; i < n; i++)
+		{
+			uint32_t	bits;
+
+			memcpy(&bits, &popularity[in[i]], sizeof(bits));
+			bits = bits >> shift & (N_DIGITS - 1);
+			if (pass == 0)
+				count[bits]++;
+			else
+				out[count[bits]++] = in[i];
+		}
+		for (int digit = N_DIGITS - 1; pass == 0 && digit >= 0; digit--)
+		{
+			int32_t		here = count[digit];
+
+			count[digit] = at;
+			at += here;
+		}
+	}
+}
+
+static void
+sort_by_popularity(IvfBuilder *builder)
 {
 	const ImageHeader *header = builder->image;
-	int32_t    *first = first_blocks_of(section(builder->image, IMAGE_INDEX));
+	const float *popularity = image_section(header, IMAGE_MOVIE_POPULARITY);
+	int32_t		n = header->n_movies;
+
+	for (int32_t film = 0; film < n; film++)
+		builder->popular[film] = film;
+	sort_by_digit(builder->order, builder->popular, n, popularity, 0, builder->count);
+	sort_by_digit(builder->popular, builder->order, n, popularity, DIGIT_BITS, builder->count);
+}
+
+/* Where each list begins, which film goes into which place, and what lists weigh. */
+static int32_t
+order_by_lists(IvfBuilder *builder)
+{
+	const ImageHeader *header = builder->image;
+	const float *popularity = image_section(header, IMAGE_MOVIE_POPULARITY);
+	void	   *index = section(builder->image, IMAGE_INDEX);
+	int32_t    *first = first_blocks_of(index);
+	float	   *weight = weights_of(index);
 	int32_t		n_blocks = 0;
 
 	for (int32_t list = 0; list < builder->n_lists; list++)
 	{
 		first[list] = n_blocks;
-		n_blocks += codes_blocks(builder->size[list]);
+		n_blocks += code_blocks(builder->size[list]);
 		builder->size[list] = 0;
+		weight[list] = 0;
 	}
 	first[builder->n_lists] = n_blocks;
-	memset(builder->order, -1, sizeof(int32_t) * n_blocks * CODES_BLOCK);
-	for (int32_t film = 0; film < header->n_movies; film++)
+	for (int64_t place = 0; place < (int64_t) n_blocks * CODE_BLOCK; place++)
+		builder->order[place] = NO_FILM;
+	for (int32_t i = 0; i < header->n_movies; i++)
 	{
+		int32_t		film = builder->popular[i];
 		int32_t		list = builder->list[film];
 
-		builder->order[(int64_t) first[list] * CODES_BLOCK + builder->size[list]++] = film;
+		builder->order[(int64_t) first[list] * CODE_BLOCK + builder->size[list]++] = film;
+		weight[list] += expf(popularity[film]);
 	}
+	for (int32_t list = 0; list < builder->n_lists; list++)
+		weight[list] = weight[list] > 0 ? logf(weight[list]) : 0;
 	return n_blocks;
+}
+
+static int32_t
+order_by_popularity(IvfBuilder *builder)
+{
+	int32_t		n = ((const ImageHeader *) builder->image)->n_movies;
+
+	memcpy(builder->order, builder->popular, sizeof(int32_t) * n);
+	for (int32_t place = n; place < code_blocks(n) * CODE_BLOCK; place++)
+		builder->order[place] = NO_FILM;
+	return code_blocks(n);
 }
 
 static void
 place_step(IvfBuilder *builder)
 {
-	const ImageHeader *header = builder->image;
 	void	   *codes = section(builder->image, IMAGE_MOVIE_CODES);
-	const float *vectors = image_section(builder->image, IMAGE_MOVIE_VECTORS);
+	bool		listed = builder->n_lists > 0;
 
 	if (builder->at == 0)
 	{
-		bool		listed = builder->n_lists > 0;
+		int32_t		n_blocks;
 
-		if (!listed)
-			builder->largest = codes_largest(vectors, (int64_t) header->n_movies * VECTOR_DIMS);
-		codes_begin(codes, builder->largest, header->n_movies, listed ? builder->order : NULL,
-					listed ? order_films(builder) : codes_blocks(header->n_movies));
+		sort_by_popularity(builder);
+		n_blocks = listed ? order_by_lists(builder) : order_by_popularity(builder);
+		codes_begin(codes, builder->order, n_blocks);
 	}
-	builder->at += STEP_CODES;
-	if (codes_make(codes, vectors, builder->at - STEP_CODES, builder->at))
+	builder->at += STEP_BLOCKS;
+	if (codes_fill(codes, image_section(builder->image, IMAGE_MOVIE_VECTORS),
+				   image_section(builder->image, IMAGE_MOVIE_POPULARITY),
+				   builder->at - STEP_BLOCKS, builder->at))
 		return;
 	builder->at = 0;
-	builder->phase = builder->n_lists > 0 ? MEASURE : DONE;
+	builder->phase = listed ? MEASURE : DONE;
 }
 
 /* What recall each number of lists gives: the least numbers for the targets. */
 static void
-set_levels(IvfBuilder *builder, int32_t n_queries)
+set_levels(IvfLevel *levels, const int64_t *found_at, int32_t n_lists)
 {
-	IvfHeader  *index = section(builder->image, IMAGE_INDEX);
 	int64_t		all = 0;
 	int64_t		found = 0;
 	int			level = 0;
 
-	for (int32_t rank = 0; rank < builder->n_lists; rank++)
-		all += builder->found[rank];
-	for (int32_t rank = 0; rank < builder->n_lists && level < IVF_LEVELS; rank++)
+	for (int32_t rank = 0; rank < n_lists; rank++)
+		all += found_at[rank];
+	for (int32_t rank = 0; rank < n_lists && level < IVF_LEVELS; rank++)
 	{
-		found += builder->found[rank];
+		found += found_at[rank];
 		for (; level < IVF_LEVELS && all > 0 && found >= target[level] * all; level++)
 		{
-			index->recall[level] = (float) found / (float) all;
-			index->probes[level] = rank + 1;
+			levels[level].recall = (float) ((double) found / all);
+			levels[level].probes = rank + 1;
 		}
 	}
-	index->n_queries = n_queries;
 }
 
-/* One user's query, asked exactly; in which lists are the answers? */
+/* What there is to search, and the bias for an order. */
 static void
-measure_step(IvfBuilder *builder)
+open_films(ScanFilms *films, const void *image, IvfOrder order)
+{
+	films->rows = image_section(image, IMAGE_MOVIE_VECTORS);
+	films->bias = order == IVF_LIKELIEST ? image_section(image, IMAGE_MOVIE_POPULARITY) : NULL;
+	films->skip = NULL;
+}
+
+/* Asks exactly; in which lists are the answers? */
+static void
+measure_query(IvfBuilder *builder, const float *vector, IvfOrder order)
 {
 	const ImageHeader *header = builder->image;
-	const void *codes = section(builder->image, IMAGE_MOVIE_CODES);
-	int32_t		n_queries = header->n_users < MAX_QUERIES ? header->n_users : MAX_QUERIES;
-	CodesQuery	query;
+	const void *index = image_section(header, IMAGE_INDEX);
+	ScanFilms	films;
+	ScanQuery	query;
+	Codes		codes;
 	Topk		topk;
 
-	if (builder->at == 0)
-		memset(builder->found, 0, sizeof(int64_t) * builder->n_lists);
-	if (builder->at == n_queries)
-	{
-		set_levels(builder, n_queries);
-		builder->phase = DONE;
-		return;
-	}
-	codes_query(&query, codes, (const float *) image_section(builder->image, IMAGE_USER_VECTORS) +
-				(int64_t) builder->at * header->n_users / n_queries * VECTOR_DIMS,
-				codes_best_kernel());
+	open_films(&films, header, order);
+	codes_open(&codes, image_section(header, IMAGE_MOVIE_CODES));
+	scan_prepare(&query, vector, order == IVF_LIKELIEST ? header->temperature : 1, scan_level());
 	topk_init(&topk, builder->entries, IVF_MEASURED);
-	codes_search(&topk, &query, codes, 0, ((const CodesHeader *) codes)->n_blocks,
-				 image_section(builder->image, IMAGE_MOVIE_VECTORS), NULL);
+	scan_codes(&topk, &films, &codes, 0, codes.n_blocks, &query);
 
-	score_lists(builder, query.vector, 1);
+	score_all_lists(builder->scores, index, &query, order);
 	for (int32_t i = 0; i < topk.n; i++)
 	{
 		float		score = builder->scores[builder->list[topk.entry[i].index]];
@@ -424,8 +520,34 @@ measure_step(IvfBuilder *builder)
 
 		for (int32_t list = 0; list < builder->n_lists; list++)
 			rank += builder->scores[list] > score;
-		builder->found[rank]++;
+		builder->found[order * builder->n_lists + rank]++;
 	}
+}
+
+/* One user's queries. */
+static void
+measure_step(IvfBuilder *builder)
+{
+	const ImageHeader *header = builder->image;
+	IvfHeader  *index = section(builder->image, IMAGE_INDEX);
+	int32_t		n_queries = header->n_users < MAX_QUERIES ? header->n_users : MAX_QUERIES;
+	int64_t		user;
+
+	if (builder->at == 0)
+		memset(builder->found, 0, sizeof(int64_t) * N_IVF_ORDERS * builder->n_lists);
+	if (builder->at == n_queries)
+	{
+		for (int order = 0; order < N_IVF_ORDERS; order++)
+			set_levels(index->level[order], builder->found + order * builder->n_lists,
+					   builder->n_lists);
+		index->n_queries = n_queries;
+		builder->phase = DONE;
+		return;
+	}
+	user = (int64_t) builder->at * header->n_users / n_queries;
+	for (int order = 0; order < N_IVF_ORDERS; order++)
+		measure_query(builder, (const float *) image_section(header, IMAGE_USER_VECTORS) +
+					  user * VECTOR_DIMS, order);
 	builder->at++;
 }
 
@@ -456,39 +578,68 @@ ivf_step(IvfBuilder *builder)
  * Searching
  * ------------------------------------------------------------------------- */
 
-int32_t
-ivf_probes(const void *index, float recall)
+IvfLevel
+ivf_level(const void *index, IvfOrder order, float recall)
 {
 	const IvfHeader *header = index;
 
 	for (int level = 0; level < IVF_LEVELS; level++)
-		if (header->probes[level] > 0 && header->recall[level] >= recall)
-			return header->probes[level];
-	return 0;
+	{
+		if (header->level[order][level].probes > 0 && header->level[order][level].recall >= recall)
+			return header->level[order][level];
+	}
+	return (IvfLevel) {1, 0};
+}
+
+size_t
+ivf_search_scratch(const void *index)
+{
+	return (sizeof(TopkEntry) + sizeof(float)) * ((const IvfHeader *) index)->n_lists;
+}
+
+/*
+ * How many lists make up for a k of so many films, if `probes` do for
+ * IVF_MEASURED.
+ */
+static int32_t
+enough_lists(int32_t probes, int64_t k, int32_t n_lists)
+{
+	int64_t		n = k > IVF_MEASURED ? probes * k / IVF_MEASURED : probes;
+
+	return n < n_lists ? (int32_t) n : n_lists;
 }
 
 void
-ivf_search(Topk *topk, const CodesQuery *query, const void *index, const void *codes,
-		   int32_t probes, const float *vectors, const uint8_t *skip,
-		   float *scores, TopkEntry *entries)
+ivf_search(Topk *topk, const ScanFilms *films, const void *index, const Codes *codes,
+		   int32_t probes, const ScanQuery *query, void *scratch)
 {
-	const IvfHeader *header = index;
 	const int32_t *first = first_blocks_of(index);
-	int32_t		n_blocks = ((const CodesHeader *) codes)->n_blocks;
-	Topk		lists;
+	int32_t		n_lists = ((const IvfHeader *) index)->n_lists;
+	int32_t		wanted = enough_lists(probes, topk->k, n_lists);
+	int32_t		done = 0;
+	int64_t		skipped = 0;
+	TopkEntry  *entries = scratch;
+	float	   *scores = (float *) (entries + n_lists);
 
-	simd_dot_rows(centroids_of(index), query->vector, header->n_lists, VECTOR_DIMS, scores);
-	topk_init(&lists, entries, probes);
-	topk_push_all(&lists, scores, header->n_lists, NULL);
-	topk_sort(&lists);
-	for (int32_t i = 0; i < lists.n; i++)
+	score_all_lists(scores, index, query, films->bias != NULL ? IVF_LIKELIEST : IVF_NEAREST);
+	while (done < wanted && wanted < n_lists / 2)
 	{
-		int32_t		list = lists.entry[i].index;
+		Topk		lists;
 
-		codes_search(topk, query, codes, first[list], first[list + 1], vectors, skip);
+		topk_init(&lists, entries, wanted);
+		topk_push_all(&lists, scores, n_lists, NULL);
+		topk_sort(&lists);
+		for (; done < wanted; done++)
+		{
+			int32_t		list = entries[done].index;
+
+			skipped += scan_codes(topk, films, codes, first[list], first[list + 1], query);
+		}
+		wanted = topk->n < topk->k ? 2 * done : enough_lists(probes, topk->k + skipped, n_lists);
 	}
-	if (topk->n == topk->k)
-		return;
-	topk_init(topk, topk->entry, topk->k);
-	codes_search(topk, query, codes, 0, n_blocks, vectors, skip);
+	if (done < wanted)
+	{
+		topk_init(topk, topk->entry, topk->k);
+		scan_codes(topk, films, codes, 0, codes->n_blocks, query);
+	}
 }

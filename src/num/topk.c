@@ -8,11 +8,15 @@
  */
 #include "topk.h"
 
+#include <float.h>
 #include <stdbool.h>
 #include <stddef.h>
 
 /* Scores looked at together; the compiler makes vector compares of it. */
 #define BLOCK 32
+
+/* Scores beyond this, or no farther apart than its inverse, are not put into bins. */
+#define MAX_BINNED 1e6f
 
 static bool
 better(TopkEntry a, TopkEntry b)
@@ -97,12 +101,73 @@ any_reaches(const float *scores, float bar)
 }
 
 /*
+ * Among the first scores most would get in, only to be pushed out again.  So a
+ * histogram of them tells first which ones cannot stay: those in bins above
+ * which there are k others.
+ */
+typedef struct Bins
+{
+	float		low;
+	float		scale;			/* score to bin */
+	float		first;			/* scores of bins below it cannot stay */
+} Bins;
+
+#define N_BINS 256
+
+static float
+bin_of(const Bins *bins, float score)
+{
+	return (score - bins->low) * bins->scale;
+}
+
+/*
+ * Spreads the bins over the scores.  Returns false if they cannot be.
+ */
+static bool
+spread_bins(Bins *bins, const float *scores, int32_t n)
+{
+	float		low = FLT_MAX;
+	float		high = -FLT_MAX;
+
+	for (int32_t i = 0; i < n; i++)
+	{
+		high = scores[i] > high ? scores[i] : high;
+		low = scores[i] < low ? scores[i] : low;
+	}
+	if (!(low >= -MAX_BINNED && high <= MAX_BINNED && high - low >= 1 / MAX_BINNED))
+		return false;
+	bins->low = low;
+	bins->scale = (N_BINS - 1) / (high - low);
+	return true;
+}
+
+static void
+find_first_bin(Bins *bins, const float *scores, int32_t n, const uint8_t *skip, int32_t k)
+{
+	int32_t		count[N_BINS + 1] = {0};
+	int32_t		above = 0;
+	int			bin = N_BINS;
+
+	for (int32_t i = 0; i < n; i++)
+		count[(int) bin_of(bins, scores[i])] += skip == NULL || !skip[i];
+	while (bin > 0 && above < k)
+		above += count[--bin];
+	bins->first = bin;
+}
+
+/*
  * Offers scores[i] with index first + i for all i < n whose skip[i] is 0; skip
  * may be NULL.
  */
 void
 topk_push_block(Topk *topk, const float *scores, int32_t first, int32_t n, const uint8_t *skip)
 {
+	Bins		bins;
+	bool		binned = topk->n == 0 && topk->k > 0 && n / 2 >= topk->k &&
+		spread_bins(&bins, scores, n);
+
+	if (binned)
+		find_first_bin(&bins, scores, n, skip, topk->k);
 	for (int32_t start = 0; start < n; start += BLOCK)
 	{
 		int32_t		end = n - start < BLOCK ? n : start + BLOCK;
@@ -112,6 +177,8 @@ topk_push_block(Topk *topk, const float *scores, int32_t first, int32_t n, const
 			continue;
 		for (int32_t i = start; i < end; i++)
 		{
+			if (binned && bin_of(&bins, scores[i]) < bins.first)
+				continue;
 			if (skip == NULL || !skip[i])
 				topk_push(topk, scores[i], first + i);
 		}

@@ -46,7 +46,6 @@
 #include "utils/snapmgr.h"
 
 #include "../num/film.h"
-#include "../num/simd.h"
 #include "catalogue.h"
 #include "prepared.h"
 #include "relations.h"
@@ -57,9 +56,6 @@
  * index cannot be used, an array is gone through for each row.
  */
 #define MAX_LOOKED_UP 1000
-
-/* Films scored at a time */
-#define SCORE_BLOCK 1024
 
 /* Fresh films encoded at a time */
 #define ENCODE_BATCH 256
@@ -443,92 +439,6 @@ catalogue_hidden(const Catalogue *catalogue)
 
 	memcpy(hidden, catalogue->hidden, catalogue->n_films);
 	return hidden;
-}
-
-/*
- * Scores the rows of a matrix of vectors, a block that stays in the processor's
- * cache at a time; row 0 is film `first`.
- */
-static void
-nearest_rows(const float *rows, int32 first, int32 n, const float *vector, const uint8 *skip,
-			 Topk *topk)
-{
-	float		scores[SCORE_BLOCK];
-
-	for (int32 at = 0; at < n; at += SCORE_BLOCK)
-	{
-		int32		count = Min(n - at, SCORE_BLOCK);
-
-		simd_dot_rows(rows + (Size) at * VECTOR_DIMS, vector, count, VECTOR_DIMS, scores);
-		topk_push_block(topk, scores, first + at, count, skip + first + at);
-	}
-}
-
-/*
- * Searches a catalogue that is large enough to have codes.
- */
-static void
-nearest_codes(const ImageHeader *header, const float *vector, float recall, const uint8 *skip,
-			  Topk *topk)
-{
-	const float *vectors = image_section(header, IMAGE_MOVIE_VECTORS);
-	const void *codes = image_section(header, IMAGE_MOVIE_CODES);
-	const IvfHeader *index = image_section(header, IMAGE_INDEX);
-	int32		probes = header->length[IMAGE_INDEX] > 0 ? ivf_probes(index, recall) : 0;
-	CodesQuery	query;
-
-	codes_query(&query, codes, vector, codes_best_kernel());
-	if (probes > 0)
-		ivf_search(topk, &query, index, codes, probes, vectors, skip,
-				   palloc(sizeof(float) * index->n_lists), palloc(sizeof(TopkEntry) * probes));
-	else
-		codes_search(topk, &query, codes, 0, ((const CodesHeader *) codes)->n_blocks,
-					 vectors, skip);
-}
-
-/*
- * catalogue_nearest: see catalogue.h.
- */
-void
-catalogue_nearest(const Catalogue *catalogue, const float *vector, float recall,
-				  const uint8 *skip, Topk *topk)
-{
-	const ImageHeader *header = catalogue->model->header;
-
-	if (header->length[IMAGE_MOVIE_CODES] > 0)
-		nearest_codes(header, vector, recall, skip, topk);
-	else
-		nearest_rows(image_section(header, IMAGE_MOVIE_VECTORS), 0, catalogue->n_known,
-					 vector, skip, topk);
-	nearest_rows(catalogue->fresh_vectors,
-				 catalogue->n_known, catalogue->n_fresh, vector, skip, topk);
-}
-
-/*
- * catalogue_likeliest: see catalogue.h.
- */
-void
-catalogue_likeliest(const Catalogue *catalogue, const float *vector, const uint8 *skip, Topk *topk)
-{
-	const ImageHeader *header = catalogue->model->header;
-	const float *rows = image_section(header, IMAGE_MOVIE_VECTORS);
-	const float *popularity = image_section(header, IMAGE_MOVIE_POPULARITY);
-	float		query[VECTOR_DIMS];
-	float		scores[SCORE_BLOCK];
-
-	for (int d = 0; d < VECTOR_DIMS; d++)
-		query[d] = header->temperature * vector[d];
-	for (int32 at = 0; at < catalogue->n_known; at += SCORE_BLOCK)
-	{
-		int32		count = Min(catalogue->n_known - at, SCORE_BLOCK);
-
-		simd_dot_rows(rows + (Size) at * VECTOR_DIMS, query, count, VECTOR_DIMS, scores);
-		for (int32 i = 0; i < count; i++)
-			scores[i] += popularity[at + i];
-		topk_push_block(topk, scores, at, count, skip + at);
-	}
-	nearest_rows(catalogue->fresh_vectors,
-				 catalogue->n_known, catalogue->n_fresh, query, skip, topk);
 }
 
 int32

@@ -7,7 +7,6 @@
 #ifndef MLREC_CATALOGUE_H
 #define MLREC_CATALOGUE_H
 
-#include "../num/topk.h"
 #include "cache.h"
 
 typedef struct Catalogue
@@ -41,17 +40,6 @@ extern const Catalogue *catalogue_now(CachedModel *model, Oid movies);
 
 /* A copy of hidden[], palloc'd, to be made the mask of one call. */
 extern uint8 *catalogue_hidden(const Catalogue *catalogue);
-
-/*
- * Offers to an empty topk the cosines of a unit vector and all films with
- * skip[film] 0.  With a recall below 1, an index may miss some of the best.
- */
-extern void catalogue_nearest(const Catalogue *catalogue, const float *vector, float recall,
-							  const uint8 *skip, Topk *topk);
-
-/* Likewise by temperature * cosine + popularity; see relevance.h. */
-extern void catalogue_likeliest(const Catalogue *catalogue, const float *vector,
-								const uint8 *skip, Topk *topk);
 
 /* Index of a film, hidden or not, or -1. */
 extern int32 catalogue_find(const Catalogue *catalogue, int64 movie_id);

@@ -9,7 +9,7 @@
 #include "fmgr.h"
 
 #include "cache.h"
-#include "recommend.h"
+#include "search.h"
 #include "train.h"
 
 PG_MODULE_MAGIC;
@@ -25,6 +25,6 @@ _PG_init(void)
 				 errmsg("mlrec must be linked with the serial OpenBLAS"),
 				 errhint("Install libopenblas-serial-dev and build mlrec again.")));
 	cache_define_settings();
-	recommend_define_settings();
+	search_define_settings();
 	train_define_settings();
 }

@@ -22,8 +22,8 @@
 #include "compat.h"
 #include "embedding.h"
 #include "query.h"
-#include "recommend.h"
 #include "relations.h"
+#include "search.h"
 #include "serve.h"
 
 PG_FUNCTION_INFO_V1(mlrec_model_movie_vectors);
@@ -151,28 +151,6 @@ count_genres(Oid movies)
 }
 
 /*
- * How the films of a model are searched for candidates, for people to read.
- */
-static char *
-describe_retrieval(const ImageHeader *header)
-{
-	const IvfHeader *index = image_section(header, IMAGE_INDEX);
-	int32		probes = 0;
-
-	if (header->length[IMAGE_MOVIE_CODES] == 0)
-		return psprintf("exact, %d vectors", header->n_movies);
-	if (header->length[IMAGE_INDEX] > 0)
-		probes = ivf_probes(index, (float) recommend_recall());
-	for (int level = 0; probes > 0 && level < IVF_LEVELS; level++)
-	{
-		if (index->probes[level] == probes && index->recall[level] >= recommend_recall())
-			return psprintf("inverted file, %d of %d lists, recall %.4f measured with %d users",
-							probes, index->n_lists, index->recall[level], index->n_queries);
-	}
-	return psprintf("exact, %d codes of 8 bits, best ones by vector", header->n_movies);
-}
-
-/*
  * recommender_stats() -> total_users, total_movies, total_ratings,
  * total_genres, model_id, trained_at, metrics, retrieval.  Without an active
  * model the relations are those of the customary names on the search path, if
@@ -203,7 +181,7 @@ mlrec_recommender_stats(PG_FUNCTION_ARGS)
 					DirectFunctionCall1(jsonb_in, CStringGetDatum(entry.metrics)) : (Datum) 0,
 					!active || entry.metrics == NULL);
 	query_set_param(params, 4, TEXTOID,
-					active ? CStringGetTextDatum(describe_retrieval(cache_get(0)->header)) :
+					active ? CStringGetTextDatum(search_describe(cache_get(0)->header)) :
 					(Datum) 0, !active);
 	query_return(fcinfo,
 				 psprintf("SELECT %s, %s, %s, %s, $1, $2, $3, $4", count_users(&from),

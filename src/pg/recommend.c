@@ -29,39 +29,16 @@
 #include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
-#include "utils/guc.h"
 #include "utils/json.h"
 
 #include "compat.h"
 #include "prepared.h"
 #include "recommend.h"
 #include "relations.h"
+#include "search.h"
 
 PG_FUNCTION_INFO_V1(mlrec_recommend);
 PG_FUNCTION_INFO_V1(mlrec_recommend_json);
-
-static double recall_setting = 1.0;
-
-/*
- * recommend_define_settings: the settings of this file, once per backend.
- */
-void
-recommend_define_settings(void)
-{
-	DefineCustomRealVariable("mlrec.recall",
-							 "Share of the best candidates that retrieval must find.",
-							 "1 searches everything. Less lets recommend() use the index that "
-							 "models of large catalogues have, with as many lists as gave this "
-							 "recall when the model was trained.",
-							 &recall_setting, 1.0, 0.0, 1.0,
-							 PGC_USERSET, 0, NULL, NULL, NULL);
-}
-
-double
-recommend_recall(void)
-{
-	return recall_setting;
-}
 
 /* ---------------------------------------------------------------------------
  * Which films
@@ -102,9 +79,9 @@ retrieve(Desk *desk, const Serving *serving, const Wish *wish, uint8 *skip, cons
 	if (wish->candidates == NULL)
 	{
 		if (wish->by_relevance)
-			catalogue_likeliest(catalogue, vector, skip, &desk->topk);
+			search_likeliest(catalogue, vector, search_recall(), skip, &desk->topk);
 		else
-			catalogue_nearest(catalogue, vector, (float) recall_setting, skip, &desk->topk);
+			search_nearest(catalogue, vector, search_recall(), skip, &desk->topk);
 		return;
 	}
 	FOR_EACH_ID(id, wish->candidates)

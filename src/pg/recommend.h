@@ -39,9 +39,6 @@ typedef struct Desk
 	float	   *scratch;
 } Desk;
 
-extern void recommend_define_settings(void);
-extern double recommend_recall(void);	/* mlrec.recall */
-
 /* In the current memory context; wish->retrieve is adjusted to what there is. */
 extern void recommend_open_desk(Desk *desk, const Serving *serving, Wish *wish);
 

@@ -20,6 +20,7 @@
 #include "../num/simd.h"
 #include "../num/topk.h"
 #include "compat.h"
+#include "search.h"
 #include "serve.h"
 
 PG_FUNCTION_INFO_V1(mlrec_predict_rating);
@@ -249,8 +250,7 @@ mlrec_similar_movies(PG_FUNCTION_ARGS)
 	skip[movie] = 1;
 	n = Min(n, serving.catalogue->n_films);
 	topk_init(&topk, palloc_extended(sizeof(TopkEntry) * Max(n, 1), MCXT_ALLOC_HUGE), n);
-	catalogue_nearest(serving.catalogue, catalogue_vector(serving.catalogue, movie), 1.0f,
-					  skip, &topk);
+	search_nearest(serving.catalogue, catalogue_vector(serving.catalogue, movie), 1, skip, &topk);
 	topk_sort(&topk);
 
 	films = palloc_extended(sizeof(MovieText) * Max(topk.n, 1), MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);

@@ -1,7 +1,7 @@
 /*
  * The inverted file: every film is in one list, a search of all lists is exact,
- * one of as many as measured finds what was measured, and a mask that leaves
- * the lists empty does not leave the answer short.
+ * one of as many as measured finds what was measured, in either order, and a
+ * mask that leaves the lists empty does not leave the answer short.
  */
 #include "unit.h"
 
@@ -10,12 +10,14 @@
 
 #include "ivf.h"
 #include "rng.h"
+#include "scan.h"
 #include "simd.h"
 
 #define MOVIES 200000
 #define USERS 100
 #define TASTES 50
 #define K 200
+#define TEMPERATURE 12.0f
 
 static char *image;
 
@@ -46,6 +48,7 @@ static void
 make_image(int n_movies)
 {
 	ImageHeader header;
+	float	   *popularity;
 	uint64_t	at = (sizeof(header) + 63) / 64 * 64;
 
 	memset(&header, 0, sizeof(header));
@@ -53,6 +56,8 @@ make_image(int n_movies)
 	header.n_users = USERS;
 	header.length[IMAGE_MOVIE_VECTORS] = (uint64_t) n_movies * VECTOR_DIMS * sizeof(float);
 	header.length[IMAGE_USER_VECTORS] = USERS * VECTOR_DIMS * sizeof(float);
+	header.length[IMAGE_MOVIE_POPULARITY] = (uint64_t) n_movies * sizeof(float);
+	header.temperature = TEMPERATURE;
 	ivf_layout(&header);
 	for (int s = 0; s < N_IMAGE_SECTIONS; s++)
 	{
@@ -64,6 +69,9 @@ make_image(int n_movies)
 	memcpy(image, &header, sizeof(header));
 	make_vectors(section(IMAGE_MOVIE_VECTORS), n_movies, 'm');
 	make_vectors(section(IMAGE_USER_VECTORS), USERS, 'u');
+	popularity = section(IMAGE_MOVIE_POPULARITY);
+	for (int i = 0; i < n_movies; i++)
+		popularity[i] = -logf(1e-4f + rng_uniform(rng_key(1, 'p', 0, 0), i) * (1 - 1e-4f));
 }
 
 static void
@@ -79,32 +87,45 @@ build(void)
 	free(scratch);
 }
 
-static void
-search(Topk *topk, TopkEntry *entries, const float *vector, int32_t probes, const uint8_t *skip)
+/* The films, with the bias that an order has. */
+static ScanFilms
+films_for(IvfOrder order, const uint8_t *skip)
 {
-	const IvfHeader *index = section(IMAGE_INDEX);
-	float	   *scores = malloc(sizeof(float) * index->n_lists);
-	TopkEntry  *lists = malloc(sizeof(TopkEntry) * (probes + 1));
-	CodesQuery	query;
+	ScanFilms	films = {section(IMAGE_MOVIE_VECTORS), NULL, skip};
 
-	codes_query(&query, section(IMAGE_MOVIE_CODES), vector, codes_best_kernel());
-	topk_init(topk, entries, K);
-	ivf_search(topk, &query, index, section(IMAGE_MOVIE_CODES), probes,
-			   section(IMAGE_MOVIE_VECTORS), skip, scores, lists);
-	topk_sort(topk);
-	free(scores);
-	free(lists);
+	if (order == IVF_LIKELIEST)
+		films.bias = section(IMAGE_MOVIE_POPULARITY);
+	return films;
 }
 
 static void
-exact(Topk *topk, TopkEntry *entries, const float *vector, const uint8_t *skip)
+search(Topk *topk, TopkEntry *entries, const float *vector, IvfOrder order, int32_t probes, int k,
+	   const uint8_t *skip)
 {
-	const float *vectors = section(IMAGE_MOVIE_VECTORS);
+	const void *index = section(IMAGE_INDEX);
+	void	   *scratch = malloc(ivf_search_scratch(index));
+	ScanFilms	films = films_for(order, skip);
+	ScanQuery	query;
+	Codes		codes;
 
-	topk_init(topk, entries, K);
-	for (int i = 0; i < MOVIES; i++)
-		if (skip == NULL || !skip[i])
-			topk_push(topk, simd_dot(vectors + (int64_t) i * VECTOR_DIMS, vector, VECTOR_DIMS), i);
+	codes_open(&codes, section(IMAGE_MOVIE_CODES));
+	scan_prepare(&query, vector, order == IVF_LIKELIEST ? TEMPERATURE : 1, scan_level());
+	topk_init(topk, entries, k);
+	ivf_search(topk, &films, index, &codes, probes, &query, scratch);
+	topk_sort(topk);
+	free(scratch);
+}
+
+static void
+exact(Topk *topk, TopkEntry *entries, const float *vector, IvfOrder order, int k,
+	  const uint8_t *skip)
+{
+	ScanFilms	films = films_for(order, skip);
+	ScanQuery	query;
+
+	scan_prepare(&query, vector, order == IVF_LIKELIEST ? TEMPERATURE : 1, scan_level());
+	topk_init(topk, entries, k);
+	scan_rows(topk, &films, 0, 0, MOVIES, &query);
 	topk_sort(topk);
 }
 
@@ -119,60 +140,117 @@ common(const Topk *a, const Topk *b)
 	return n;
 }
 
+/* All lists are everything, and as many as measured find what was measured. */
 static void
-check_searches(void)
+check_recall(IvfOrder order)
 {
 	const IvfHeader *index = section(IMAGE_INDEX);
+	IvfLevel	level = ivf_level(index, order, 0.98f);
 	const float *users = section(IMAGE_USER_VECTORS);
 	TopkEntry	a[K];
 	TopkEntry	b[K];
 	Topk		found;
 	Topk		best;
 	int			n_found = 0;
-	uint8_t    *skip = malloc(MOVIES);
 
+	CHECK(level.probes > 0 && level.recall >= 0.98f);
 	for (int user = 0; user < 20; user++)
 	{
 		const float *vector = users + user * VECTOR_DIMS;
 
-		exact(&best, b, vector, NULL);
-		search(&found, a, vector, index->n_lists, NULL);
+		exact(&best, b, vector, order, K, NULL);
+		search(&found, a, vector, order, index->n_lists, K, NULL);
 		CHECK(found.n == K && memcmp(a, b, sizeof(a)) == 0);
-		search(&found, a, vector, ivf_probes(index, 0.98f), NULL);
+		search(&found, a, vector, order, level.probes, K, NULL);
 		n_found += common(&found, &best);
 	}
 	CHECK(n_found >= 0.96 * 20 * K);
+}
+
+/* What is skipped does not make the answer shorter or worse. */
+static void
+check_skipping(void)
+{
+	const IvfHeader *index = section(IMAGE_INDEX);
+	const float *user = section(IMAGE_USER_VECTORS);
+	int32_t		probes = ivf_level(index, IVF_NEAREST, 0.98f).probes;
+	TopkEntry	a[K];
+	TopkEntry	b[K];
+	Topk		found;
+	Topk		best;
+	uint8_t    *skip = calloc(MOVIES, 1);
 
 	/* one list, and hardly a film in it that is not masked */
 	for (int i = 0; i < MOVIES; i++)
 		skip[i] = i % 997 != 0;
-	exact(&best, b, users, skip);
-	search(&found, a, users, 1, skip);
+	exact(&best, b, user, IVF_NEAREST, K, skip);
+	search(&found, a, user, IVF_NEAREST, 1, K, skip);
 	CHECK(found.n == K && memcmp(a, b, sizeof(a)) == 0);
 
 	/* fewer than wanted that are not masked at all */
 	for (int i = 0; i < MOVIES; i++)
 		skip[i] = i >= 50;
-	search(&found, a, users, 1, skip);
+	search(&found, a, user, IVF_NEAREST, 1, K, skip);
 	CHECK(found.n == 50);
+
+	/* all of the best, again and again: those next are as well found */
+	memset(skip, 0, MOVIES);
+	for (int i = 0; i < 10; i++)
+	{
+		exact(&best, b, user, IVF_NEAREST, K, skip);
+		search(&found, a, user, IVF_NEAREST, probes, K, skip);
+		CHECK(common(&found, &best) >= 0.9 * K);
+		for (int j = 0; j < K; j++)
+			skip[b[j].index] = 1;
+	}
+	memset(skip, 1, MOVIES);
+	search(&found, a, user, IVF_NEAREST, probes, K, skip);
+	CHECK(found.n == 0);
 	free(skip);
 }
 
+/* More than was measured, and fewer. */
 static void
-check_levels(void)
+check_counts(void)
+{
+	int			counts[] = {0, 1, 10, 1000, 5000, MOVIES + 1};
+	const float *user = section(IMAGE_USER_VECTORS);
+	int32_t		probes = ivf_level(section(IMAGE_INDEX), IVF_NEAREST, 0.98f).probes;
+	TopkEntry  *a = malloc(sizeof(TopkEntry) * (MOVIES + 1));
+	TopkEntry  *b = malloc(sizeof(TopkEntry) * (MOVIES + 1));
+	Topk		found;
+	Topk		best;
+
+	for (int i = 0; i < (int) (sizeof(counts) / sizeof(int)); i++)
+	{
+		exact(&best, b, user, IVF_NEAREST, counts[i], NULL);
+		search(&found, a, user, IVF_NEAREST, probes, counts[i], NULL);
+		CHECK(found.n == best.n);
+		if (counts[i] <= 5000)
+			CHECK(common(&found, &best) >= 0.9 * best.n);
+		else
+			CHECK(memcmp(a, b, sizeof(TopkEntry) * best.n) == 0);
+	}
+	free(a);
+	free(b);
+}
+
+static void
+check_levels(IvfOrder order)
 {
 	const IvfHeader *index = section(IMAGE_INDEX);
+	const IvfLevel *level = index->level[order];
 
 	CHECK(index->n_queries == USERS);
-	for (int level = 0; level < IVF_LEVELS; level++)
+	for (int i = 0; i < IVF_LEVELS; i++)
 	{
-		CHECK(index->probes[level] >= 1 && index->probes[level] <= index->n_lists);
-		CHECK(level == 0 || index->probes[level] >= index->probes[level - 1]);
-		CHECK(index->recall[level] >= 0.9f && index->recall[level] <= 1);
+		CHECK(level[i].probes >= 1 && level[i].probes <= index->n_lists);
+		CHECK(i == 0 || level[i].probes >= level[i - 1].probes);
+		CHECK(level[i].recall >= 0.9f && level[i].recall <= 1);
 	}
-	CHECK(index->probes[0] < index->n_lists / 4);
-	CHECK(ivf_probes(index, 0.5f) == index->probes[0]);
-	CHECK(ivf_probes(index, 1.01f) == 0);
+	CHECK(level[0].probes < index->n_lists / 4);
+	CHECK(ivf_level(index, order, 0.5f).probes == level[0].probes);
+	CHECK(ivf_level(index, order, 1.01f).probes == 0);
 }
 
 static void
@@ -201,8 +279,13 @@ main(void)
 	make_image(MOVIES);
 	build();
 	header = (ImageHeader *) image;
-	check_searches();
-	check_levels();
+	for (int order = 0; order < N_IVF_ORDERS; order++)
+	{
+		check_levels(order);
+		check_recall(order);
+	}
+	check_skipping();
+	check_counts();
 
 	/* made again, it is the same to the last bit */
 	first = malloc(header->length[IMAGE_INDEX]);

@@ -1,0 +1,71 @@
+/*
+ * scan.h: the k best of all films, exactly.
+ *
+ * A film's score is query . row + bias[film], in float, always summed in the
+ * same order: whichever way a film is reached, its score has the same bits on
+ * the same machine.  Films that are skipped are not there.  The best are pushed
+ * into the caller's Topk, which may hold others already.
+ */
+#ifndef SCAN_H
+#define SCAN_H
+
+#include "codes.h"
+#include "topk.h"
+
+/* What the processor can do */
+typedef enum ScanLevel
+{
+	SCAN_PLAIN,
+	SCAN_AVX2,					/* with FMA */
+	SCAN_AVX512,				/* F, BW, VL and VNNI */
+	N_SCAN_LEVELS
+} ScanLevel;
+
+/* A query in float and in codes: vector ~ step * code */
+typedef struct ScanQuery
+{
+	float		vector[VECTOR_DIMS];
+	int8_t		code[VECTOR_DIMS];
+	int32_t		zero;			/* of the products, that of CODE_ZERO */
+	float		step;
+	float		norm;			/* at least |vector| */
+	float		error;			/* at least |vector - step * code| */
+	ScanLevel	level;
+} ScanQuery;
+
+/* Films in memory; bias and skip may be NULL */
+typedef struct ScanFilms
+{
+	const float *rows;			/* [n * VECTOR_DIMS] */
+	const float *bias;			/* [n], not negative */
+	const uint8_t *skip;		/* [n], 0 or 1 */
+} ScanFilms;
+
+/* The best that this processor can do. */
+extern ScanLevel scan_level(void);
+
+/* Query vector[VECTOR_DIMS] * scale, finite; the level is scan_level() or a lower one. */
+extern void scan_prepare(ScanQuery *query, const float *vector, float scale, ScanLevel level);
+
+/*
+ * scores[i] = query . rows[films[i]] for i < n, or with films NULL of rows[i].
+ */
+extern void scan_scores(float *scores, const ScanQuery *query, const float *rows,
+						const int32_t *films, int32_t n);
+
+/*
+ * Films from .. to - 1, numbered first + film, by their rows alone: what small
+ * catalogues need.
+ */
+extern void scan_rows(Topk *topk, const ScanFilms *films, int32_t first, int32_t from, int32_t to,
+					  const ScanQuery *query);
+
+/*
+ * Films of blocks from .. to - 1, by their codes, and those that may be among the
+ * best by their rows: the same result.  Returns how many of the latter were
+ * skipped.
+ */
+extern int32_t scan_codes(Topk *topk, const ScanFilms *films, const Codes *codes, int32_t from,
+						  int32_t to, const ScanQuery *query);
+
+#endif							/* SCAN_H */
