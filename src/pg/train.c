@@ -151,12 +151,9 @@ report_epoch(void *arg, const EpochReport *report)
 	seconds = INSTR_TIME_GET_DOUBLE(now);
 	add_row(training, report, seconds);
 	announce(training, report, seconds);
-	if (!training->refitting)
-	{
-		if (report->is_best)
-			training->rates[training->stage][training->n_kept[training->stage]++] =
-				report->learning_rate;
-	}
+	if (report->is_best && !training->refitting)
+		training->rates[training->stage][training->n_kept[training->stage]++] =
+			report->learning_rate;
 	INSTR_TIME_SET_CURRENT(training->epoch_start);
 }
 
