@@ -60,6 +60,11 @@ extern Size store_load(const StoreEntry *entry, Snapshot snapshot, StoreSink sin
 
 extern bool store_json_number(const char *json, const char *key, double *number);
 
+/* The tables, by their names in the extension's schema */
+#define STORE_MODELS "recommender_model"
+#define STORE_CHUNKS "recommender_chunk"
+
+extern Oid	store_relation(const char *name);
 extern Oid	store_table(void);
 extern void store_no_model(int32 model_id) pg_attribute_noreturn();
 
