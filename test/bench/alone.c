@@ -8,8 +8,11 @@
  *		Seconds of the matrix products of recommend_all(200, 10): towers, scores
  *		and ranker, and nothing else.
  *	alone scan IMAGE ROUNDS
- *		Median milliseconds of the best 200 films for a vector: by exact
- *		cosines, and megabytes that this reads.
+ *		Median milliseconds of the best 200 films for a user, exactly; and the
+ *		megabytes that this scans: the vectors, or the codes of a large catalogue.
+ *	alone lists IMAGE RECALL ROUNDS
+ *		Median milliseconds of the same by the lists of the index that promise
+ *		this recall; and the recall there was.
  *
  * IMAGE is a model as it is stored.  HISTORIES has lines "user film rating" in
  * order of users, with ids.
@@ -21,6 +24,8 @@
 
 #include <cblas.h>
 
+#include "codes.h"
+#include "ivf.h"
 #include "layers.h"
 #include "model.h"
 #include "ranker.h"
@@ -126,7 +131,8 @@ scan(Topk *topk, const Bench *bench, const float *vector, const uint8_t *skip)
 	{
 		int32_t		count = n - at < SCORE_BLOCK ? n - at : SCORE_BLOCK;
 
-		simd_dot_rows(bench->vectors + (size_t) at * VECTOR_DIMS, vector, count, VECTOR_DIMS, scores);
+		simd_dot_rows(bench->vectors + (size_t) at * VECTOR_DIMS, vector, count, VECTOR_DIMS,
+					  scores);
 		topk_push_block(topk, scores, at, count, skip ? skip + at : NULL);
 	}
 	topk_sort(topk);
@@ -266,29 +272,121 @@ print_products(const char *image, int users)
 }
 
 /* ---------------------------------------------------------------------------
- * A scan
+ * The nearest films to users
  * ------------------------------------------------------------------------- */
+
+/* Vectors of users spread over the model. */
+static const float *
+query(const Bench *bench, int i)
+{
+	const float *users = image_section(bench->image, IMAGE_USER_VECTORS);
+
+	if (bench->header->n_users == 0)
+		fail("the model has no users");
+	return users + (size_t) (i * 7919L % bench->header->n_users) * VECTOR_DIMS;
+}
+
+static bool
+has_codes(const Bench *bench)
+{
+	return bench->header->length[IMAGE_MOVIE_CODES] > 0;
+}
+
+/* Exactly, the way that is faster. */
+static void
+nearest(Topk *topk, const Bench *bench, const float *vector)
+{
+	const void *codes = image_section(bench->image, IMAGE_MOVIE_CODES);
+	CodesQuery	coded;
+
+	if (!has_codes(bench))
+	{
+		scan(topk, bench, vector, NULL);
+		return;
+	}
+	codes_query(&coded, codes, vector, codes_best_kernel());
+	codes_search(topk, &coded, codes, 0, ((const CodesHeader *) codes)->n_blocks, bench->vectors,
+				 NULL);
+	topk_sort(topk);
+}
 
 static void
 print_scan(const char *image, int rounds)
 {
 	Bench		bench = open_image(image);
 	double	   *times = room(sizeof(double) * rounds);
+	double		bytes = has_codes(&bench) ? (double) bench.header->length[IMAGE_MOVIE_CODES] :
+		sizeof(float) * VECTOR_DIMS * (double) bench.header->n_movies;
 	TopkEntry	entry[RETRIEVE];
 	Topk		topk;
 
 	for (int round = -1; round < rounds; round++)
 	{
-		int32_t		film = (int32_t) ((round + 1) * 7919L % bench.header->n_movies);
 		double		start = now();
 
 		topk_init(&topk, entry, RETRIEVE);
-		scan(&topk, &bench, bench.vectors + (size_t) film * VECTOR_DIMS, NULL);
+		nearest(&topk, &bench, query(&bench, round + 1));
 		if (round >= 0)
 			times[round] = now() - start;
 	}
-	printf("%.5f %.3f\n", 1000 * median(times, rounds),
-		   sizeof(float) * VECTOR_DIMS * (double) bench.header->n_movies / 1e6);
+	printf("%.5f %.3f\n", 1000 * median(times, rounds), bytes / 1e6);
+}
+
+/* How many of the films of `a` are in `b`. */
+static int
+common(const Topk *a, const Topk *b)
+{
+	int			n = 0;
+
+	for (int i = 0; i < a->n; i++)
+		for (int j = 0; j < b->n; j++)
+			n += a->entry[i].index == b->entry[j].index;
+	return n;
+}
+
+static void
+print_lists(const char *image, double recall, int rounds)
+{
+	Bench		bench = open_image(image);
+	const void *codes = image_section(bench.image, IMAGE_MOVIE_CODES);
+	const IvfHeader *index = image_section(bench.image, IMAGE_INDEX);
+	double	   *times = room(sizeof(double) * rounds);
+	TopkEntry	entry[RETRIEVE];
+	TopkEntry	exact_entry[RETRIEVE];
+	Topk		topk;
+	Topk		exact;
+	int			found = 0;
+	int			all = 0;
+	int32_t		probes;
+	float	   *scores;
+	TopkEntry  *entries;
+
+	if (bench.header->length[IMAGE_INDEX] == 0)
+		fail("the model has no index");
+	probes = ivf_probes(index, (float) recall);
+	if (probes == 0)
+		fail("the index does not have the recall %g", recall);
+	scores = room(sizeof(float) * index->n_lists);
+	entries = room(sizeof(TopkEntry) * probes);
+	for (int round = -1; round < rounds; round++)
+	{
+		const float *vector = query(&bench, round + 1);
+		CodesQuery	coded;
+		double		start = now();
+
+		topk_init(&topk, entry, RETRIEVE);
+		codes_query(&coded, codes, vector, codes_best_kernel());
+		ivf_search(&topk, &coded, index, codes, probes, bench.vectors, NULL, scores, entries);
+		topk_sort(&topk);
+		if (round < 0)
+			continue;
+		times[round] = now() - start;
+		topk_init(&exact, exact_entry, RETRIEVE);
+		nearest(&exact, &bench, vector);
+		found += common(&exact, &topk);
+		all += exact.n;
+	}
+	printf("%.5f %.5f\n", 1000 * median(times, rounds), (double) found / all);
 }
 
 int
@@ -302,6 +400,8 @@ main(int argc, char **argv)
 		print_products(argv[2], (int) number(argv[3]));
 	else if (strcmp(what, "scan") == 0 && argc == 4)
 		print_scan(argv[2], (int) number(argv[3]));
+	else if (strcmp(what, "lists") == 0 && argc == 5)
+		print_lists(argv[2], atof(argv[3]), (int) number(argv[4]));
 	else
 		fail("usage: see the top of alone.c");
 	return 0;

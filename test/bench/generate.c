@@ -81,7 +81,8 @@ write_users(const char *directory, long users)
 	FILE	   *file = open_file(directory, "users");
 
 	for (long user = 0; user < users; user++)
-		fprintf(file, "%ld\t%c\t%d\t%d\n", user + 1, rng_below(USER, 3 * user, 100) < 72 ? 'M' : 'F',
+		fprintf(file, "%ld\t%c\t%d\t%d\n", user + 1,
+				rng_below(USER, 3 * user, 100) < 72 ? 'M' : 'F',
 				ages[rng_below(USER, 3 * user + 1, 7)], (int) rng_below(USER, 3 * user + 2, 21));
 	fclose(file);
 }

@@ -142,9 +142,10 @@ multiply(void *arg, int process, int processes)
 {
 	const Epoch *epoch = arg;
 	size_t		wide = epoch->films > RANKER_HIDDEN1 ? epoch->films : RANKER_HIDDEN1;
+	size_t		rows = epoch->rows > SOFTMAX_ROWS ? epoch->rows : SOFTMAX_ROWS;
 	Work		work = {
 		.in = room(sizeof(float) * epoch->rows * RANKER_HIDDEN1),
-		.out = room(sizeof(float) * (epoch->rows > SOFTMAX_ROWS ? epoch->rows : SOFTMAX_ROWS) * wide),
+		.out = room(sizeof(float) * rows * wide),
 		.weight = room(sizeof(float) * RANKER_HIDDEN1 * wide)
 	};
 
