@@ -29,12 +29,11 @@
 #include "layers.h"
 #include "model.h"
 #include "ranker.h"
-#include "simd.h"
+#include "scan.h"
 #include "timing.h"
 #include "topk.h"
 
 #define RETRIEVE 200
-#define SCORE_BLOCK 1024
 #define ROUNDS 20
 #define MAX_USERS 1000
 
@@ -45,12 +44,13 @@ typedef struct Bench
 	const ImageHeader *header;
 	const float *vectors;
 	const float *rank_vectors;
+	Codes		codes;			/* of a large catalogue, else without blocks */
 } Bench;
 
 static Bench
 open_image(const char *path)
 {
-	Bench		bench;
+	Bench		bench = {0};
 	size_t		size;
 	ImageStatus status;
 
@@ -63,6 +63,8 @@ open_image(const char *path)
 	bench.header = model_header(bench.model);
 	bench.vectors = image_section(bench.image, IMAGE_MOVIE_VECTORS);
 	bench.rank_vectors = image_section(bench.image, IMAGE_MOVIE_RANK_VECTORS);
+	if (bench.header->length[IMAGE_MOVIE_CODES] > 0)
+		codes_open(&bench.codes, image_section(bench.image, IMAGE_MOVIE_CODES));
 	return bench;
 }
 
@@ -121,20 +123,18 @@ read_histories(UserInput *inputs, const Bench *bench, const char *path)
 	return n;
 }
 
+/* The best films for a vector, exactly. */
 static void
-scan(Topk *topk, const Bench *bench, const float *vector, const uint8_t *skip)
+nearest(Topk *topk, const Bench *bench, const float *vector, const uint8_t *skip)
 {
-	float		scores[SCORE_BLOCK];
-	int32_t		n = bench->header->n_movies;
+	ScanFilms	films = {.rows = bench->vectors, .skip = skip};
+	ScanQuery	query;
 
-	for (int32_t at = 0; at < n; at += SCORE_BLOCK)
-	{
-		int32_t		count = n - at < SCORE_BLOCK ? n - at : SCORE_BLOCK;
-
-		simd_dot_rows(bench->vectors + (size_t) at * VECTOR_DIMS, vector, count, VECTOR_DIMS,
-					  scores);
-		topk_push_block(topk, scores, at, count, skip ? skip + at : NULL);
-	}
+	scan_prepare(&query, vector, 1, scan_level());
+	if (bench->codes.n_blocks > 0)
+		scan_codes(topk, &films, &bench->codes, 0, bench->codes.n_blocks, &query);
+	else
+		scan_rows(topk, &films, 0, 0, bench->header->n_movies, &query);
 	topk_sort(topk);
 }
 
@@ -172,7 +172,7 @@ recommend(const Bench *bench, const UserInput *input, uint8_t *skip, float *cand
 			skip[input->history_movie[i]] = 1;
 	model_users(bench->model, input, 1, vector, rank_vector, scratch);
 	topk_init(&topk, entry, RETRIEVE);
-	scan(&topk, bench, vector, skip);
+	nearest(&topk, bench, vector, skip);
 	for (int i = 0; i < topk.n; i++)
 		memcpy(candidates + i * VECTOR_DIMS,
 			   bench->rank_vectors + (size_t) entry[i].index * VECTOR_DIMS,
@@ -286,36 +286,12 @@ query(const Bench *bench, int i)
 	return users + (size_t) (i * 7919L % bench->header->n_users) * VECTOR_DIMS;
 }
 
-static bool
-has_codes(const Bench *bench)
-{
-	return bench->header->length[IMAGE_MOVIE_CODES] > 0;
-}
-
-/* Exactly, the way that is faster. */
-static void
-nearest(Topk *topk, const Bench *bench, const float *vector)
-{
-	const void *codes = image_section(bench->image, IMAGE_MOVIE_CODES);
-	CodesQuery	coded;
-
-	if (!has_codes(bench))
-	{
-		scan(topk, bench, vector, NULL);
-		return;
-	}
-	codes_query(&coded, codes, vector, codes_best_kernel());
-	codes_search(topk, &coded, codes, 0, ((const CodesHeader *) codes)->n_blocks, bench->vectors,
-				 NULL);
-	topk_sort(topk);
-}
-
 static void
 print_scan(const char *image, int rounds)
 {
 	Bench		bench = open_image(image);
 	double	   *times = room(sizeof(double) * rounds);
-	double		bytes = has_codes(&bench) ? (double) bench.header->length[IMAGE_MOVIE_CODES] :
+	double		bytes = bench.codes.n_blocks > 0 ? (double) bench.header->length[IMAGE_MOVIE_CODES] :
 		sizeof(float) * VECTOR_DIMS * (double) bench.header->n_movies;
 	TopkEntry	entry[RETRIEVE];
 	Topk		topk;
@@ -325,7 +301,7 @@ print_scan(const char *image, int rounds)
 		double		start = now();
 
 		topk_init(&topk, entry, RETRIEVE);
-		nearest(&topk, &bench, query(&bench, round + 1));
+		nearest(&topk, &bench, query(&bench, round + 1), NULL);
 		if (round >= 0)
 			times[round] = now() - start;
 	}
@@ -348,8 +324,8 @@ static void
 print_lists(const char *image, double recall, int rounds)
 {
 	Bench		bench = open_image(image);
-	const void *codes = image_section(bench.image, IMAGE_MOVIE_CODES);
-	const IvfHeader *index = image_section(bench.image, IMAGE_INDEX);
+	const void *index = image_section(bench.image, IMAGE_INDEX);
+	ScanFilms	films = {.rows = bench.vectors};
 	double	   *times = room(sizeof(double) * rounds);
 	TopkEntry	entry[RETRIEVE];
 	TopkEntry	exact_entry[RETRIEVE];
@@ -357,32 +333,30 @@ print_lists(const char *image, double recall, int rounds)
 	Topk		exact;
 	int			found = 0;
 	int			all = 0;
-	int32_t		probes;
-	float	   *scores;
-	TopkEntry  *entries;
+	IvfLevel	level;
+	void	   *scratch;
 
 	if (bench.header->length[IMAGE_INDEX] == 0)
 		fail("the model has no index");
-	probes = ivf_probes(index, (float) recall);
-	if (probes == 0)
+	level = ivf_level(index, IVF_NEAREST, (float) recall);
+	if (level.probes == 0)
 		fail("the index does not have the recall %g", recall);
-	scores = room(sizeof(float) * index->n_lists);
-	entries = room(sizeof(TopkEntry) * probes);
+	scratch = room(ivf_search_scratch(index));
 	for (int round = -1; round < rounds; round++)
 	{
 		const float *vector = query(&bench, round + 1);
-		CodesQuery	coded;
+		ScanQuery	prepared;
 		double		start = now();
 
 		topk_init(&topk, entry, RETRIEVE);
-		codes_query(&coded, codes, vector, codes_best_kernel());
-		ivf_search(&topk, &coded, index, codes, probes, bench.vectors, NULL, scores, entries);
+		scan_prepare(&prepared, vector, 1, scan_level());
+		ivf_search(&topk, &films, index, &bench.codes, level.probes, &prepared, scratch);
 		topk_sort(&topk);
 		if (round < 0)
 			continue;
 		times[round] = now() - start;
 		topk_init(&exact, exact_entry, RETRIEVE);
-		nearest(&exact, &bench, vector);
+		nearest(&exact, &bench, vector, NULL);
 		found += common(&exact, &topk);
 		all += exact.n;
 	}

@@ -9,7 +9,7 @@
 
 #include "topk.h"
 
-#define MAX_N 400
+#define MAX_N 2500
 
 static uint64_t state = 42;
 
@@ -53,10 +53,10 @@ reference(TopkEntry *sorted, const float *scores, int n, const uint8_t *skip, in
 static void
 check_case(int n, int k, int values, bool with_skip, bool backwards)
 {
-	float		scores[MAX_N];
-	uint8_t		skip[MAX_N];
-	TopkEntry	sorted[MAX_N];
-	TopkEntry	entries[MAX_N];
+	static float scores[MAX_N];
+	static uint8_t skip[MAX_N];
+	static TopkEntry sorted[MAX_N];
+	static TopkEntry entries[MAX_N];
 	Topk		topk;
 	int			expected;
 
@@ -87,8 +87,8 @@ check_case(int n, int k, int values, bool with_skip, bool backwards)
 int
 main(void)
 {
-	int			sizes[] = {0, 1, 2, 3, 31, 32, 33, 64, 100, 399};
-	int			ks[] = {0, 1, 2, 7, 32, 200, 399};
+	int			sizes[] = {0, 1, 2, 3, 31, 32, 33, 64, 100, 399, 1024, 1025, 2500};
+	int			ks[] = {0, 1, 2, 7, 32, 200, 399, 1024, 1025, 2500};
 
 	for (int s = 0; s < (int) (sizeof(sizes) / sizeof(int)); s++)
 	{
