@@ -70,16 +70,30 @@ active_ndcg(const CachedModel *active, const Dataset *dataset, const float *rati
 	return validation_ndcg(active->header, &ratings);
 }
 
-static bool
-is_later(const Ratings *ratings, int32 user, int64 row, const StoreEntry *entry)
+/*
+ * gate_is_later: whether a row of the user's is later than all that a model was
+ * trained on.
+ */
+bool
+gate_is_later(const Ratings *ratings, int32 user, int64 row, const StoreEntry *model)
 {
 	int64		movie_id = ratings->movie_ids[ratings->movie[row]];
 
-	if (ratings->time[row] != entry->boundary_time)
-		return ratings->time[row] > entry->boundary_time;
-	if (ratings->user_ids[user] != entry->boundary_user)
-		return ratings->user_ids[user] > entry->boundary_user;
-	return movie_id > entry->boundary_movie;
+	if (ratings->time[row] != model->boundary_time)
+		return ratings->time[row] > model->boundary_time;
+	if (ratings->user_ids[user] != model->boundary_user)
+		return ratings->user_ids[user] > model->boundary_user;
+	return movie_id > model->boundary_movie;
+}
+
+/*
+ * gate_has_boundary: whether a model was trained on the earlier part of its
+ * ratings, not on a random one.
+ */
+bool
+gate_has_boundary(const StoreEntry *model)
+{
+	return model->boundary_time != 0 || model->boundary_user != 0 || model->boundary_movie != 0;
 }
 
 /*
@@ -98,18 +112,11 @@ forget_seen(const Ratings *ratings, const CachedModel *active, int64 *n_liked)
 		{
 			int64		row = ratings->start[user] + i;
 
-			if (!is_later(ratings, user, row, &active->entry))
+			if (!gate_is_later(ratings, user, row, &active->entry))
 				rating[row] = -INFINITY;
 			*n_liked += rating[row] >= active->header->like_threshold;
 		}
 	return rating;
-}
-
-/* Whether the active model was trained on an earlier part of the same ratings. */
-static bool
-has_boundary(const StoreEntry *entry)
-{
-	return entry->boundary_time != 0 || entry->boundary_user != 0 || entry->boundary_movie != 0;
 }
 
 /* Whether the model is better than the active one; a NOTICE says why not. */
@@ -129,7 +136,7 @@ beats_active(const Candidate *candidate, const CachedModel *active)
 		int64		n_liked = 0;
 		float	   *unseen = NULL;
 
-		if (has_boundary(&active->entry))
+		if (gate_has_boundary(&active->entry))
 			unseen = forget_seen(ratings, active, &n_liked);
 		if (n_liked >= ENOUGH_ROWS)
 		{

@@ -8,6 +8,7 @@
 
 #include "../num/image.h"
 #include "dataset.h"
+#include "store.h"
 
 /* Under this key StoreEntry.relevance has the validation NDCG@10. */
 #define GATE_NDCG "validation_ndcg@10"
@@ -24,5 +25,9 @@ typedef struct Candidate
 } Candidate;
 
 extern bool gate_open(const Candidate *candidate);
+
+extern bool gate_is_later(const Ratings *ratings, int32 user, int64 row,
+						  const StoreEntry *model);
+extern bool gate_has_boundary(const StoreEntry *model);
 
 #endif							/* MLREC_GATE_H */

@@ -454,6 +454,33 @@ find_before(const OptionValues *options)
 }
 
 /*
+ * Warns if the model to start from was trained on what is now to be tested on:
+ * figures would be better than the model is.
+ */
+static void
+warn_of_seen(const CachedModel *before, const Dataset *dataset, Oid relation)
+{
+	const Ratings *ratings = &dataset->ratings;
+	const StoreEntry *entry = &before->entry;
+	int64		n_test = ratings->n_rows - ratings->n_train_rows;
+	int64		n_seen = 0;
+
+	if (!gate_has_boundary(entry) || strcmp(entry->ratings, relation_quoted(relation)) != 0)
+		return;
+	for (int32 user = 0; user < ratings->n_users; user++)
+		for (int64 row = ratings->start[user] + ratings->n_train[user];
+			 row < ratings->start[user + 1]; row++)
+			n_seen += !gate_is_later(ratings, user, row, entry);
+	if (n_seen > 0)
+		ereport(WARNING,
+				(errmsg("model %d was trained on " INT64_FORMAT " of the " INT64_FORMAT
+						" test ratings", entry->model_id, n_seen, n_test),
+				 errdetail("The test metrics of a model that goes on from it say nothing."),
+				 errhint("Use a test_fraction so small that the test part is later, or train "
+						 "without from_model.")));
+}
+
+/*
  * train_recommender(ratings regclass, movies regclass, users regclass, options ...)
  */
 Datum
@@ -488,6 +515,8 @@ mlrec_train_recommender(PG_FUNCTION_ARGS)
 	training.dataset = dataset_load(ratings, movies, users, &split,
 									(Size) training_memory * 1024);
 	dataset_warn(training.dataset);
+	if (training.before)
+		warn_of_seen(training.before, training.dataset, ratings);
 	check_dataset(training.dataset, ratings);
 	alloc_statistics(&training.films, training.dataset->ratings.n_movies);
 	training.model_id = store_next_id();
