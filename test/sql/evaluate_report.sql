@@ -27,7 +27,8 @@ CREATE TABLE measured AS SELECT * FROM evaluate_recommender(:model);
 
 SELECT protocol, system, count(*) FILTER (WHERE users = 'all') AS "all",
 	count(*) FILTER (WHERE users = 'warm') AS warm, count(*) FILTER (WHERE users = 'cold') AS cold
-FROM measured GROUP BY protocol, system ORDER BY protocol DESC, system;
+FROM measured WHERE metric !~ 'of_hits' -- undefined without hits, which depends on the training
+GROUP BY protocol, system ORDER BY protocol DESC, system;
 SELECT metric, string_agg(DISTINCT system, ', ' ORDER BY system) AS systems
 FROM measured GROUP BY metric ORDER BY metric COLLATE "C";
 SELECT DISTINCT metric COLLATE "C" AS metric_with_size
