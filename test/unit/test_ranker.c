@@ -86,6 +86,9 @@ test_gradients(bool with_dropout)
 					   dparams + shape.offset[weights[i].tensor],
 					   (int64_t) weights[i].rows * shape.width[weights[i].tensor]);
 	check_gradient("ranker input", &slope, tape.input, dinput, ROWS * INPUTS);
+	/* all of a row, since the first number of each vector is a thing of its own */
+	check_gradient("ranker input of a row", &slope, tape.input + 5 * INPUTS, dinput + 5 * INPUTS,
+				   INPUTS);
 
 	/* the tensors of the towers are none of its business */
 	for (int64_t i = 0; i < shape.offset[RANK_W1]; i++)
