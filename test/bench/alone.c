@@ -291,7 +291,8 @@ print_scan(const char *image, int rounds)
 {
 	Bench		bench = open_image(image);
 	double	   *times = room(sizeof(double) * rounds);
-	double		bytes = bench.codes.n_blocks > 0 ? (double) bench.header->length[IMAGE_MOVIE_CODES] :
+	double		bytes = bench.codes.n_blocks > 0 ?
+		(double) bench.header->length[IMAGE_MOVIE_CODES] :
 		sizeof(float) * VECTOR_DIMS * (double) bench.header->n_movies;
 	TopkEntry	entry[RETRIEVE];
 	Topk		topk;
