@@ -57,8 +57,8 @@ typedef struct Caller
 	int			security;
 } Caller;
 
-/* Models dropped in this transaction */
-static List *dropped = NIL;
+/* Models stored or dropped in this transaction */
+static List *changed = NIL;
 
 PG_FUNCTION_INFO_V1(mlrec_activate_recommender);
 PG_FUNCTION_INFO_V1(mlrec_drop_recommender);
@@ -225,6 +225,39 @@ set_active(int32 model_id)
 }
 
 /*
+ * At the end of a transaction that stored or dropped models, their shared files
+ * go: nobody will know these models any more, if it was rolled back or dropped
+ * them.  If not, nothing is lost: the next session makes the file again.
+ */
+static void
+remove_files(XactEvent event, void *arg)
+{
+	ListCell   *cell;
+
+	if (event != XACT_EVENT_COMMIT && event != XACT_EVENT_ABORT && event != XACT_EVENT_PREPARE)
+		return;
+	foreach(cell, changed)
+	{
+		if (event != XACT_EVENT_PREPARE)
+			shared_image_remove(lfirst_int(cell));
+	}
+	changed = NIL;				/* its memory goes with the transaction */
+}
+
+static void
+remember_changed(int32 model_id)
+{
+	static bool registered = false;
+	MemoryContext caller = MemoryContextSwitchTo(TopTransactionContext);
+
+	if (!registered)
+		RegisterXactCallback(remove_files, NULL);
+	registered = true;
+	changed = lappend_int(changed, model_id);
+	MemoryContextSwitchTo(caller);
+}
+
+/*
  * store_save: stores the sealed image of a model and what is known of it, under
  * entry->model_id (from store_next_id), and completes the entry.  With
  * `activate` it is the active model from the caller's COMMIT on.  Not in
@@ -240,6 +273,7 @@ store_save(StoreEntry *entry, const void *image, Size size, bool activate)
 	entry->size = size;
 	entry->checksum = ((const ImageHeader *) image)->checksum;
 
+	remember_changed(entry->model_id);
 	begin_write(&caller);
 	insert_model(entry);
 	insert_chunks(entry->model_id, image, size);
@@ -269,39 +303,6 @@ mlrec_activate_recommender(PG_FUNCTION_ARGS)
 }
 
 /*
- * At COMMIT of a transaction that dropped models, their shared files go.  If it
- * was a subtransaction that was rolled back, nothing is lost: the next session
- * makes the file again.
- */
-static void
-remove_files_at_commit(XactEvent event, void *arg)
-{
-	ListCell   *cell;
-
-	if (event != XACT_EVENT_COMMIT && event != XACT_EVENT_ABORT && event != XACT_EVENT_PREPARE)
-		return;
-	foreach(cell, dropped)
-	{
-		if (event == XACT_EVENT_COMMIT)
-			shared_image_remove(lfirst_int(cell));
-	}
-	dropped = NIL;				/* its memory goes with the transaction */
-}
-
-static void
-remember_dropped(int32 model_id)
-{
-	static bool registered = false;
-	MemoryContext caller = MemoryContextSwitchTo(TopTransactionContext);
-
-	if (!registered)
-		RegisterXactCallback(remove_files_at_commit, NULL);
-	registered = true;
-	dropped = lappend_int(dropped, model_id);
-	MemoryContextSwitchTo(caller);
-}
-
-/*
  * drop_recommender(model_id int): removes a model, the active one too.  Its
  * chunks follow through their foreign key.
  */
@@ -322,7 +323,7 @@ mlrec_drop_recommender(PG_FUNCTION_ARGS)
 	end_write(&caller);
 	if (n == 0)
 		store_no_model(model_id);
-	remember_dropped(model_id);
+	remember_changed(model_id);
 	PG_RETURN_VOID();
 }
 
