@@ -30,13 +30,18 @@ BEGIN ATOMIC
 END;
 \set ECHO all
 
--- Epochs are numbered, improve, and one of each stage is the last best.
-SELECT stage, count(*) > 3 AS several, bool_and(epoch = place) AS numbered,
-	min(train_loss) < 0.9 * max(train_loss) AS learns, bool_or(is_best) AS has_best,
-	bool_and(val_loss IS NOT NULL) AS val_loss, bool_and(val_auc IS NOT NULL) AS val_auc,
-	bool_and(val_rmse IS NOT NULL AND val_mae IS NOT NULL) AS val_rmse, bool_and(seconds > 0) AS seconds
-FROM (SELECT *, row_number() OVER (PARTITION BY stage ORDER BY epoch) AS place FROM epochs) e
+-- Each stage is trained until it does not get better, then once more on all
+-- training ratings, for as many epochs as brought something.
+SELECT stage, max(epoch) FILTER (WHERE searched) = count(*) FILTER (WHERE searched) AS numbered,
+	max(epoch) FILTER (WHERE NOT searched) = count(*) FILTER (WHERE NOT searched) AS numbered_again,
+	count(*) FILTER (WHERE NOT searched) = count(*) FILTER (WHERE searched AND is_best) AS as_many_as_good,
+	min(train_loss) < 0.9 * max(train_loss) AS learns, bool_and(seconds > 0 AND learning_rate > 0) AS filled
+FROM (SELECT *, val_loss IS NOT NULL AS searched FROM epochs) e
 GROUP BY stage ORDER BY stage DESC;
+-- Metrics are those of the stage.
+SELECT stage, val_loss IS NOT NULL AS loss, val_auc IS NOT NULL AS auc, val_rmse IS NOT NULL AS rmse,
+	val_mae IS NOT NULL AS mae
+FROM epochs GROUP BY 1, 2, 3, 4, 5 ORDER BY stage DESC, loss DESC;
 SELECT (SELECT count(*) FROM test) = test_rows AS test_rows, train_rows + test_rows = 47566 AS all_rows
 FROM recommender_models WHERE model_id = :model;
 
