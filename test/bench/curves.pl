@@ -6,7 +6,7 @@
 use strict;
 use warnings;
 
-use constant { WIDTH => 330, HEIGHT => 240, LEFT => 58, RIGHT => 14, TOP => 34, BOTTOM => 40 };
+use constant { WIDTH => 330, HEIGHT => 240, LEFT => 58, RIGHT => 26, TOP => 34, BOTTOM => 40 };
 
 my ($points, $table, $picture) = @ARGV;
 my (%curve, @names);

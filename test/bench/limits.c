@@ -4,7 +4,8 @@
  *	limits kernels
  *		The name of the BLAS kernels in use.
  *	limits epoch STAGE HISTORY GENRES FILMS LIKES ROWS BATCH PROCESSES
- *		Seconds of the matrix products of an epoch, and nothing else.
+ *		Seconds of the matrix products of an epoch, and nothing else: a part of
+ *		them is done, the time is that of all.
  *	limits bandwidth MEGABYTES PROCESSES
  *		Gigabytes a second that are read by dot products over an array.
  *
@@ -34,6 +35,9 @@
 /* Rows of the softmax at a time, as in the trainer, and the share of liked rows in it. */
 #define SOFTMAX_ROWS 64
 #define SOFTMAX_SAMPLE 0.3
+
+/* The part of an epoch that is measured: one in so many shards. */
+#define PART 4
 
 /* ---------------------------------------------------------------------------
  * Several processes at once
@@ -167,14 +171,19 @@ print_epoch(char **argument)
 	long		rows = number(argument[5]);
 	long		batch = number(argument[6]);
 	double		liked = (double) number(argument[4]) / rows;
+	int			processes = (int) number(argument[7]);
+	double		shards;
 	Epoch		epoch = {.films = (int) number(argument[3])};
 
 	stage_shape(&epoch.shape, strcmp(argument[0], "ranking") == 0 ? RANKING : RETRIEVAL,
 				1, 1, (int) number(argument[2]), n_values, (int) number(argument[1]));
 	epoch.rows = (int) (batch / N_SHARDS);
-	epoch.shards = (int) (rows / epoch.rows);
+	shards = (double) rows / epoch.rows;
+	epoch.shards = (int) (shards / PART) / processes * processes;
 	epoch.softmax_rows = (int) lrint(epoch.rows * liked * SOFTMAX_SAMPLE);
-	printf("%.6f\n", together(multiply, &epoch, (int) number(argument[7])));
+	if (epoch.shards == 0)
+		fail("too few rows");
+	printf("%.6f\n", together(multiply, &epoch, processes) * shards / epoch.shards);
 }
 
 /* ---------------------------------------------------------------------------
