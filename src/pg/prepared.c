@@ -6,7 +6,9 @@
  * the rights and row security policies of whoever runs it.  What it cannot see
  * is that the text itself depends on the relation: its name, and whether it
  * has the optional columns.  After any relcache invalidation the text is made
- * again, and if it has changed, so is the plan.
+ * again, and if it has changed, so is the plan.  A query may come back here
+ * while it runs (a view over the ratings that calls a serving function for
+ * another model), so a plan is pinned as long as it is in use.
  *
  * Rows go to a receiver of our own, which hands each to a callback as it comes
  * from the executor.  SPI's usual way would first copy them all.  Unlike SPI's
@@ -21,7 +23,19 @@
 #include "utils/memutils.h"
 
 #include "cache.h"
+#include "pinned.h"
 #include "prepared.h"
+
+/* A plan that is kept, or that an outer call still uses. */
+typedef struct PreparedPlan
+{
+	Pinned		pinned;			/* must be first */
+	Oid			relation;		/* what it is prepared for */
+	uint64		generation;		/* of cache_relations_generation() */
+	char	   *text;
+	SPIPlanPtr	plan;
+	MemoryContextCallback release;
+} PreparedPlan;
 
 typedef struct RowReceiver
 {
@@ -50,44 +64,73 @@ receive_nothing(DestReceiver *self)
 {
 }
 
-/*
- * Sees to it that query->plan is what the text for this relation says.
- */
 static void
+free_plan(void *arg)
+{
+	SPI_freeplan(arg);
+}
+
+/*
+ * A plan of the query, in a memory context of its own whose end is the plan's.
+ */
+static PreparedPlan *
+make_plan(Prepared *query, Oid relation, const char *text)
+{
+	MemoryContext caller = CurrentMemoryContext;	/* SPI changes it */
+	MemoryContext context;
+	PreparedPlan *made;
+	SPIPlanPtr	plan = SPI_prepare(text, query->n_parameters, query->types);
+
+	if (plan == NULL)
+		elog(ERROR, "could not prepare \"%s\": %s", text, SPI_result_code_string(SPI_result));
+	context = AllocSetContextCreate(CacheMemoryContext, "mlrec plan", ALLOCSET_SMALL_SIZES);
+	MemoryContextSwitchTo(context);
+	made = palloc0(sizeof(PreparedPlan));
+	made->pinned.context = context;
+	made->relation = relation;
+	made->text = pstrdup(text);
+	made->plan = plan;
+	made->release.func = free_plan;
+	made->release.arg = plan;
+	SPI_keepplan(plan);
+	MemoryContextRegisterResetCallback(context, &made->release);
+	MemoryContextSwitchTo(caller);
+	return made;
+}
+
+/*
+ * The plan that the text for this relation says, pinned in the current memory
+ * context.
+ */
+static PreparedPlan *
 prepare(Prepared *query, Oid relation)
 {
 	uint64		generation = cache_relations_generation();
-	MemoryContext caller;
-	char	   *text;
-	SPIPlanPtr	plan;
+	PreparedPlan *kept = query->kept;
 
-	if (query->plan != NULL && query->relation == relation && query->generation == generation)
-		return;
-	text = query->text(relation);
-	if (query->plan != NULL && query->relation == relation &&
-		strcmp(query->prepared_text, text) == 0)
+	if (kept == NULL || kept->relation != relation || kept->generation != generation)
 	{
-		query->generation = generation;
+		char	   *text = query->text(relation);
+
+		if (kept == NULL || kept->relation != relation || strcmp(kept->text, text) != 0)
+		{
+			kept = make_plan(query, relation, text);
+			if (query->kept != NULL)
+				pinned_retire(&query->kept->pinned);
+			query->kept = kept;
+		}
+		kept->generation = generation;
 		pfree(text);
-		return;
 	}
+	pin(&kept->pinned);
+	return kept;
+}
 
-	caller = CurrentMemoryContext;	/* SPI changes it */
-	plan = SPI_prepare(text, query->n_parameters, query->types);
-	if (plan == NULL)
-		elog(ERROR, "could not prepare \"%s\": %s", text, SPI_result_code_string(SPI_result));
-	SPI_keepplan(plan);
-	MemoryContextSwitchTo(caller);
-	if (query->plan != NULL)
-	{
-		SPI_freeplan(query->plan);
-		pfree(query->prepared_text);
-	}
-	query->plan = plan;
-	query->prepared_text = MemoryContextStrdup(TopMemoryContext, text);
-	query->relation = relation;
-	query->generation = generation;
-	pfree(text);
+/* A memory context for one use of a query, and for what pins its plan. */
+static MemoryContext
+begin_use(void)
+{
+	return AllocSetContextCreate(CurrentMemoryContext, "mlrec query", ALLOCSET_SMALL_SIZES);
 }
 
 static ParamListInfo
@@ -120,18 +163,22 @@ prepared_run(Prepared *query, Oid relation, const Datum *values, const char *nul
 		{receive_row, receive_startup, receive_nothing, receive_nothing, DestTuplestore}, row, arg
 	};
 	MemoryContext caller = CurrentMemoryContext;	/* SPI changes it */
+	MemoryContext context = begin_use();
 	SPIExecuteOptions options;
+	PreparedPlan *kept;
 	int			result;
 
-	prepare(query, relation);
+	MemoryContextSwitchTo(context);
+	kept = prepare(query, relation);
 	memset(&options, 0, sizeof(options));
 	options.params = parameters(query, values, nulls);
 	options.read_only = true;
 	options.dest = &receiver.receiver;
-	result = SPI_execute_plan_extended(query->plan, &options);
+	result = SPI_execute_plan_extended(kept->plan, &options);
 	MemoryContextSwitchTo(caller);
 	if (result != SPI_OK_SELECT)
-		elog(ERROR, "\"%s\" failed: %s", query->prepared_text, SPI_result_code_string(result));
+		elog(ERROR, "\"%s\" failed: %s", kept->text, SPI_result_code_string(result));
+	MemoryContextDelete(context);
 }
 
 /*
@@ -141,11 +188,14 @@ Portal
 prepared_open(Prepared *query, Oid relation, const Datum *values, const char *nulls)
 {
 	MemoryContext caller = CurrentMemoryContext;	/* SPI changes it */
+	MemoryContext context = begin_use();
 	Portal		portal;
 
-	prepare(query, relation);
-	portal = SPI_cursor_open(NULL, query->plan, unconstify(Datum *, values), nulls, true);
+	MemoryContextSwitchTo(context);
+	portal = SPI_cursor_open(NULL, prepare(query, relation)->plan, unconstify(Datum *, values),
+							 nulls, true);
 	MemoryContextSwitchTo(caller);
+	MemoryContextDelete(context);	/* the portal keeps what it needs of the plan */
 	return portal;
 }
 
@@ -166,12 +216,12 @@ slot_int64(TupleTableSlot *slot, int column, bool *isnull)
 	return *isnull ? 0 : DatumGetInt64(value);
 }
 
-float
-slot_float(TupleTableSlot *slot, int column, bool *isnull)
+double
+slot_double(TupleTableSlot *slot, int column, bool *isnull)
 {
 	Datum		value = slot_getattr(slot, column, isnull);
 
-	return *isnull ? 0 : DatumGetFloat4(value);
+	return *isnull ? 0 : DatumGetFloat8(value);
 }
 
 char *

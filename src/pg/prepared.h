@@ -19,10 +19,7 @@ typedef struct Prepared
 	int			n_parameters;
 	Oid			types[4];
 
-	Oid			relation;		/* what it is prepared for */
-	uint64		generation;		/* of cache_relations_generation() */
-	char	   *prepared_text;
-	SPIPlanPtr	plan;
+	struct PreparedPlan *kept;	/* of prepared.c */
 } Prepared;
 
 /* Takes a row.  The slot and what it points to are gone afterwards. */
@@ -43,7 +40,7 @@ extern bool relation_has_column(Oid relation, const char *name);
 
 /* Columns of a row; *isnull may not be NULL. */
 extern int64 slot_int64(TupleTableSlot *slot, int column, bool *isnull);
-extern float slot_float(TupleTableSlot *slot, int column, bool *isnull);
+extern double slot_double(TupleTableSlot *slot, int column, bool *isnull);
 extern char *slot_text(TupleTableSlot *slot, int column);	/* NULL for null */
 
 #endif							/* MLREC_PREPARED_H */

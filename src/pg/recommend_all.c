@@ -104,7 +104,7 @@ static char *
 ratings_text(Oid ratings)
 {
 	return psprintf("SELECT user_id::pg_catalog.int8, movie_id::pg_catalog.int8, "
-					"rating::pg_catalog.float4 FROM %s "
+					"rating::pg_catalog.float8 FROM %s "
 					"WHERE user_id IS NOT NULL AND movie_id IS NOT NULL "
 					"ORDER BY user_id", relation_quoted(ratings));
 }
@@ -113,7 +113,7 @@ static char *
 some_ratings_text(Oid ratings)
 {
 	return psprintf("SELECT user_id::pg_catalog.int8, movie_id::pg_catalog.int8, "
-					"rating::pg_catalog.float4 FROM %s "
+					"rating::pg_catalog.float8 FROM %s "
 					"WHERE user_id OPERATOR(pg_catalog.=) ANY ($1) AND movie_id IS NOT NULL "
 					"ORDER BY user_id", relation_quoted(ratings));
 }
@@ -482,7 +482,7 @@ take_ratings(Batch *batch, SPITupleTable *rows, uint64 n)
 		batch->last_user = user_id;
 		if (batch->current != NULL)
 			user_state_add(batch->current, batch->serving.model, movie_id,
-						   isnull ? NAN : DatumGetFloat4(rating));
+						   isnull ? NAN : DatumGetFloat8(rating));
 	}
 }
 

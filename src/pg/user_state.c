@@ -32,7 +32,7 @@ static const char *const attribute_names[N_ATTRIBUTES] = {"gender", "age", "occu
 static char *
 ratings_text(Oid ratings)
 {
-	return psprintf("SELECT movie_id::pg_catalog.int8, rating::pg_catalog.float4 FROM %s "
+	return psprintf("SELECT movie_id::pg_catalog.int8, rating::pg_catalog.float8 FROM %s "
 					"WHERE user_id OPERATOR(pg_catalog.=) $1", relation_quoted(ratings));
 }
 
@@ -117,20 +117,20 @@ room_for(MemoryContext context, void *array, int32 n, int32 *capacity, Size size
  * somebody typed in by mistake may carry the networks out of their range.
  */
 static float
-within_reason(float rating, const ImageHeader *header)
+within_reason(double rating, const ImageHeader *header)
 {
 	float		scale = Max(header->max_rating - header->min_rating, 1.0f);
 
 	if (isnan(rating))
-		return rating;
-	return Max(header->min_rating - scale, Min(header->max_rating + scale, rating));
+		return NAN;
+	return (float) Max(header->min_rating - scale, Min(header->max_rating + scale, rating));
 }
 
 /*
  * user_state_add: a film that the user has rated; rating NaN if with NULL.
  */
 void
-user_state_add(UserState *state, const CachedModel *model, int64 movie_id, float rating)
+user_state_add(UserState *state, const CachedModel *model, int64 movie_id, double rating)
 {
 	const ImageHeader *header = model->header;
 	int32		movie = id_find(image_section(header, IMAGE_MOVIE_IDS), header->n_movies, movie_id);
@@ -236,11 +236,11 @@ receive_rating(void *arg, TupleTableSlot *slot)
 	Reading    *reading = arg;
 	bool		isnull;
 	int64		movie_id = slot_int64(slot, 1, &isnull);
-	float		rating;
+	double		rating;
 
 	if (isnull)
 		return;
-	rating = slot_float(slot, 2, &isnull);
+	rating = slot_double(slot, 2, &isnull);
 	user_state_add(reading->state, reading->model, movie_id, isnull ? NAN : rating);
 }
 

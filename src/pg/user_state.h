@@ -47,7 +47,7 @@ extern void user_state_forget(UserState *state, int32 movie);
 extern UserState *user_state_create(MemoryContext context);
 extern void user_state_begin(UserState *state, const CachedModel *model, int64 user_id);
 extern void user_state_add(UserState *state, const CachedModel *model, int64 movie_id,
-						   float rating);
+						   double rating);
 extern bool user_state_finish(UserState *state);
 
 /* The code of an attribute's value; name may be NULL. */

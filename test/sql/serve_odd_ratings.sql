@@ -51,6 +51,10 @@ SELECT count(*) FILTER (WHERE f.rank = 2) AS film_rated, bool_and(l.ranking_scor
 FROM recommend(9, 80, 80) l JOIN first f USING (movie_id);
 UPDATE ratings SET rating = 3e38 WHERE user_id = 9;
 SELECT bool_and(ranking_score BETWEEN 1 AND 5) AS sane FROM recommend(9, 80, 80);
+ALTER TABLE ratings ALTER rating TYPE double precision;
+UPDATE ratings SET rating = -1e300 WHERE user_id = 9;
+SELECT bool_and(ranking_score BETWEEN 1 AND 5) AS sane FROM recommend(9, 80, 80);
+SELECT bool_and(ranking_score BETWEEN 1 AND 5) AS sane FROM recommend_all(80, 80, ARRAY[9]);
 ROLLBACK;
 
 -- A film rated but not listed when the model was trained has no title.

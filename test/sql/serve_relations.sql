@@ -33,6 +33,25 @@ SELECT count(*) FROM recommend_all(10, 80, ARRAY[6]);
 ROLLBACK;
 SELECT count(*) FROM recommend(6, 80, 80) NATURAL JOIN expected;
 
+-- A view that asks for recommendations itself, by another model.
+CREATE TABLE other_ratings AS SELECT * FROM ratings;
+SELECT max(model_id) AS other FROM train_recommender('other_ratings',
+	retrieval_epochs => 1, ranking_epochs => 1, activate => false) \gset
+BEGIN;
+ALTER TABLE ratings RENAME TO old_ratings;
+SELECT set_config('serve_relations.other', :'other', true) \g /dev/null
+CREATE FUNCTION others(bigint) RETURNS bigint LANGUAGE plpgsql STABLE AS $$
+BEGIN
+	RETURN (SELECT count(*) FROM recommend($1, model_id => current_setting('serve_relations.other')::int));
+END
+$$;
+CREATE VIEW ratings AS SELECT * FROM old_ratings WHERE others(user_id) = 10;
+SELECT count(*) FROM recommend(6, 80, 80) NATURAL JOIN expected;
+SELECT count(*) FROM recommend(6, 80, 80) NATURAL JOIN expected;
+SELECT count(*) FROM recommend_all(10, 80, ARRAY[6, 7]);
+ROLLBACK;
+SELECT drop_recommender(:other);
+
 -- Views and partitions for films; other types; a column more or less.
 BEGIN;
 ALTER TABLE movies RENAME TO all_movies;
