@@ -505,6 +505,8 @@ cache_get(int32 model_id)
 {
 	CachedModel *model = cache_find(model_id);
 
+	if (model == NULL && model_id == 0)
+		store_none_active();
 	if (model == NULL)
 		store_no_model(model_id);
 	return model;

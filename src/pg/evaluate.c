@@ -140,14 +140,12 @@ load_test_data(const StoreEntry *entry)
 static void
 find_model(FunctionCallInfo fcinfo, int argno, StoreEntry *entry)
 {
-	bool		found;
+	int32		model_id = store_model_argument(fcinfo, argno);
 
-	if (PG_ARGISNULL(argno))
-		found = store_read_active(GetActiveSnapshot(), entry);
-	else
-		found = store_read(PG_GETARG_INT32(argno), GetActiveSnapshot(), entry);
-	if (!found)
-		store_no_model(PG_ARGISNULL(argno) ? 0 : PG_GETARG_INT32(argno));
+	if (model_id != 0 && !store_read(model_id, GetActiveSnapshot(), entry))
+		store_no_model(model_id);
+	if (model_id == 0 && !store_read_active(GetActiveSnapshot(), entry))
+		store_none_active();
 }
 
 static void

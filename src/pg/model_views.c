@@ -79,7 +79,7 @@ static Datum
 return_vectors(FunctionCallInfo fcinfo, bool of_movies)
 {
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
-	CachedModel *model = cache_get(PG_GETARG_INT32(0));
+	CachedModel *model = cache_get(store_model_argument(fcinfo, 0));
 	StoreRelations relations;
 
 	InitMaterializedSRF(fcinfo, 0);

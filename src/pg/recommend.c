@@ -300,7 +300,7 @@ mlrec_recommend(PG_FUNCTION_ARGS)
 	wish.diversity = serve_fraction(fcinfo, 8, "diversity");
 
 	InitMaterializedSRF(fcinfo, 0);
-	serve_begin(&serving, fcinfo, PG_ARGISNULL(3) ? 0 : PG_GETARG_INT32(3));
+	serve_begin(&serving, fcinfo, store_model_argument(fcinfo, 3));
 	n = recommend(&desk, &serving, &wish, user_id);
 	films = recommend_describe(&serving, desk.picks, n, serving.context);
 	for (int32 i = 0; i < n; i++)

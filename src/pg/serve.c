@@ -214,7 +214,7 @@ mlrec_predict_rating(PG_FUNCTION_ARGS)
 	UserState  *state;
 	int32		movie;
 
-	serve_begin(&serving, fcinfo, PG_ARGISNULL(2) ? 0 : PG_GETARG_INT32(2));
+	serve_begin(&serving, fcinfo, store_model_argument(fcinfo, 2));
 	model = serving.model->model;
 	movie = serve_find_movie(&serving, movie_id);
 	state = user_state_read(serving.model, &serving.relations, user_id, serving.context);
@@ -244,7 +244,7 @@ mlrec_similar_movies(PG_FUNCTION_ARGS)
 	MovieText  *films;
 
 	InitMaterializedSRF(fcinfo, 0);
-	serve_begin(&serving, fcinfo, PG_ARGISNULL(2) ? 0 : PG_GETARG_INT32(2));
+	serve_begin(&serving, fcinfo, store_model_argument(fcinfo, 2));
 	movie = serve_find_movie(&serving, movie_id);
 	skip = catalogue_hidden(serving.catalogue);
 	skip[movie] = 1;

@@ -66,7 +66,9 @@ extern bool store_json_number(const char *json, const char *key, double *number)
 
 extern Oid	store_relation(const char *name);
 extern Oid	store_table(void);
+extern int32 store_model_argument(FunctionCallInfo fcinfo, int argno);
 extern void store_no_model(int32 model_id) pg_attribute_noreturn();
+extern void store_none_active(void) pg_attribute_noreturn();
 
 extern void store_find_relations(const StoreEntry *entry, StoreRelations *relations);
 extern bool store_relations_exist(const StoreEntry *entry);

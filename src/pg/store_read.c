@@ -298,28 +298,51 @@ list_models(void)
 }
 
 /*
- * store_no_model: raises that a model does not exist or, with id 0, that none
- * is active, and tells what there is.
+ * store_none_active: raises that no model is active, and tells what there is.
+ */
+void
+store_none_active(void)
+{
+	char	   *list = list_models();
+
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("no recommender model is active"),
+			 list == NULL ?
+			 errhint("Train one: SELECT * FROM train_recommender();") :
+			 errhint("Activate one of the models %s with activate_recommender(), "
+					 "or train a new one with train_recommender().", list)));
+}
+
+/*
+ * store_no_model: raises that a model does not exist, and tells what there is.
  */
 void
 store_no_model(int32 model_id)
 {
 	char	   *list = list_models();
 
-	if (model_id == 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("no recommender model is active"),
-				 list == NULL ?
-				 errhint("Train one: SELECT * FROM train_recommender();") :
-				 errhint("Activate one of the models %s with activate_recommender(), "
-						 "or train a new one with train_recommender().", list)));
 	ereport(ERROR,
 			(errcode(ERRCODE_UNDEFINED_OBJECT),
 			 errmsg("recommender model %d does not exist", model_id),
 			 list == NULL ?
 			 errhint("There are no models. Train one: SELECT * FROM train_recommender();") :
 			 errhint("There are these models: %s.", list)));
+}
+
+/*
+ * store_model_argument: the number of a model that argument argno gives, 0 for
+ * NULL, which stands for the active model.  A 0 that is given is no number of a
+ * model, and an error.
+ */
+int32
+store_model_argument(FunctionCallInfo fcinfo, int argno)
+{
+	if (PG_ARGISNULL(argno))
+		return 0;
+	if (PG_GETARG_INT32(argno) == 0)
+		store_no_model(0);
+	return PG_GETARG_INT32(argno);
 }
 
 /* ---------------------------------------------------------------------------

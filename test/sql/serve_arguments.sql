@@ -38,6 +38,16 @@ SELECT * FROM recommend_all(200, -1);
 SELECT * FROM recommend_all(200, 0);
 SELECT recommend_json(NULL);
 
+-- Numbers of models: 0 is none, and does not stand for the active one.
+\set VERBOSITY terse
+SELECT * FROM recommend(1, model_id => 0);
+SELECT predict_rating(1, 1, model_id => 0);
+SELECT * FROM evaluate_recommender(0);
+SELECT * FROM recommender_movie_vectors(0);
+SELECT activate_recommender(0);
+SELECT drop_recommender(0);
+\set VERBOSITY default
+
 -- Films that nobody knows.
 SELECT predict_rating(1, 4711);
 SELECT * FROM similar_movies(4711);
