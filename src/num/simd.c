@@ -167,16 +167,6 @@ simd_dot_rows(const float *rows, const float *query, int n_rows, int dims, float
 	}
 }
 
-KERNEL int32_t
-simd_dot_i8(const int8_t *a, const int8_t *b, int n)
-{
-	int32_t		sum = 0;
-
-	for (int i = 0; i < n; i++)
-		sum += a[i] * b[i];
-	return sum;
-}
-
 KERNEL void
 simd_axpy(float *y, float alpha, const float *x, int n)
 {

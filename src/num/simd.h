@@ -49,12 +49,6 @@ extern double simd_cosine(const float *a, const float *b, int n);
 /* out[row] = rows[row][...] . query, for n_rows rows of dims floats each. */
 extern void simd_dot_rows(const float *rows, const float *query, int n_rows, int dims, float *out);
 
-/*
- * Sum of a[i] * b[i] over bytes.  Exact for n up to 131,071, where the sum
- * could first leave an int32.
- */
-extern int32_t simd_dot_i8(const int8_t *a, const int8_t *b, int n);
-
 /* y[i] += alpha * x[i] */
 extern void simd_axpy(float *y, float alpha, const float *x, int n);
 

@@ -40,12 +40,6 @@ typedef struct LoadedDataset
 	int32		n_values_found[N_ATTRIBUTES];
 } LoadedDataset;
 
-Size
-dataset_memory(int64 n_rows)
-{
-	return (Size) n_rows * RATING_PEAK_BYTES;
-}
-
 /* ----------------------------------------------------------------- the table */
 
 /* The ids in ascending order, and the index of each code, both palloc'd. */

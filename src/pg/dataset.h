@@ -53,7 +53,4 @@ extern void dataset_resplit(Dataset *dataset, const SplitOptions *options);
  */
 extern void dataset_warn(const Dataset *dataset);
 
-/* The most bytes that dataset_load holds at a time for so many ratings. */
-extern Size dataset_memory(int64 n_rows);
-
 #endif							/* MLREC_DATASET_H */

@@ -35,9 +35,6 @@ extern Embedding *embedding_new(int dims);
 /* Reports that two embeddings do not fit together. */
 extern void embedding_dims_differ(int a, int b) pg_attribute_noreturn();
 
-/* Error if a value is NaN or infinite. */
-extern void embedding_check_finite(const Embedding *e);
-
 #pragma GCC visibility pop
 
 /* Error, which names both, unless a and b have the same dimensions. */

@@ -74,8 +74,8 @@ check_finite_value(double x)
 				 errmsg("embedding cannot hold an infinite value")));
 }
 
-void
-embedding_check_finite(const Embedding *e)
+static void
+check_finite(const Embedding *e)
 {
 	if (simd_all_finite(e->x, e->dims))
 		return;
@@ -225,7 +225,7 @@ mlrec_embedding_recv(PG_FUNCTION_ARGS)
 	check_typmod(dims, typmod, NULL);
 	for (int i = 0; i < dims; i++)
 		e->x[i] = pq_getmsgfloat4(buf);
-	embedding_check_finite(e);
+	check_finite(e);
 	PG_RETURN_EMBEDDING_P(e);
 }
 

@@ -141,29 +141,6 @@ measure_model(const Ratings *ratings, const Model *model, const EvaluateOptions 
 	return evaluation;
 }
 
-/*
- * measure_summary: what is stored with a model that was just trained, as a
- * JSON object, palloc'd: everything but the live lists, which take as long as
- * all the rest together; lists of at most SUMMARY_LIST_USERS users, fewer for
- * large catalogues.
- */
-char *
-measure_summary(const Ratings *ratings, const Model *model)
-{
-	EvaluateOptions options = {
-		.top_k = SUMMARY_TOP_K,
-		.top_n = SUMMARY_TOP_N,
-		.list_users = Max(1, Min(SUMMARY_LIST_USERS,
-								 SUMMARY_LIST_SCORES / Max(ratings->n_movies, 1))),
-		.live_ratings = true,
-	};
-	Evaluation *evaluation = measure_model(ratings, model, &options);
-	char	   *json = measure_json(evaluation);
-
-	pfree(evaluation);
-	return json;
-}
-
 /* ---------------------------------------------------------------------- JSON */
 
 /*
@@ -205,11 +182,11 @@ has_metrics(const GroupValues *systems)
 }
 
 /*
- * measure_json: the table as nested objects, palloc'd:
+ * The table as nested objects, palloc'd:
  * {"static": {"mlrec": {"all": {"rmse": 0.93, ...}, ...}, ...}, "live": ...}.
  */
-char *
-measure_json(const Evaluation *evaluation)
+static char *
+evaluation_json(const Evaluation *evaluation)
 {
 	StringInfoData json;
 
@@ -236,4 +213,27 @@ measure_json(const Evaluation *evaluation)
 	}
 	appendStringInfoChar(&json, '}');
 	return json.data;
+}
+
+/*
+ * measure_summary: what is stored with a model that was just trained, as a
+ * JSON object, palloc'd: everything but the live lists, which take as long as
+ * all the rest together; lists of at most SUMMARY_LIST_USERS users, fewer for
+ * large catalogues.
+ */
+char *
+measure_summary(const Ratings *ratings, const Model *model)
+{
+	EvaluateOptions options = {
+		.top_k = SUMMARY_TOP_K,
+		.top_n = SUMMARY_TOP_N,
+		.list_users = Max(1, Min(SUMMARY_LIST_USERS,
+								 SUMMARY_LIST_SCORES / Max(ratings->n_movies, 1))),
+		.live_ratings = true,
+	};
+	Evaluation *evaluation = measure_model(ratings, model, &options);
+	char	   *json = evaluation_json(evaluation);
+
+	pfree(evaluation);
+	return json;
 }

@@ -12,7 +12,6 @@ extern Evaluation *measure_model(const Ratings *ratings, const Model *model,
 								 const EvaluateOptions *options);
 extern char *measure_summary(const Ratings *ratings, const Model *model);
 
-extern char *measure_json(const Evaluation *evaluation);
 extern const char *measure_protocol_name(EvaluateProtocol protocol);
 extern const char *measure_system_name(EvaluateSystem system);
 extern const char *measure_users_name(EvaluateUsers users);

@@ -162,32 +162,6 @@ check_rows(int dims, int n_rows, int shift)
 	release(out, 0);
 }
 
-static void
-check_bytes(int n, int shift)
-{
-	int8_t	   *a = (int8_t *) malloc(n + shift) + shift;
-	int8_t	   *b = malloc(n);
-	int32_t		sum = 0;
-
-	for (int i = 0; i < n; i++)
-	{
-		a[i] = (int8_t) (draw() * 128);
-		b[i] = (int8_t) (draw() * 128);
-		sum += a[i] * b[i];
-	}
-	CHECK(simd_dot_i8(a, b, n) == sum);
-
-	/* the extremes, where narrower sums would overflow */
-	if (n > 0)
-	{
-		memset(a, -128, n);
-		memset(b, -128, n);
-	}
-	CHECK(simd_dot_i8(a, b, n) == 16384 * n);
-	free(a - shift);
-	free(b);
-}
-
 /* Each odd value is found in each place. */
 static void
 check_finite(int n, int shift)
@@ -229,7 +203,6 @@ main(void)
 			check_elementwise(n, shift);
 			check_updates(n, shift);
 			check_rows(n, shift + n % 5, shift);
-			check_bytes(n, shift);
 			check_finite(n, shift);
 		}
 	}
