@@ -5,8 +5,9 @@
  * then are masked, as are films that have no row in movies, since serving
  * cannot show them either.  The model answers as recommend() does, in both of
  * its orders: the top k by cosine over the whole catalogue, put in order by
- * predicted rating; and the top k by cosine and popularity, by relevance.  A baseline has one order of the catalogue for everybody,
- * and answers with the first k of it that are not masked.
+ * predicted rating; and the top k by cosine and popularity, by relevance.  A
+ * baseline has one order of the catalogue for everybody, and answers with the
+ * first k of it that are not masked.
  *
  * The cosines of a batch of users with the catalogue are one matrix product;
  * the batch shrinks as the catalogue grows, to bound the memory.

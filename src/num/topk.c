@@ -43,7 +43,7 @@ rank(TopkEntry entry)
 	int32_t		bits;
 
 	memcpy(&bits, &entry.score, sizeof(bits));
-	bits ^= (bits >> 31) & INT32_MAX;
+	bits ^= bits < 0 ? INT32_MAX : 0;
 	return (int64_t) ((uint64_t) (uint32_t) bits << 32 | (uint32_t) ~entry.index);
 }
 
@@ -54,7 +54,7 @@ ranked(int64_t rank)
 	TopkEntry	entry;
 	int32_t		bits = (int32_t) (rank >> 32);
 
-	bits ^= (bits >> 31) & INT32_MAX;
+	bits ^= bits < 0 ? INT32_MAX : 0;
 	memcpy(&entry.score, &bits, sizeof(bits));
 	entry.index = (int32_t) ~(uint32_t) rank;
 	return entry;

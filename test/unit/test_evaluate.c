@@ -303,7 +303,8 @@ enum
 };
 
 static void
-answer(const Known *known, Sums sums[N_LISTS], int user, int n_known, int64_t asked, const float *likes)
+answer(const Known *known, Sums sums[N_LISTS], int user, int n_known, int64_t asked,
+	   const float *likes)
 {
 	const float *model_popularity = image_section(known->header, IMAGE_MOVIE_POPULARITY);
 	float		predicted[N_MOVIES];

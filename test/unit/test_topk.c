@@ -84,6 +84,28 @@ check_case(int n, int k, int values, bool with_skip, bool backwards)
 		CHECK(expected == 0 || memcmp(entries, sorted, expected * sizeof(TopkEntry)) == 0);
 }
 
+/* 0 and -0 tie: the smaller index is the better one. */
+static void
+check_signed_zeros(void)
+{
+	const float scores[] = {-0.0f, 0.0f, -1, 0.0f, -0.0f};
+	const int32_t expected[] = {0, 1, 3, 4, 2};
+	TopkEntry	entries[5];
+	Topk		topk;
+
+	for (int k = 1; k <= 5; k++)
+		for (int first = 0; first < 5; first++)
+		{
+			topk_init(&topk, entries, k);
+			for (int i = 0; i < 5; i++)
+				topk_push(&topk, scores[(first + i) % 5], (first + i) % 5);
+			topk_sort(&topk);
+			CHECK(topk.n == k);
+			for (int i = 0; i < k; i++)
+				CHECK(entries[i].index == expected[i]);
+		}
+}
+
 int
 main(void)
 {
@@ -98,5 +120,6 @@ main(void)
 				check_case(sizes[s], ks[t], form & 4 ? 5 : 100000, form & 1, form & 2);
 		}
 	}
+	check_signed_zeros();
 	return unit_finish();
 }
