@@ -575,6 +575,14 @@ CREATE FUNCTION @extschema@.similar_movies(movie_id bigint, n integer DEFAULT 10
 COMMENT ON FUNCTION @extschema@.similar_movies(bigint, integer, integer) IS
 	'films that the same users like, most similar first';
 
+CREATE FUNCTION @extschema@.nearest_movies(vector @extschema@.embedding, n integer DEFAULT 10,
+		model_id integer DEFAULT NULL)
+	RETURNS TABLE (rank integer, movie_id bigint, similarity real)
+	AS 'MODULE_PATHNAME', 'mlrec_nearest_movies'
+	LANGUAGE C STABLE PARALLEL RESTRICTED COST 5000 ROWS 10;
+COMMENT ON FUNCTION @extschema@.nearest_movies(@extschema@.embedding, integer, integer) IS
+	'films by the cosine of their vectors and any vector, most similar first';
+
 CREATE FUNCTION @extschema@.explain_recommendation(user_id bigint, movie_id bigint,
 		n integer DEFAULT 10)
 	RETURNS TABLE (because_movie_id bigint, title text, your_rating real, similarity real,

@@ -18,13 +18,16 @@
 #include "utils/memutils.h"
 
 #include "../num/simd.h"
+#include "../num/similarity.h"
 #include "../num/topk.h"
 #include "compat.h"
+#include "embedding.h"
 #include "search.h"
 #include "serve.h"
 
 PG_FUNCTION_INFO_V1(mlrec_predict_rating);
 PG_FUNCTION_INFO_V1(mlrec_similar_movies);
+PG_FUNCTION_INFO_V1(mlrec_nearest_movies);
 
 /* The model that a call site used last, so that one statement uses one model */
 typedef struct CallSite
@@ -267,6 +270,63 @@ mlrec_similar_movies(PG_FUNCTION_ARGS)
 		catalogue_film_columns(&films[i], values + 1, nulls + 1);
 		values[5] = Float4GetDatum(Max(-1.0f, Min(1.0f, topk.entry[i].score)));
 		nulls[5] = false;
+		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+	}
+	serve_end(&serving);
+	return (Datum) 0;
+}
+
+/*
+ * A query vector made unit length.
+ */
+static void
+unit_vector(float *unit, const Embedding *e)
+{
+	double		norm;
+
+	if (e->dims != VECTOR_DIMS)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_EXCEPTION),
+				 errmsg("the vector has %d dimensions, those of films have %d",
+						e->dims, VECTOR_DIMS)));
+	norm = similarity_norm(e->x, e->dims);
+	if (norm == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("no film is near to a zero vector")));
+	for (int i = 0; i < VECTOR_DIMS; i++)
+		unit[i] = (float) (e->x[i] / norm);
+}
+
+/*
+ * nearest_movies(vector embedding, n int, model_id int) -> rank, movie_id,
+ * similarity: by the cosine of any vector and the films', without their titles.
+ */
+Datum
+mlrec_nearest_movies(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+	int32		n = serve_count(fcinfo, 1, "n", 0);
+	float		vector[VECTOR_DIMS];
+	Serving		serving;
+	Topk		topk;
+
+	serve_refuse_null(fcinfo, 0, "vector");
+	unit_vector(vector, PG_GETARG_EMBEDDING_P(0));
+	InitMaterializedSRF(fcinfo, 0);
+	serve_begin(&serving, fcinfo, PG_ARGISNULL(2) ? 0 : PG_GETARG_INT32(2));
+	n = Min(n, serving.catalogue->n_films);
+	topk_init(&topk, palloc_extended(sizeof(TopkEntry) * Max(n, 1), MCXT_ALLOC_HUGE), n);
+	search_nearest(serving.catalogue, vector, search_recall(), serving.catalogue->hidden, &topk);
+	topk_sort(&topk);
+	for (int32 i = 0; i < topk.n; i++)
+	{
+		Datum		values[3];
+		bool		nulls[3] = {false, false, false};
+
+		values[0] = Int32GetDatum(i + 1);
+		values[1] = Int64GetDatum(catalogue_id(serving.catalogue, topk.entry[i].index));
+		values[2] = Float4GetDatum(Max(-1.0f, Min(1.0f, topk.entry[i].score)));
 		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 	}
 	serve_end(&serving);
