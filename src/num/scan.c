@@ -81,7 +81,7 @@ scan_scores(float *scores, const ScanQuery *query, const float *rows, const int3
 {
 	ScoreGroup	score_group = scan_kernels[query->level].score_group;
 	const float *group[SCAN_GROUP];
-	float		rest[SCAN_GROUP];
+	float		rest[SCAN_GROUP] = {0};
 
 	for (int32_t at = 0; at < n; at += SCAN_GROUP)
 	{
@@ -179,6 +179,7 @@ scan_codes(Topk *topk, const ScanFilms *films, const Codes *codes, int32_t from,
 		return 0;
 	for (int32_t block = from; block < to; block += CHUNK_BLOCKS)
 	{
+		/* cppcheck-suppress legacyUninitvar */
 		Survivors	survivors = {place, bound, 0};
 		float		bar = bar_of(topk);
 		int32_t		n;

@@ -25,6 +25,8 @@
 #define GROUP_BYTES (CODE_BLOCK * 4)
 #define N_GROUPS (VECTOR_DIMS / 4)
 
+#define BLOCKS_AHEAD 2
+
 /* ---------------------------------------------------------------------------
  * Plain C
  * ------------------------------------------------------------------------- */
@@ -103,6 +105,22 @@ select_blocks_plain(Survivors *survivors, const Codes *codes, int32_t from, int3
  * AVX2
  * ------------------------------------------------------------------------- */
 
+/*
+ * Asks for the codes of a block some way ahead.  Left to the processor's own
+ * guesses, a scan of a million films took up to half as long again with AVX2.
+ */
+static inline void
+ask_ahead(const Codes *codes, int32_t block)
+{
+	const char *code = (const char *) codes->codes;
+
+	if (block >= codes->n_blocks - BLOCKS_AHEAD)
+		return;
+	code += (int64_t) (block + BLOCKS_AHEAD) * CODE_BLOCK_BYTES;
+	for (int at = 0; at < CODE_BLOCK_BYTES; at += 64)
+		_mm_prefetch(code + at, _MM_HINT_T0);
+}
+
 /* Four of the query's codes, as one number. */
 static inline int32_t
 four_codes(const ScanQuery *query, int group)
@@ -167,6 +185,7 @@ select_blocks_avx2(Survivors *survivors, const Codes *codes, int32_t from, int32
 		__m256		reached;
 		int32_t		dots[CODE_BLOCK];
 
+		ask_ahead(codes, b);
 		for (int g = 0; g < N_GROUPS; g++)
 		{
 			__m256i		q = _mm256_set1_epi32(four_codes(query, g));
@@ -236,6 +255,7 @@ select_blocks_avx512(Survivors *survivors, const Codes *codes, int32_t from, int
 		__m512		bound;
 		__mmask16	reached;
 
+		ask_ahead(codes, b);
 		for (int g = 0; g < N_GROUPS; g += 2)
 		{
 			even = _mm512_dpbusd_epi32(even, _mm512_load_si512(code + g * GROUP_BYTES), q[g]);
