@@ -256,7 +256,9 @@ AS 'MODULE_PATHNAME', 'mlrec_load_movielens'
 LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE COST 1000000 ROWS 3;
 
 COMMENT ON FUNCTION @extschema@.load_movielens(pg_catalog.text, pg_catalog.name) IS
-'create and fill movies, users and ratings from the files of a MovieLens release on the server';
+'create and fill movies, users and ratings in into_schema from the files of a MovieLens release; returns each relation and its rows.
+directory is one of the server''s; the release (ml-1m, ml-10m, ml-100k or CSV) is recognised by its files. CSV releases have no users.
+Needs the rights of COPY from a file. Errors: a table that exists, a malformed line (told with file and line); then nothing is left behind.';
 
 -- The rows of the functions below.  These are types and not RETURNS TABLE,
 -- because an argument may not have the name of a result column then, and here
@@ -318,7 +320,8 @@ AS 'MODULE_PATHNAME', 'mlrec_rating_distribution'
 LANGUAGE C STABLE CALLED ON NULL INPUT PARALLEL RESTRICTED COST 100000 ROWS 10;
 
 COMMENT ON FUNCTION @extschema@.rating_distribution(pg_catalog.regclass) IS
-'number and share of the ratings for each value';
+'each value of rating with the number of its ratings and their share of all, from 0 to 1.
+ratings NULL: the relation of that name on the search path.';
 
 CREATE FUNCTION @extschema@.most_rated_movies(
 	n pg_catalog.int4 DEFAULT 10,
@@ -329,7 +332,8 @@ AS 'MODULE_PATHNAME', 'mlrec_most_rated_movies'
 LANGUAGE C STABLE CALLED ON NULL INPUT PARALLEL RESTRICTED COST 100000 ROWS 10;
 
 COMMENT ON FUNCTION @extschema@.most_rated_movies(pg_catalog.int4, pg_catalog.regclass, pg_catalog.regclass) IS
-'the n films with most ratings';
+'the n films with most ratings, most first.
+ratings, movies NULL: the relations of these names on the search path. n NULL: all. Error: n negative.';
 
 CREATE FUNCTION @extschema@.top_rated_movies(
 	n pg_catalog.int4 DEFAULT 10,
@@ -341,7 +345,8 @@ AS 'MODULE_PATHNAME', 'mlrec_top_rated_movies'
 LANGUAGE C STABLE CALLED ON NULL INPUT PARALLEL RESTRICTED COST 100000 ROWS 10;
 
 COMMENT ON FUNCTION @extschema@.top_rated_movies(pg_catalog.int4, pg_catalog.int4, pg_catalog.regclass, pg_catalog.regclass) IS
-'the n films with the highest mean rating, of those with min_ratings or more';
+'the n films with the highest mean rating, of those with min_ratings or more.
+ratings, movies NULL: the relations of these names on the search path. n NULL: all. Error: n negative.';
 
 CREATE FUNCTION @extschema@.lowest_rated_movies(
 	n pg_catalog.int4 DEFAULT 10,
@@ -353,7 +358,8 @@ AS 'MODULE_PATHNAME', 'mlrec_lowest_rated_movies'
 LANGUAGE C STABLE CALLED ON NULL INPUT PARALLEL RESTRICTED COST 100000 ROWS 10;
 
 COMMENT ON FUNCTION @extschema@.lowest_rated_movies(pg_catalog.int4, pg_catalog.int4, pg_catalog.regclass, pg_catalog.regclass) IS
-'the n films with the lowest mean rating, of those with min_ratings or more';
+'the n films with the lowest mean rating, of those with min_ratings or more.
+ratings, movies NULL: the relations of these names on the search path. n NULL: all. Error: n negative.';
 
 CREATE FUNCTION @extschema@.genre_summary(
 	ratings pg_catalog.regclass DEFAULT NULL,
@@ -363,7 +369,8 @@ AS 'MODULE_PATHNAME', 'mlrec_genre_summary'
 LANGUAGE C STABLE CALLED ON NULL INPUT PARALLEL RESTRICTED COST 100000 ROWS 20;
 
 COMMENT ON FUNCTION @extschema@.genre_summary(pg_catalog.regclass, pg_catalog.regclass) IS
-'films, ratings and mean rating of each genre';
+'films, ratings and mean rating of each genre; a film counts for each of its genres.
+ratings, movies NULL: the relations of these names on the search path.';
 
 CREATE FUNCTION @extschema@.user_demographics(
 	ratings pg_catalog.regclass DEFAULT NULL,
@@ -373,7 +380,8 @@ AS 'MODULE_PATHNAME', 'mlrec_user_demographics'
 LANGUAGE C STABLE CALLED ON NULL INPUT PARALLEL RESTRICTED COST 100000 ROWS 30;
 
 COMMENT ON FUNCTION @extschema@.user_demographics(pg_catalog.regclass, pg_catalog.regclass) IS
-'users, ratings and mean rating for each gender, age and occupation';
+'users, ratings and mean rating for each gender, age and occupation.
+ratings, users NULL: the relations of these names on the search path. Error: users has none of the three columns.';
 
 CREATE FUNCTION @extschema@.user_profile(
 	user_id pg_catalog.int8,
@@ -385,7 +393,8 @@ AS 'MODULE_PATHNAME', 'mlrec_user_profile'
 LANGUAGE C STABLE CALLED ON NULL INPUT PARALLEL RESTRICTED COST 1000 ROWS 1;
 
 COMMENT ON FUNCTION @extschema@.user_profile(pg_catalog.int8, pg_catalog.regclass, pg_catalog.regclass, pg_catalog.regclass) IS
-'who a user is, what he or she has rated, and the favourite genres';
+'who a user is, how many films he or she has rated and how on average, and up to three favourite genres: those rated highest against the own mean.
+Relations that are NULL: those of the active model, or if there is none, of these names on the search path. No row for an unknown user.';
 
 CREATE FUNCTION @extschema@.movie_details(
 	movie_id pg_catalog.int8,
@@ -396,7 +405,8 @@ AS 'MODULE_PATHNAME', 'mlrec_movie_details'
 LANGUAGE C STABLE CALLED ON NULL INPUT PARALLEL RESTRICTED COST 1000 ROWS 1;
 
 COMMENT ON FUNCTION @extschema@.movie_details(pg_catalog.int8, pg_catalog.regclass, pg_catalog.regclass) IS
-'what is known of a film, and how it is rated';
+'what is known of a film, how many ratings it has and their mean.
+Relations that are NULL: those of the active model, or if there is none, of these names on the search path. No row for an unknown film.';
 
 -- ============================================================================
 -- 3. Models: tables, views, privileges
@@ -427,6 +437,24 @@ CREATE TABLE @extschema@.recommender_model (
 );
 COMMENT ON TABLE @extschema@.recommender_model IS
 	'trained recommender models; their weights are in recommender_chunk';
+COMMENT ON COLUMN @extschema@.recommender_model.model_id IS 'number of the model';
+COMMENT ON COLUMN @extschema@.recommender_model.created_at IS 'when the training ended';
+COMMENT ON COLUMN @extschema@.recommender_model.active IS 'whether serving uses this model unless told otherwise';
+COMMENT ON COLUMN @extschema@.recommender_model.ratings IS 'relation of the ratings, by qualified name';
+COMMENT ON COLUMN @extschema@.recommender_model.movies IS 'relation of the films, by qualified name';
+COMMENT ON COLUMN @extschema@.recommender_model.users IS 'relation of the users, by qualified name; NULL: none';
+COMMENT ON COLUMN @extschema@.recommender_model.train_rows IS 'ratings trained on, those for validation included';
+COMMENT ON COLUMN @extschema@.recommender_model.test_rows IS 'ratings kept for the test metrics';
+COMMENT ON COLUMN @extschema@.recommender_model.seed IS 'seed of the training';
+COMMENT ON COLUMN @extschema@.recommender_model.options IS 'the other options of the training';
+COMMENT ON COLUMN @extschema@.recommender_model.metrics IS 'test metrics by protocol, system and users, as of evaluate_recommender; NULL without a test part';
+COMMENT ON COLUMN @extschema@.recommender_model.boundary_time IS 'time of the last training rating; 0 if the split is random';
+COMMENT ON COLUMN @extschema@.recommender_model.boundary_user IS 'user of the last training rating; 0 if the split is random';
+COMMENT ON COLUMN @extschema@.recommender_model.boundary_movie IS 'film of the last training rating; 0 if the split is random';
+COMMENT ON COLUMN @extschema@.recommender_model.size_bytes IS 'size of the model';
+COMMENT ON COLUMN @extschema@.recommender_model.checksum IS 'checksum of the model';
+COMMENT ON COLUMN @extschema@.recommender_model.comment IS 'what train_recommender was told to note';
+COMMENT ON COLUMN @extschema@.recommender_model.relevance IS 'weights of the order by relevance and what it reached on the validation ratings';
 
 CREATE UNIQUE INDEX recommender_model_active ON @extschema@.recommender_model (active) WHERE active;
 COMMENT ON INDEX @extschema@.recommender_model_active IS 'at most one model is active';
@@ -439,6 +467,9 @@ CREATE TABLE @extschema@.recommender_chunk (
 );
 ALTER TABLE @extschema@.recommender_chunk ALTER COLUMN data SET STORAGE PLAIN;
 COMMENT ON TABLE @extschema@.recommender_chunk IS 'weights of recommender models, in pieces';
+COMMENT ON COLUMN @extschema@.recommender_chunk.model_id IS 'number of the model';
+COMMENT ON COLUMN @extschema@.recommender_chunk.chunk_no IS 'place of the piece, from 0';
+COMMENT ON COLUMN @extschema@.recommender_chunk.data IS 'the piece; the format is internal';
 
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.recommender_model_id', '');
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.recommender_model', '');
@@ -461,37 +492,52 @@ CREATE VIEW @extschema@.recommender_models AS
 	FROM @extschema@.recommender_model;
 COMMENT ON VIEW @extschema@.recommender_models IS
 	'trained recommender models with the relations, options and metrics of their training, and the weights of the order by relevance';
+COMMENT ON COLUMN @extschema@.recommender_models.model_id IS 'number of the model';
+COMMENT ON COLUMN @extschema@.recommender_models.created_at IS 'when the training ended';
+COMMENT ON COLUMN @extschema@.recommender_models.active IS 'whether serving uses this model unless told otherwise';
+COMMENT ON COLUMN @extschema@.recommender_models.ratings IS 'relation of the ratings, by qualified name';
+COMMENT ON COLUMN @extschema@.recommender_models.movies IS 'relation of the films, by qualified name';
+COMMENT ON COLUMN @extschema@.recommender_models.users IS 'relation of the users, by qualified name; NULL: none';
+COMMENT ON COLUMN @extschema@.recommender_models.train_rows IS 'ratings trained on, those for validation included';
+COMMENT ON COLUMN @extschema@.recommender_models.test_rows IS 'ratings kept for the test metrics';
+COMMENT ON COLUMN @extschema@.recommender_models.seed IS 'seed of the training';
+COMMENT ON COLUMN @extschema@.recommender_models.metrics IS 'test metrics by protocol, system and users, as of evaluate_recommender; NULL without a test part';
+COMMENT ON COLUMN @extschema@.recommender_models.size_bytes IS 'size of the model';
+COMMENT ON COLUMN @extschema@.recommender_models.comment IS 'what train_recommender was told to note';
+COMMENT ON COLUMN @extschema@.recommender_models.options IS 'the other options of the training';
+COMMENT ON COLUMN @extschema@.recommender_models.relevance IS 'weights of the order by relevance and what it reached on the validation ratings';
 GRANT SELECT ON @extschema@.recommender_models TO PUBLIC;
 
 CREATE FUNCTION @extschema@.activate_recommender(model_id integer) RETURNS void
 	AS 'MODULE_PATHNAME', 'mlrec_activate_recommender' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
 COMMENT ON FUNCTION @extschema@.activate_recommender(integer) IS
-	'serve from this model, in all sessions, from COMMIT on';
+'serve from this model, in all sessions, from COMMIT on. Not for PUBLIC until granted. Error: no such model.';
 REVOKE EXECUTE ON FUNCTION @extschema@.activate_recommender(integer) FROM PUBLIC;
 
 CREATE FUNCTION @extschema@.drop_recommender(model_id integer) RETURNS void
 	AS 'MODULE_PATHNAME', 'mlrec_drop_recommender' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
-COMMENT ON FUNCTION @extschema@.drop_recommender(integer) IS 'remove a trained model';
+COMMENT ON FUNCTION @extschema@.drop_recommender(integer) IS
+'remove a trained model, the active one too; those who serve from it finish first. Not for PUBLIC until granted. Error: no such model.';
 REVOKE EXECUTE ON FUNCTION @extschema@.drop_recommender(integer) FROM PUBLIC;
 
 -- ============================================================================
 -- 4. Training
 -- ============================================================================
 
-CREATE TYPE @extschema@.activation AS ENUM ('true', 'false', 'if_better');
-COMMENT ON TYPE @extschema@.activation IS
+CREATE TYPE @extschema@.mlrec_activation AS ENUM ('true', 'false', 'if_better');
+COMMENT ON TYPE @extschema@.mlrec_activation IS
 	'whether a new model becomes the active one; a boolean is taken as well';
 
-CREATE FUNCTION @extschema@.activation(boolean) RETURNS @extschema@.activation
+CREATE FUNCTION @extschema@.mlrec_activation(boolean) RETURNS @extschema@.mlrec_activation
 	LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
 	BEGIN ATOMIC
-		SELECT CASE WHEN $1 THEN 'true' ELSE 'false' END::@extschema@.activation;
+		SELECT CASE WHEN $1 THEN 'true' ELSE 'false' END::@extschema@.mlrec_activation;
 	END;
-COMMENT ON FUNCTION @extschema@.activation(boolean) IS 'a boolean as an activation';
+COMMENT ON FUNCTION @extschema@.mlrec_activation(boolean) IS 'a boolean as an activation';
 
-CREATE CAST (boolean AS @extschema@.activation)
-	WITH FUNCTION @extschema@.activation(boolean) AS IMPLICIT;
-COMMENT ON CAST (boolean AS @extschema@.activation) IS 'lets activate => false be written';
+CREATE CAST (boolean AS @extschema@.mlrec_activation)
+	WITH FUNCTION @extschema@.mlrec_activation(boolean) AS IMPLICIT;
+COMMENT ON CAST (boolean AS @extschema@.mlrec_activation) IS 'lets activate => false be written';
 
 CREATE FUNCTION @extschema@.train_recommender(
 	ratings regclass DEFAULT NULL,
@@ -507,7 +553,7 @@ CREATE FUNCTION @extschema@.train_recommender(
 	patience integer DEFAULT 3,
 	seed bigint DEFAULT 1,
 	workers integer DEFAULT NULL,
-	activate @extschema@.activation DEFAULT 'true',
+	activate @extschema@.mlrec_activation DEFAULT 'true',
 	like_threshold double precision DEFAULT 4,
 	softmax_weight double precision DEFAULT 0.07,
 	history boolean DEFAULT true,
@@ -519,7 +565,23 @@ CREATE FUNCTION @extschema@.train_recommender(
 	AS 'MODULE_PATHNAME', 'mlrec_train_recommender'
 	LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000000 ROWS 20;
 COMMENT ON FUNCTION @extschema@.train_recommender IS
-	'train both stages on ratings, movies and users (NULL: the relations of these names), store the model and activate it; one row per epoch';
+'train the retrieval and the ranking network on ratings, movies and users, store the model and activate it; one row and one NOTICE per epoch. Not for PUBLIC until granted.
+ratings, movies, users: relations; NULL: those of these names on the search path, without users if there is none.
+test_fraction, 0 to 0.9: the part of the ratings, the latest, that is kept for the test metrics; 0 has none.
+validation_fraction, 0 to 0.5: the latest part of the training part, which decides when to stop.
+split: chronological, or random with this seed.
+batch_size, 1 to 65536 ratings. learning_rate, 1e-7 to 1, of Adam; halved on plateaus.
+retrieval_epochs, ranking_epochs, 1 to 1000: at most so many. patience, 0 to 1000: epochs without progress before a stage stops.
+seed: the same seed gives the same model, whatever the number of workers.
+workers, 0 to 3: processes beside this one; NULL: 1. Fewer are taken where the server has none to spare.
+activate: true, false, or if_better: only if the model beats the active one and popularity on validation ratings.
+like_threshold: a rating from here on is a liking. softmax_weight, 0 to 100: of telling likings from the whole catalogue, against telling them from dislikings.
+history: whether users are told by their own earlier ratings too.
+from_model: the model to start from; NULL: from scratch.
+refit: train once more on all of the training part when the number of epochs is known.
+comment: kept with the model.
+Columns: losses and metrics of the validation part (NULL if the stage lacks them), seconds of the epoch, whether it was the best so far.
+Errors: an option out of range, relations or columns that are missing, a null key, rating or time (told with the row), no ratings, more memory than mlrec.training_memory. Then, and when cancelled, nothing is left.';
 REVOKE EXECUTE ON FUNCTION @extschema@.train_recommender FROM PUBLIC;
 
 -- ============================================================================
@@ -539,7 +601,14 @@ CREATE FUNCTION @extschema@.recommend(user_id bigint, top_k_retrieve integer DEF
 	AS 'MODULE_PATHNAME', 'mlrec_recommend'
 	LANGUAGE C STABLE PARALLEL RESTRICTED COST 20000 ROWS 10;
 COMMENT ON FUNCTION @extschema@.recommend(bigint, integer, integer, integer, bigint[], bigint[],
-	boolean, text, real) IS 'films for a user, best first';
+	boolean, text, real) IS
+'the top_n_final films for a user, best first: top_k_retrieve candidates by the cosine of user and film, ranked by the predicted rating.
+user_id: any; unknown users get films by what is known of them. top_k_retrieve: at least 1. top_n_final: at least 0.
+model_id NULL: the active model. candidates: only these films. exclude: not these. exclude_seen: not those that the user has rated, as this transaction sees ratings.
+All filters hold before the candidates are cut, so there are fewer rows only if fewer films are eligible.
+order_by: rating, or relevance, which adds the retrieval score and popularity. diversity, 0 to 1: how much films must differ from those before them.
+ranking_score: the predicted rating on the scale of the ratings. retrieval_score: the cosine, -1 to 1.
+Errors: an argument null or out of range, no model, a relation of the model that is missing or may not be read.';
 
 CREATE FUNCTION @extschema@.recommend_json(user_id bigint, top_k_retrieve integer DEFAULT 200,
 		top_n_final integer DEFAULT 10)
@@ -547,7 +616,7 @@ CREATE FUNCTION @extschema@.recommend_json(user_id bigint, top_k_retrieve intege
 	AS 'MODULE_PATHNAME', 'mlrec_recommend_json'
 	LANGUAGE C STABLE PARALLEL RESTRICTED COST 20000;
 COMMENT ON FUNCTION @extschema@.recommend_json(bigint, integer, integer) IS
-	'a user and films for him or her, as one JSON object';
+'{"user_id", "gender", "age", "occupation", "recommendations": [{"rank", "movie_id", "title", "genres", "year", "ranking_score", "retrieval_score"}]}: the rows of recommend() for the active model, best first. Arguments and errors as there.';
 
 CREATE FUNCTION @extschema@.recommend_all(top_k_retrieve integer DEFAULT 200,
 		top_n_final integer DEFAULT 10, user_ids bigint[] DEFAULT NULL)
@@ -556,7 +625,8 @@ CREATE FUNCTION @extschema@.recommend_all(top_k_retrieve integer DEFAULT 200,
 	AS 'MODULE_PATHNAME', 'mlrec_recommend_all'
 	LANGUAGE C STABLE PARALLEL RESTRICTED COST 1000000 ROWS 10000;
 COMMENT ON FUNCTION @extschema@.recommend_all(integer, integer, bigint[]) IS
-	'films for many users in one go';
+'the rows of recommend() for many users in one go, by the active model.
+user_ids: the users; NULL: all of the relation users, or without one all who have ratings. Arguments and errors as there.';
 
 CREATE FUNCTION @extschema@.predict_rating(user_id bigint, movie_id bigint,
 		model_id integer DEFAULT NULL)
@@ -564,7 +634,8 @@ CREATE FUNCTION @extschema@.predict_rating(user_id bigint, movie_id bigint,
 	AS 'MODULE_PATHNAME', 'mlrec_predict_rating'
 	LANGUAGE C STABLE PARALLEL RESTRICTED COST 10000;
 COMMENT ON FUNCTION @extschema@.predict_rating(bigint, bigint, integer) IS
-	'the rating that a user would give a film';
+'the rating that a user would give a film, on the scale of the ratings; the user''s own rating of it, if any, is not looked at.
+model_id NULL: the active model. Errors: a film that neither movies nor the model knows, no model.';
 
 CREATE FUNCTION @extschema@.similar_movies(movie_id bigint, n integer DEFAULT 10,
 		model_id integer DEFAULT NULL)
@@ -573,7 +644,8 @@ CREATE FUNCTION @extschema@.similar_movies(movie_id bigint, n integer DEFAULT 10
 	AS 'MODULE_PATHNAME', 'mlrec_similar_movies'
 	LANGUAGE C STABLE PARALLEL RESTRICTED COST 10000 ROWS 10;
 COMMENT ON FUNCTION @extschema@.similar_movies(bigint, integer, integer) IS
-	'films that the same users like, most similar first';
+'the n films whose retrieval vectors are closest to a film''s, most similar first; similarity is their cosine, -1 to 1.
+model_id NULL: the active model. Errors: an unknown film, n negative, no model.';
 
 CREATE FUNCTION @extschema@.nearest_movies(vector @extschema@.embedding, n integer DEFAULT 10,
 		model_id integer DEFAULT NULL)
@@ -590,7 +662,9 @@ CREATE FUNCTION @extschema@.explain_recommendation(user_id bigint, movie_id bigi
 	AS 'MODULE_PATHNAME', 'mlrec_explain_recommendation'
 	LANGUAGE C STABLE PARALLEL RESTRICTED COST 100000 ROWS 10;
 COMMENT ON FUNCTION @extschema@.explain_recommendation(bigint, bigint, integer) IS
-	'which of a user''s ratings speak for a film, and how much its popularity does';
+'which n of a user''s ratings speak most for (or, below 0, against) a film, by the active model.
+contribution: the film''s relevance less what it would be without that rating. similarity: the cosine of the two films.
+A last row without a film is the part of the relevance that popularity has. Errors: an unknown film, n negative, no model.';
 
 CREATE FUNCTION @extschema@.recommender_stats()
 	RETURNS TABLE (total_users bigint, total_movies bigint, total_ratings bigint,
@@ -599,14 +673,14 @@ CREATE FUNCTION @extschema@.recommender_stats()
 	AS 'MODULE_PATHNAME', 'mlrec_recommender_stats'
 	LANGUAGE C STABLE PARALLEL RESTRICTED COST 100000 ROWS 1;
 COMMENT ON FUNCTION @extschema@.recommender_stats() IS
-	'how much data there is, the active model with its test metrics, and how it is searched';
+'one row: how many users, films, ratings and genres the relations of the active model (else of the usual names) have now, and of the active model its number, when it was trained, its test metrics, and how it is searched';
 
 CREATE FUNCTION @extschema@.recommender_health()
 	RETURNS TABLE (status text, detail text)
 	AS 'MODULE_PATHNAME', 'mlrec_recommender_health'
 	LANGUAGE C STABLE PARALLEL UNSAFE COST 20000 ROWS 1;
 COMMENT ON FUNCTION @extschema@.recommender_health() IS
-	'''ok'' if recommendations can be served, else what is missing';
+'one row: status ok if recommendations can be served, else what is missing, and the detail';
 
 CREATE FUNCTION @extschema@.recommender_movie_vectors(model_id integer)
 	RETURNS TABLE (movie_id bigint, embedding @extschema@.embedding)
@@ -628,6 +702,9 @@ CREATE VIEW @extschema@.movie_embeddings AS
 		CROSS JOIN LATERAL @extschema@.recommender_movie_vectors(m.model_id) AS v;
 COMMENT ON VIEW @extschema@.movie_embeddings IS
 	'unit vectors of the films of every model; their inner product with a user''s is the cosine';
+COMMENT ON COLUMN @extschema@.movie_embeddings.model_id IS 'number of the model';
+COMMENT ON COLUMN @extschema@.movie_embeddings.movie_id IS 'film';
+COMMENT ON COLUMN @extschema@.movie_embeddings.embedding IS 'its retrieval vector, of length 1';
 GRANT SELECT ON @extschema@.movie_embeddings TO PUBLIC;
 
 CREATE VIEW @extschema@.user_embeddings AS
@@ -636,6 +713,9 @@ CREATE VIEW @extschema@.user_embeddings AS
 		CROSS JOIN LATERAL @extschema@.recommender_user_vectors(m.model_id) AS v;
 COMMENT ON VIEW @extschema@.user_embeddings IS
 	'unit vectors of the users of every model, as of its training';
+COMMENT ON COLUMN @extschema@.user_embeddings.model_id IS 'number of the model';
+COMMENT ON COLUMN @extschema@.user_embeddings.user_id IS 'user with training ratings';
+COMMENT ON COLUMN @extschema@.user_embeddings.embedding IS 'his or her retrieval vector, of length 1';
 GRANT SELECT ON @extschema@.user_embeddings TO PUBLIC;
 
 -- ============================================================================
@@ -652,4 +732,7 @@ AS 'MODULE_PATHNAME', 'mlrec_evaluate_recommender'
 LANGUAGE C STABLE CALLED ON NULL INPUT PARALLEL RESTRICTED COST 10000000 ROWS 200;
 
 COMMENT ON FUNCTION @extschema@.evaluate_recommender(pg_catalog.int4, pg_catalog.int4, pg_catalog.int4) IS
-'measure a model on the ratings later than its training, next to popularity, bias and item mean';
+'measure a model on its test part, next to popularity, damped user and item bias and the item mean on the same rows; nothing is written.
+model_id NULL: the active model. top_k_retrieve, top_n_final, at least 1: the k of recall@k and the n of ndcg@n, hit@n, coverage@n.
+protocol static: only the training part is known; live: every rating of strictly earlier time is. users warm: 5 or more training ratings; cold: fewer.
+Errors: no such model, a model without a test part, a training rating later than a test rating.';

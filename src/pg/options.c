@@ -104,7 +104,7 @@ random_split(FunctionCallInfo fcinfo)
 	return strcmp(value, "random") == 0;
 }
 
-/* activate => 'true', 'false' or 'if_better', of the enum type activation */
+/* activate => 'true', 'false' or 'if_better', of the enum type mlrec_activation */
 static ActivateMode
 activate_mode(FunctionCallInfo fcinfo)
 {
