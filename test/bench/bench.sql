@@ -58,8 +58,8 @@ BEGIN
 END
 $$;
 
--- Kilobytes of memory that only this backend has.  Pages of files that nobody
--- else maps at this moment are not counted: they are the system's cache.
+-- Kilobytes of memory that are this backend's own: not pages of files, which are
+-- the system's cache, whether others map them at this moment or not.
 CREATE FUNCTION bench.private_memory() RETURNS bigint LANGUAGE sql VOLATILE AS $$
-	SELECT substring(pg_read_file('/proc/self/smaps_rollup') FROM 'Private_Dirty: *(\d+) kB')::bigint
+	SELECT substring(pg_read_file('/proc/self/smaps_rollup') FROM 'Anonymous: *(\d+) kB')::bigint
 $$;
