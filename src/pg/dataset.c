@@ -12,9 +12,11 @@
  */
 #include "postgres.h"
 
+#include "catalog/namespace.h"
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
+#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 
 #include "../num/film.h"
@@ -301,6 +303,16 @@ dataset_load(Oid ratings, Oid movies, Oid users, const SplitOptions *options, Si
 
 /* ----------------------------------------------------------------- warnings */
 
+/* Serving looks for the model's relations by their names. */
+static void
+warn_temporary(Oid relation)
+{
+	if (OidIsValid(relation) && isAnyTempNamespace(get_rel_namespace(relation)))
+		ereport(WARNING,
+				(errmsg("relation \"%s\" is temporary", get_rel_name(relation)),
+				 errdetail("Only this session can serve from a model that is trained on it.")));
+}
+
 static void
 warn_values(Oid relation, const char *column, int32 found)
 {
@@ -318,6 +330,9 @@ dataset_warn(const Dataset *dataset)
 	const LoadedDataset *d = (const LoadedDataset *) dataset;
 	static const char *const attribute[N_ATTRIBUTES] = {"gender", "age", "occupation"};
 
+	warn_temporary(d->ratings);
+	warn_temporary(d->movies);
+	warn_temporary(d->users);
 	if (dataset->n_unlisted > 0)
 		ereport(WARNING,
 				(errmsg_plural("%lld rated film has no row in %s",
