@@ -238,6 +238,13 @@ train_stage(Training *training, Stage stage)
 	if (training->params[stage])
 		pfree(training->params[stage]);
 	training->params[stage] = parallel_train(&job);
+	if (training->n_kept[stage] == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+				 errmsg("training of the %s stage diverged", stage_names[stage]),
+				 errdetail("No epoch left finite numbers, with a learning rate of %g.",
+						   training->options.learning_rate),
+				 errhint("Lower learning_rate, or scale the ratings down.")));
 }
 
 /* Counts, shapes and both stages, for the split as it is. */
