@@ -104,6 +104,13 @@ ivf_layout(ImageHeader *header)
 	header->length[IMAGE_INDEX] = n < MIN_LISTED ? 0 : index_size(count_lists(n));
 }
 
+/* From so many lists on, everything is searched instead, from front to end. */
+static int32_t
+too_many(int32_t n_lists)
+{
+	return n_lists / 2;
+}
+
 static float *
 centroids_of(const void *index)
 {
@@ -473,7 +480,10 @@ place_step(IvfBuilder *builder)
 	builder->phase = listed ? MEASURE : DONE;
 }
 
-/* What recall each number of lists gives: the least numbers for the targets. */
+/*
+ * What recall each number of lists gives: the least numbers for the targets.
+ * Those that only a search of everything would meet are left out.
+ */
 static void
 set_levels(IvfLevel *levels, const int64_t *found_at, int32_t n_lists)
 {
@@ -483,7 +493,7 @@ set_levels(IvfLevel *levels, const int64_t *found_at, int32_t n_lists)
 
 	for (int32_t rank = 0; rank < n_lists; rank++)
 		all += found_at[rank];
-	for (int32_t rank = 0; rank < n_lists && level < IVF_LEVELS; rank++)
+	for (int32_t rank = 0; rank + 1 < too_many(n_lists) && level < IVF_LEVELS; rank++)
 	{
 		found += found_at[rank];
 		for (; level < IVF_LEVELS && all > 0 && found >= target[level] * all; level++)
@@ -630,7 +640,7 @@ ivf_search(Topk *topk, const ScanFilms *films, const void *index, const Codes *c
 	float	   *scores = (float *) (entries + n_lists);
 
 	score_all_lists(scores, index, query, films->bias != NULL ? IVF_LIKELIEST : IVF_NEAREST);
-	while (done < wanted && wanted < n_lists / 2)
+	while (done < wanted && wanted < too_many(n_lists))
 	{
 		Topk		lists;
 
