@@ -57,8 +57,9 @@ typedef struct Caller
 	int			security;
 } Caller;
 
-/* Models stored or dropped in this transaction */
-static List *changed = NIL;
+/* Models stored and dropped in the transaction at hand, by id */
+static List *stored = NIL;
+static List *dropped = NIL;
 
 PG_FUNCTION_INFO_V1(mlrec_activate_recommender);
 PG_FUNCTION_INFO_V1(mlrec_drop_recommender);
@@ -224,28 +225,36 @@ set_active(int32 model_id)
 				   1, types, values, NULL, SPI_OK_UPDATE) == 1;
 }
 
+static void
+remove_files_of(const List *models)
+{
+	ListCell   *cell;
+
+	foreach(cell, models)
+		shared_image_remove(lfirst_int(cell));
+}
+
 /*
- * At the end of a transaction that stored or dropped models, their shared files
- * go: nobody will know these models any more, if it was rolled back or dropped
- * them.  If not, nothing is lost: the next session makes the file again.
+ * At the end of a transaction the shared files go of models that nobody will
+ * know any more: those dropped, if it commits, and those stored.  The latter go
+ * even so, since a savepoint may have been rolled back: if the model is there,
+ * the next session makes its file again.
  */
 static void
 remove_files(XactEvent event, void *arg)
 {
-	ListCell   *cell;
-
 	if (event != XACT_EVENT_COMMIT && event != XACT_EVENT_ABORT && event != XACT_EVENT_PREPARE)
 		return;
-	foreach(cell, changed)
-	{
-		if (event != XACT_EVENT_PREPARE)
-			shared_image_remove(lfirst_int(cell));
-	}
-	changed = NIL;				/* its memory goes with the transaction */
+	if (event != XACT_EVENT_PREPARE)
+		remove_files_of(stored);
+	if (event == XACT_EVENT_COMMIT)
+		remove_files_of(dropped);
+	stored = dropped = NIL;		/* their memory goes with the transaction */
 }
 
+/* Adds a model to those stored or dropped in this transaction. */
 static void
-remember_changed(int32 model_id)
+remember(List **models, int32 model_id)
 {
 	static bool registered = false;
 	MemoryContext caller = MemoryContextSwitchTo(TopTransactionContext);
@@ -253,7 +262,7 @@ remember_changed(int32 model_id)
 	if (!registered)
 		RegisterXactCallback(remove_files, NULL);
 	registered = true;
-	changed = lappend_int(changed, model_id);
+	*models = lappend_int(*models, model_id);
 	MemoryContextSwitchTo(caller);
 }
 
@@ -273,7 +282,7 @@ store_save(StoreEntry *entry, const void *image, Size size, bool activate)
 	entry->size = size;
 	entry->checksum = ((const ImageHeader *) image)->checksum;
 
-	remember_changed(entry->model_id);
+	remember(&stored, entry->model_id);
 	begin_write(&caller);
 	insert_model(entry);
 	insert_chunks(entry->model_id, image, size);
@@ -323,7 +332,7 @@ mlrec_drop_recommender(PG_FUNCTION_ARGS)
 	end_write(&caller);
 	if (n == 0)
 		store_no_model(model_id);
-	remember_changed(model_id);
+	remember(&dropped, model_id);
 	PG_RETURN_VOID();
 }
 
