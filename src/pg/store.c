@@ -231,7 +231,9 @@ remove_files_of(const List *models)
 	ListCell   *cell;
 
 	foreach(cell, models)
+	{
 		shared_image_remove(lfirst_int(cell));
+	}
 }
 
 /*
