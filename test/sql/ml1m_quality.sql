@@ -50,6 +50,49 @@ SELECT count(DISTINCT user_id) AS users, count(*) AS films,
 FROM shown LEFT JOIN ratings r USING (user_id, movie_id);
 SELECT bool_and(ranking_score BETWEEN 1 AND 5 AND retrieval_score BETWEEN -1 AND 1) AS scores_in_range FROM shown;
 
+-- Newcomers: users of the test part alone, under new ids, of whom there are
+-- nothing but their first five ratings.  What they went on to like is found
+-- among their ten films oftener than among the ten most popular ones that they
+-- have not rated.
+CREATE TABLE newcomer AS
+	SELECT user_id + 1000000 AS user_id, movie_id, rating, rated_at,
+		row_number() OVER (PARTITION BY user_id ORDER BY rated_at, movie_id) AS n
+	FROM ratings
+	WHERE user_id NOT IN (SELECT user_id FROM user_embeddings WHERE model_id = :model);
+CREATE TABLE known AS SELECT * FROM newcomer WHERE n <= 5;
+CREATE TABLE liked AS SELECT user_id, movie_id FROM newcomer WHERE n > 5 AND rating >= 4;
+CREATE TABLE asked AS SELECT user_id FROM newcomer GROUP BY user_id HAVING count(*) FILTER (WHERE n > 5 AND rating >= 4) > 0;
+INSERT INTO ratings SELECT user_id, movie_id, rating, rated_at FROM known;
+CREATE TABLE popular AS
+	SELECT movie_id, row_number() OVER (ORDER BY count(*) DESC, movie_id) AS place
+	FROM ratings JOIN recommender_model ON model_id = :model
+	WHERE (rated_at, user_id, movie_id) <=
+		(timestamptz '2000-01-01 00:00Z' + boundary_time * interval '1 microsecond', boundary_user, boundary_movie)
+	GROUP BY movie_id;
+CREATE TABLE list AS
+	SELECT 'mlrec' AS system, user_id, rank, movie_id
+	FROM asked, recommend(user_id, order_by => 'relevance')
+	UNION ALL
+	SELECT 'popularity', user_id, rank, movie_id
+	FROM asked a, LATERAL (
+		SELECT movie_id, row_number() OVER (ORDER BY place) AS rank FROM popular p
+		WHERE NOT EXISTS (SELECT FROM known k WHERE k.user_id = a.user_id AND k.movie_id = p.movie_id)
+		ORDER BY place LIMIT 10) p;
+SELECT system, count(DISTINCT user_id) AS users, count(*) AS films FROM list GROUP BY system ORDER BY system;
+CREATE TABLE found AS
+	SELECT system, user_id, count(l.movie_id) AS hits
+	FROM list LEFT JOIN liked l USING (user_id, movie_id)
+	GROUP BY system, user_id;
+SELECT m.hit > p.hit AS hit_at_10_better, m.hits > p.hits AS hits_better
+FROM (SELECT count(*) FILTER (WHERE hits > 0) AS hit, sum(hits) AS hits FROM found WHERE system = 'mlrec') m,
+	(SELECT count(*) FILTER (WHERE hits > 0) AS hit, sum(hits) AS hits FROM found WHERE system = 'popularity') p;
+SELECT count(*) FILTER (WHERE same = 10) < 0.05 * count(*) AS lists_differ, avg(same) < 7 AS by_three_films
+FROM (
+	SELECT m.user_id, count(p.movie_id) AS same
+	FROM list m LEFT JOIN list p ON p.system = 'popularity' AND p.user_id = m.user_id AND p.movie_id = m.movie_id
+	WHERE m.system = 'mlrec'
+	GROUP BY m.user_id) s;
+
 \set ECHO none
 SELECT drop_recommender(:model) \g /dev/null
 DROP SCHEMA ml1m_quality CASCADE;
