@@ -29,7 +29,7 @@
 #include "access/xact.h"
 #include "miscadmin.h"
 #include "pgstat.h"
-#include "storage/barrier.h"
+#include "port/atomics.h"
 #include "storage/condition_variable.h"
 #include "storage/dsm_impl.h"
 #include "storage/spin.h"
@@ -41,13 +41,28 @@
 
 #define TEAM_KEY UINT64CONST(1)
 
+/*
+ * Looks at the barrier before going to sleep, about a tenth of a millisecond.
+ * Participants have equal shares of work and arrive close together some
+ * thousand times a second; falling asleep and being woken takes longer.
+ */
+#define SPINS 2000
+
+/* Where all participants meet: storage/barrier.h, but awake at first. */
+typedef struct Meeting
+{
+	pg_atomic_uint32 arrived;
+	pg_atomic_uint32 round;		/* how often all have met */
+	ConditionVariable met;
+} Meeting;
+
 /* Start of the shared memory. */
 typedef struct TeamShared
 {
 	slock_t		mutex;
 	int			n_participants; /* 0 until the team is complete */
 	ConditionVariable complete;
-	Barrier		barrier;
+	Meeting		meeting;
 
 	StageShape	shape;
 	TrainOptions options;
@@ -155,6 +170,9 @@ fill_team(TeamMemory *memory, void *block, const ParallelJob *job)
 		   trainer_shared_size(job->shape, job->ratings, job->options));
 	SpinLockInit(&memory->shared->mutex);
 	ConditionVariableInit(&memory->shared->complete);
+	pg_atomic_init_u32(&memory->shared->meeting.arrived, 0);
+	pg_atomic_init_u32(&memory->shared->meeting.round, 0);
+	ConditionVariableInit(&memory->shared->meeting.met);
 	memory->shared->n_participants = 0;
 	memory->shared->shape = *job->shape;
 	memory->shared->options = *job->options;
@@ -162,25 +180,44 @@ fill_team(TeamMemory *memory, void *block, const ParallelJob *job)
 	memory->shared->ratings = memory->ratings;
 }
 
+/* Waits for the others; alone there is nobody to wait for. */
 static void
-meet(void *barrier)
+meet(void *team)
 {
+	TeamShared *shared = team;
+	Meeting    *meeting = &shared->meeting;
+	uint32		round;
+
 	tick();
-	if (barrier)
-		BarrierArriveAndWait(barrier, PG_WAIT_EXTENSION);
+	if (shared->n_participants == 1)
+		return;
+	round = pg_atomic_read_u32(&meeting->round);
+	if (pg_atomic_add_fetch_u32(&meeting->arrived, 1) == (uint32) shared->n_participants)
+	{
+		pg_atomic_write_u32(&meeting->arrived, 0);
+		pg_atomic_fetch_add_u32(&meeting->round, 1);
+		ConditionVariableBroadcast(&meeting->met);
+		return;
+	}
+	for (int i = 0; i < SPINS && pg_atomic_read_u32(&meeting->round) == round; i++)
+		pg_spin_delay();
+	while (pg_atomic_read_u32(&meeting->round) == round)
+		ConditionVariableSleep(&meeting->met, PG_WAIT_EXTENSION);
+	ConditionVariableCancelSleep();
+	pg_memory_barrier();
 }
 
 /* Runs one participant's part; the trainer is in the current memory context. */
 static Trainer *
 take_part(const TeamMemory *memory, const TrainOptions *options, int participant,
-		  int n_participants, const ParallelJob *job)
+		  const ParallelJob *job)
 {
 	TeamShared *shared = memory->shared;
 	Team		team = {
 		.participant = participant,
-		.n_participants = n_participants,
+		.n_participants = shared->n_participants,
 		.barrier = meet,
-		.arg = n_participants > 1 ? &shared->barrier : NULL,
+		.arg = shared,
 		.tick = tick
 	};
 	Size		size = trainer_private_size(&shared->shape, &memory->ratings, options);
@@ -190,7 +227,7 @@ take_part(const TeamMemory *memory, const TrainOptions *options, int participant
 
 	if (job)
 		trainer_begin(trainer, job->start);
-	meet(team.arg);
+	meet(shared);
 	trainer_run(trainer, job ? job->report : NULL, job ? job->arg : NULL);
 	return trainer;
 }
@@ -199,29 +236,27 @@ take_part(const TeamMemory *memory, const TrainOptions *options, int participant
 static void
 complete_team(TeamShared *shared, int n_participants)
 {
-	BarrierInit(&shared->barrier, n_participants);
 	SpinLockAcquire(&shared->mutex);
 	shared->n_participants = n_participants;
 	SpinLockRelease(&shared->mutex);
 	ConditionVariableBroadcast(&shared->complete);
 }
 
-static int
+static void
 wait_for_team(TeamShared *shared)
 {
-	int			n;
-
 	for (;;)
 	{
+		bool		complete;
+
 		SpinLockAcquire(&shared->mutex);
-		n = shared->n_participants;
+		complete = shared->n_participants > 0;
 		SpinLockRelease(&shared->mutex);
-		if (n > 0)
+		if (complete)
 			break;
 		ConditionVariableSleep(&shared->complete, PG_WAIT_EXTENSION);
 	}
 	ConditionVariableCancelSleep();
-	return n;
 }
 
 /*
@@ -232,19 +267,21 @@ mlrec_train_worker(dsm_segment *seg, shm_toc *toc)
 {
 	void	   *block = aligned(shm_toc_lookup(toc, TEAM_KEY, false));
 	TeamShared *shared = block;
-	int			n_participants = wait_for_team(shared);
-	Ratings		counts = shared->ratings;
+	Ratings		counts;
 	FilmStatistics films = {.mean_rating = 0};
 	Arena		arena = {block, 0};
 	TeamMemory	memory;
 
+	wait_for_team(shared);
+
 	/* the pointers are the leader's: only the counts count */
+	counts = shared->ratings;
 	counts.start = NULL;
 	counts.n_fit = counts.n_train = counts.movie = counts.prefix = NULL;
 	counts.rating = counts.movie_features = NULL;
 	counts.attribute = NULL;
 	carve(&memory, &arena, &shared->shape, &counts, &films, &shared->options);
-	take_part(&memory, &shared->options, ParallelWorkerNumber + 1, n_participants, NULL);
+	take_part(&memory, &shared->options, ParallelWorkerNumber + 1, NULL);
 }
 
 /* A copy of the trained parameters in ordinary memory. */
@@ -271,7 +308,8 @@ train_alone(const ParallelJob *job)
 	float	   *params;
 
 	fill_team(&memory, block, job);
-	trainer = take_part(&memory, job->options, 0, 1, job);
+	complete_team(memory.shared, 1);
+	trainer = take_part(&memory, job->options, 0, job);
 	MemoryContextSwitchTo(caller);
 	params = copy_params(trainer, job->shape);
 	MemoryContextDelete(context);
@@ -306,15 +344,13 @@ train_together(ParallelContext *pcxt, const ParallelJob *job, Size size)
 	TeamMemory	memory;
 	Trainer    *trainer;
 	float	   *params;
-	int			n_participants;
 
 	fill_team(&memory, block, job);
 	shm_toc_insert(pcxt->toc, TEAM_KEY, block);
 	LaunchParallelWorkers(pcxt);
 	WaitForParallelWorkersToAttach(pcxt);
-	n_participants = pcxt->nworkers_launched + 1;
-	complete_team(memory.shared, n_participants);
-	trainer = take_part(&memory, job->options, 0, n_participants, job);
+	complete_team(memory.shared, pcxt->nworkers_launched + 1);
+	trainer = take_part(&memory, job->options, 0, job);
 	MemoryContextSwitchTo(caller);
 	params = copy_params(trainer, job->shape);
 	WaitForParallelWorkersToFinish(pcxt);
