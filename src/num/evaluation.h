@@ -92,9 +92,8 @@ typedef struct EvaluateOptions
 								 * spaced; 0: on all */
 	bool		live_ratings;	/* rating metrics, live */
 	bool		live_lists;		/* list metrics, live: the expensive part */
-	void (*tick)(void *argument);	/* called every few ms, or NULL; it
-									 * may leave by longjmp */
-	void	   *tick_argument;
+	void (*tick)(void);			/* called every few ms, or NULL; it may
+								 * leave by longjmp */
 } EvaluateOptions;
 
 /* NaN: not defined */

@@ -165,5 +165,5 @@ void
 evaluator_tick(const Evaluator *evaluator)
 {
 	if (evaluator->options->tick != NULL)
-		evaluator->options->tick(evaluator->options->tick_argument);
+		evaluator->options->tick();
 }

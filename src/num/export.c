@@ -55,22 +55,12 @@ export_scratch(const ExportInput *input)
 	return arena.used;
 }
 
-static int32_t
-count_known_users(const Ratings *ratings)
-{
-	int32_t		n = 0;
-
-	for (int32_t user = 0; user < ratings->n_users; user++)
-		n += ratings->n_fit[user] > 0;
-	return n;
-}
-
 uint64_t
 export_layout(ImageHeader *header, const ExportInput *input)
 {
 	const Ratings *ratings = input->ratings;
 
-	header->n_users = count_known_users(ratings);
+	header->n_users = input->shape[RETRIEVAL]->n_users;
 	header->n_movies = ratings->n_movies;
 	header->n_genres = ratings->n_genres;
 	memcpy(header->n_values, ratings->n_values, sizeof(header->n_values));

@@ -35,6 +35,7 @@
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
+#include "aligned.h"
 #include "cache.h"
 #include "shared_image.h"
 
@@ -232,17 +233,11 @@ share_image(Slot *slot, const StoreEntry *entry, Snapshot snapshot)
 	return slot->file.map;
 }
 
-/* Room for `size` bytes at an address that an image may have. */
-static void *
-allocate_aligned(MemoryContext context, Size size)
-{
-	return (void *) TYPEALIGN(IMAGE_ALIGN, MemoryContextAllocHuge(context, size + IMAGE_ALIGN));
-}
-
+/* Likewise into private memory. */
 static const void *
-copy_image(Slot *slot, const StoreEntry *entry, Snapshot snapshot)
+copy_image(const StoreEntry *entry, Snapshot snapshot)
 {
-	char	   *image = allocate_aligned(slot->cached.pinned.context, entry->size);
+	char	   *image = alloc_aligned(entry->size, 0);
 	Destination destination = {.memory = image};
 
 	if (store_load(entry, snapshot, put, &destination) != entry->size)
@@ -306,7 +301,7 @@ load_slot(const StoreEntry *entry, Snapshot snapshot)
 	const void *image = NULL;
 	Model	   *model;
 
-	if (entry->size < sizeof(ImageHeader) || entry->size > MaxAllocHugeSize - IMAGE_ALIGN)
+	if (entry->size < sizeof(ImageHeader) || entry->size > MaxAllocHugeSize / 2)
 		damaged(entry, image_status_text(IMAGE_NOT_A_MODEL));
 	cached->pinned.context = context;
 	copy_entry(&cached->entry, entry);
@@ -318,10 +313,10 @@ load_slot(const StoreEntry *entry, Snapshot snapshot)
 	if (share)
 		image = share_image(slot, entry, snapshot);
 	if (image == NULL)
-		image = copy_image(slot, entry, snapshot);
+		image = copy_image(entry, snapshot);
 
 	cached->header = image;
-	model = allocate_aligned(context, model_size());
+	model = alloc_aligned(model_size(), 0);
 	model_open(model, image);
 	cached->model = model;
 	index_names(cached);

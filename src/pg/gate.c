@@ -19,10 +19,8 @@
 
 #include <math.h>
 
-#include "miscadmin.h"
-
-#include "../num/arena.h"
 #include "../num/relevance.h"
+#include "aligned.h"
 #include "cache.h"
 #include "gate.h"
 #include "recode.h"
@@ -49,12 +47,10 @@ map_movies(const Ratings *ratings, const CachedModel *model)
 static double
 validation_ndcg(const ImageHeader *image, const Ratings *ratings)
 {
-	void	   *scratch = MemoryContextAllocHuge(CurrentMemoryContext,
-												 relevance_scratch(image) + ARENA_ALIGN);
-	double		ndcg = relevance_ndcg(image, ratings, tick,
-									  (void *) TYPEALIGN(ARENA_ALIGN, scratch));
+	void	   *scratch = alloc_aligned(relevance_scratch(image), 0);
+	double		ndcg = relevance_ndcg(image, ratings, tick, scratch);
 
-	pfree(scratch);
+	free_aligned(scratch);
 	return ndcg;
 }
 

@@ -6,11 +6,10 @@
 #include <math.h>
 
 #include "lib/stringinfo.h"
-#include "miscadmin.h"
-#include "utils/memutils.h"
 
-#include "../num/arena.h"
+#include "aligned.h"
 #include "measure.h"
+#include "tick.h"
 
 /* What is stored with a model is measured with these. */
 #define SUMMARY_TOP_K 200
@@ -116,12 +115,6 @@ measure_metric_name(EvaluateMetric metric, int32 top_k, int32 top_n)
 	return psprintf("%s%s", stem, order);
 }
 
-static void
-check_for_interrupts(void *argument)
-{
-	CHECK_FOR_INTERRUPTS();
-}
-
 /*
  * measure_model: evaluate_run that can be cancelled, into the current memory
  * context.  options->tick is taken care of.
@@ -133,11 +126,10 @@ measure_model(const Ratings *ratings, const Model *model, const EvaluateOptions 
 	EvaluateOptions own = *options;
 	void	   *scratch;
 
-	own.tick = check_for_interrupts;
-	scratch = MemoryContextAllocHuge(CurrentMemoryContext,
-									 evaluate_scratch(ratings, model, &own) + ARENA_ALIGN);
-	evaluate_run(evaluation, ratings, model, &own, (void *) TYPEALIGN(ARENA_ALIGN, scratch));
-	pfree(scratch);
+	own.tick = tick;
+	scratch = alloc_aligned(evaluate_scratch(ratings, model, &own), 0);
+	evaluate_run(evaluation, ratings, model, &own, scratch);
+	free_aligned(scratch);
 	return evaluation;
 }
 

@@ -35,7 +35,7 @@
 #include "storage/spin.h"
 #include "utils/memutils.h"
 
-#include "../num/arena.h"
+#include "aligned.h"
 #include "parallel.h"
 #include "tick.h"
 
@@ -153,12 +153,6 @@ parallel_memory(const ParallelJob *job)
 							 trainer_private_size(job->shape, job->ratings, job->options)));
 }
 
-static void *
-aligned(void *memory)
-{
-	return (void *) TYPEALIGN(ARENA_ALIGN, memory);
-}
-
 /* Puts the leader's data into the shared memory. */
 static void
 fill_team(TeamMemory *memory, void *block, const ParallelJob *job)
@@ -221,8 +215,8 @@ take_part(const TeamMemory *memory, const TrainOptions *options, int participant
 		.tick = tick
 	};
 	Size		size = trainer_private_size(&shared->shape, &memory->ratings, options);
-	void	   *private = MemoryContextAllocHuge(CurrentMemoryContext, size + ARENA_ALIGN);
-	Trainer    *trainer = trainer_attach(memory->trainer, aligned(private), &shared->shape,
+	void	   *private = alloc_aligned(size, 0);
+	Trainer    *trainer = trainer_attach(memory->trainer, private, &shared->shape,
 										 &memory->ratings, &memory->films, options, &team);
 
 	if (job)

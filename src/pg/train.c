@@ -28,6 +28,7 @@
 #include "../num/export.h"
 #include "../num/relevance.h"
 #include "../num/warmstart.h"
+#include "aligned.h"
 #include "cache.h"
 #include "compat.h"
 #include "dataset.h"
@@ -266,15 +267,6 @@ train_stages(Training *training)
 	}
 }
 
-/* Memory of any size, aligned as src/num wants it, zeroed. */
-static void *
-alloc_aligned(Size size)
-{
-	return (void *) TYPEALIGN(ARENA_ALIGN,
-							  MemoryContextAllocExtended(CurrentMemoryContext, size + ARENA_ALIGN,
-														 MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO));
-}
-
 /* The model as an image, not sealed. */
 static ImageHeader *
 make_image(const Training *training)
@@ -302,8 +294,8 @@ make_image(const Training *training)
 		input.params[stage] = training->params[stage];
 		input.shape[stage] = &training->shape[stage];
 	}
-	image = alloc_aligned(export_layout(&header, &input));
-	scratch = alloc_aligned(export_scratch(&input));
+	image = alloc_aligned(export_layout(&header, &input), MCXT_ALLOC_ZERO);
+	scratch = alloc_aligned(export_scratch(&input), 0);
 	export_image(image, &header, &input, tick, scratch);
 	return image;
 }
@@ -324,7 +316,7 @@ judge(Training *training, ImageHeader *image, Oid ratings)
 
 	candidate.ndcg = relevance_tune(image, &training->dataset->ratings,
 									&candidate.popularity_ndcg, tick,
-									alloc_aligned(relevance_scratch(image)));
+									alloc_aligned(relevance_scratch(image), 0));
 	training->ndcg = candidate.ndcg;
 	training->popularity_ndcg = candidate.popularity_ndcg;
 	if (!isnan(candidate.ndcg))
@@ -393,7 +385,7 @@ store(const Training *training, ImageHeader *image, bool activate,
 {
 	const Dataset *dataset = training->dataset;
 	const OptionValues *options = &training->options;
-	Model	   *model = alloc_aligned(model_size());
+	Model	   *model = alloc_aligned(model_size(), 0);
 	StoreEntry	entry = {
 		.model_id = training->model_id,
 		.ratings = relation_quoted(ratings),

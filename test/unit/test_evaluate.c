@@ -438,21 +438,19 @@ check_lists(const Known *known, const Evaluation *evaluation, EvaluateProtocol p
 static int	ticks;
 
 static void
-count_tick(void *argument)
+count_tick(void)
 {
-	ticks += *(int *) argument;
+	ticks++;
 }
 
 static void
 run(Evaluation *evaluation, const Ratings *ratings, const Model *model, bool live)
 {
-	int			one = 1;
 	EvaluateOptions options = {.top_k = TOP_K,
 							   .top_n = TOP_N,
 							   .live_ratings = live,
 							   .live_lists = live,
-							   .tick = count_tick,
-							   .tick_argument = &one};
+							   .tick = count_tick};
 	size_t		size = evaluate_scratch(ratings, model, &options);
 	void	   *scratch = aligned_alloc(ARENA_ALIGN, size);
 
