@@ -10,6 +10,7 @@
 
 #include "funcapi.h"
 #include "miscadmin.h"
+#include "storage/latch.h"
 #include "utils/tuplestore.h"
 
 #if PG_VERSION_NUM < 150000
@@ -40,6 +41,22 @@ InitMaterializedSRF(FunctionCallInfo fcinfo, int flags)
 	MemoryContextSwitchTo(caller);
 }
 #endif
+
+/* Of libpq/libpq.h, which needs the headers of Kerberos where the server has it. */
+extern bool pq_check_connection(void);
+
+/* Whether somebody is there to hear how a statement goes. */
+static inline bool
+client_is_connected(void)
+{
+	if (MyProcPort == NULL)
+		return true;			/* a background worker has no client */
+#if PG_VERSION_NUM >= 150000
+	if (!WaitEventSetCanReportClosed())
+		return true;
+#endif
+	return pq_check_connection();
+}
 
 /* 18 has another spelling in its place. */
 #ifndef pg_attribute_noreturn

@@ -138,7 +138,8 @@ options_get(FunctionCallInfo fcinfo)
 	values.patience = integer_option(fcinfo, ARG_PATIENCE, "patience", 0, MAX_EPOCHS);
 	require(fcinfo, ARG_SEED, "seed");
 	values.seed = PG_GETARG_INT64(ARG_SEED);
-	values.workers = PG_ARGISNULL(ARG_WORKERS) ? DEFAULT_WORKERS :
+	values.workers_given = !PG_ARGISNULL(ARG_WORKERS);
+	values.workers = !values.workers_given ? DEFAULT_WORKERS :
 		integer_option(fcinfo, ARG_WORKERS, "workers", 0, N_SHARDS - 1);
 	values.activate = activate_mode(fcinfo);
 	values.like_threshold = number_option(fcinfo, ARG_LIKE_THRESHOLD, "like_threshold",

@@ -29,6 +29,7 @@ typedef struct OptionValues
 	int32		patience;
 	int64		seed;
 	int32		workers;
+	bool		workers_given;	/* not left to us */
 	ActivateMode activate;
 	double		like_threshold;
 	double		softmax_weight;

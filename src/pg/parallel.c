@@ -310,21 +310,59 @@ train_alone(const ParallelJob *job)
 	return params;
 }
 
+/* ---------------------------------------------------------------------------
+ * With as many as there are to be had
+ * ------------------------------------------------------------------------- */
+
 /*
  * Whether a segment of this size can be had.  POSIX shared memory lives in a
  * file system that containers like to keep at 64 MB; growing a segment beyond
  * it is an error that would end the training.
  */
 static bool
-shared_memory_has_room(Size size)
+shared_memory_has_room(const ParallelJob *job, Size size)
 {
 #ifndef WIN32
 	struct statvfs room;
+	uint64		available;
 
-	if (dynamic_shared_memory_type == DSM_IMPL_POSIX && statvfs("/dev/shm", &room) == 0)
-		return (uint64) room.f_bavail * room.f_frsize > add_size(size, size / 8);
-#endif
+	if (dynamic_shared_memory_type != DSM_IMPL_POSIX || statvfs("/dev/shm", &room) != 0)
+		return true;
+	available = (uint64) room.f_bavail * room.f_frsize;
+	if (available > add_size(size, size / 8))
+		return true;
+	ereport(job->shortage_level,
+			(errmsg("training goes on without workers"),
+			 errdetail("Shared memory of %zu MB is needed, %zu MB are left in /dev/shm.",
+					   (size >> 20) + 1, (Size) (available >> 20)),
+			 errhint("Make /dev/shm larger, in a container with --shm-size.")));
+	return false;
+#else
 	return true;
+#endif
+}
+
+/* Fewer workers than asked for change nothing but the time. */
+static void
+report_shortage(const ParallelJob *job, int n_workers)
+{
+	if (n_workers == job->workers)
+		return;
+	ereport(job->shortage_level,
+			(errmsg("training goes on with %d of %d workers", n_workers, job->workers),
+			 errdetail("The server has no more background workers to spare."),
+			 errhint("Raise max_worker_processes or max_parallel_workers, or look in "
+					 "pg_stat_activity for whom the others work.")));
+}
+
+/* Without a segment there are no workers, and ordinary memory does. */
+static void
+report_no_segment(const ParallelJob *job)
+{
+	ereport(job->shortage_level,
+			(errmsg("training goes on without workers"),
+			 errdetail("All segments of dynamic shared memory are in use."),
+			 errhint("Raise max_connections, which their number depends on.")));
 }
 
 /* Trains with workers; the ParallelContext has been set up. */
@@ -343,6 +381,7 @@ train_together(ParallelContext *pcxt, const ParallelJob *job, Size size)
 	shm_toc_insert(pcxt->toc, TEAM_KEY, block);
 	LaunchParallelWorkers(pcxt);
 	WaitForParallelWorkersToAttach(pcxt);
+	report_shortage(job, pcxt->nworkers_launched);
 	complete_team(memory.shared, pcxt->nworkers_launched + 1);
 	trainer = take_part(&memory, job->options, 0, job);
 	MemoryContextSwitchTo(caller);
@@ -352,19 +391,15 @@ train_together(ParallelContext *pcxt, const ParallelJob *job, Size size)
 	return params;
 }
 
-/*
- * parallel_train: trains a stage; returns its parameters, stage_size(shape)
- * floats in the current memory context.  The report is called in this backend,
- * in parallel mode: it must not write to tables.
- */
 float *
-parallel_train(const ParallelJob *job)
+parallel_train(const ParallelJob *job, int *n_workers)
 {
 	Size		size = team_size(job);
 	ParallelContext *pcxt;
 	float	   *params;
 
-	if (job->workers == 0 || !shared_memory_has_room(size))
+	*n_workers = 0;
+	if (job->workers == 0 || !shared_memory_has_room(job, size))
 		return train_alone(job);
 
 	EnterParallelMode();
@@ -373,9 +408,15 @@ parallel_train(const ParallelJob *job)
 	shm_toc_estimate_keys(&pcxt->estimator, 1);
 	InitializeParallelDSM(pcxt);
 	if (pcxt->seg == NULL)
+	{
+		report_no_segment(job);
 		params = train_alone(job);
+	}
 	else
+	{
 		params = train_together(pcxt, job, size);
+		*n_workers = pcxt->nworkers_launched;
+	}
 	DestroyParallelContext(pcxt);
 	ExitParallelMode();
 	return params;

@@ -19,11 +19,9 @@
 #include "fmgr.h"
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
-#include "portability/instr_time.h"
 #include "utils/guc.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
-#include "utils/tuplestore.h"
 
 #include "../num/export.h"
 #include "../num/relevance.h"
@@ -38,42 +36,29 @@
 #include "parallel.h"
 #include "relations.h"
 #include "store.h"
-#include "train.h"
 #include "tick.h"
-
-/* Columns of the result */
-#define RESULT_COLUMNS 11
+#include "train.h"
+#include "train_report.h"
 
 /* A model in the making. */
 typedef struct Training
 {
 	OptionValues options;
 	Dataset    *dataset;
-	int32		model_id;
 	FilmStatistics films;
 	StageShape	shape[N_STAGES];
 	float	   *params[N_STAGES];
 	int			n_kept[N_STAGES];	/* epochs that brought something */
 	float	   *rates[N_STAGES];	/* their learning rates */
-	bool		refitting;
 	double		ndcg;			/* by relevance, on the validation rows */
 	double		popularity_ndcg;
 	const CachedModel *before;	/* the model to start from, or NULL */
 
-	/* the epoch at hand */
-	Stage		stage;
-	instr_time	epoch_start;
-
-	Tuplestorestate *rows;
-	TupleDesc	columns;
+	int			shortage_level; /* of the message that there are too few workers */
+	TrainReport report;
 } Training;
 
 PG_FUNCTION_INFO_V1(mlrec_train_recommender);
-
-static const char *const stage_names[N_STAGES] = {
-	[RETRIEVAL] = "retrieval",
-	[RANKING] = "ranking",
-};
 
 /* mlrec.training_memory, in kB; 0: no limit */
 static int	training_memory = 4 * 1024 * 1024;
@@ -89,73 +74,16 @@ train_define_settings(void)
 							PGC_USERSET, GUC_UNIT_KB, NULL, NULL, NULL);
 }
 
-/* A metric as a column: NaN is NULL. */
+/* What parallel.c calls after each epoch. */
 static void
-set_metric(Datum *value, bool *isnull, float metric)
-{
-	*isnull = isnan(metric);
-	*value = Float4GetDatum(metric);
-}
-
-static void
-add_row(Training *training, const EpochReport *report, float seconds)
-{
-	Datum		value[RESULT_COLUMNS];
-	bool		isnull[RESULT_COLUMNS] = {false};
-
-	value[0] = Int32GetDatum(training->model_id);
-	value[1] = CStringGetTextDatum(stage_names[training->stage]);
-	value[2] = Int32GetDatum(report->epoch);
-	set_metric(&value[3], &isnull[3], report->train_loss);
-	set_metric(&value[4], &isnull[4], report->val_loss);
-	set_metric(&value[5], &isnull[5], report->val_auc);
-	set_metric(&value[6], &isnull[6], report->val_rmse);
-	set_metric(&value[7], &isnull[7], report->val_mae);
-	value[8] = Float4GetDatum(report->learning_rate);
-	value[9] = Float4GetDatum(seconds);
-	value[10] = BoolGetDatum(report->is_best);
-	tuplestore_putvalues(training->rows, training->columns, value, isnull);
-}
-
-/* Tells a person at psql how an epoch went. */
-static void
-announce(const Training *training, const EpochReport *report, float seconds)
-{
-	const char *stage = stage_names[training->stage];
-	const char *best = report->is_best && !training->refitting ? ", best so far" : "";
-
-	if (!isnan(report->val_rmse))
-		ereport(NOTICE,
-				(errmsg("%s epoch %d: loss %.4f, validation RMSE %.4f, MAE %.4f (%.1f s)%s", stage,
-						report->epoch, report->train_loss, report->val_rmse, report->val_mae,
-						seconds, best)));
-	else if (!isnan(report->val_auc))
-		ereport(NOTICE,
-				(errmsg("%s epoch %d: loss %.4f, validation AUC %.4f (%.1f s)%s", stage,
-						report->epoch, report->train_loss, report->val_auc, seconds, best)));
-	else
-		ereport(NOTICE,
-				(errmsg("%s epoch %d: loss %.4f (%.1f s)%s", stage,
-						report->epoch, report->train_loss, seconds,
-						training->refitting ? ", on all training ratings" : "")));
-}
-
-static void
-report_epoch(void *arg, const EpochReport *report)
+report_epoch(void *arg, const EpochReport *epoch)
 {
 	Training   *training = arg;
-	instr_time	now;
-	float		seconds;
+	Stage		stage = training->report.stage;
 
-	INSTR_TIME_SET_CURRENT(now);
-	INSTR_TIME_SUBTRACT(now, training->epoch_start);
-	seconds = INSTR_TIME_GET_DOUBLE(now);
-	add_row(training, report, seconds);
-	announce(training, report, seconds);
-	if (report->is_best && !training->refitting)
-		training->rates[training->stage][training->n_kept[training->stage]++] =
-			report->learning_rate;
-	INSTR_TIME_SET_CURRENT(training->epoch_start);
+	train_report_epoch(&training->report, epoch);
+	if (epoch->is_best && !training->report.refitting)
+		training->rates[stage][training->n_kept[stage]++] = epoch->learning_rate;
 }
 
 /* The options of one stage's training. */
@@ -175,7 +103,7 @@ stage_options(const Training *training, Stage stage)
 	};
 
 	trainer_default_regularisation(&options, stage);
-	if (training->refitting)
+	if (training->report.refitting)
 	{
 		options.epochs = training->n_kept[stage];
 		options.early_stopping = false;
@@ -212,9 +140,9 @@ check_memory(const ParallelJob *job)
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				 errmsg("training needs more memory than is allowed"),
 				 errdetail("The %s stage with " INT64_FORMAT " ratings, %d films and %d workers "
-						   "needs %zu MB, the limit is %zu MB.", stage_names[job->shape->stage],
-						   job->ratings->n_rows, job->shape->n_movies, job->workers,
-						   needed >> 20, limit >> 20),
+						   "needs %zu MB, the limit is %zu MB.",
+						   train_report_stage(job->shape->stage), job->ratings->n_rows,
+						   job->shape->n_movies, job->workers, needed >> 20, limit >> 20),
 				 errhint("Raise mlrec.training_memory, or lower workers or batch_size.")));
 }
 
@@ -228,21 +156,24 @@ train_stage(Training *training, Stage stage)
 		.films = &training->films,
 		.options = &options,
 		.workers = training->options.workers,
+		.shortage_level = training->shortage_level,
 		.report = report_epoch,
 		.arg = training,
 	};
+	int			n_workers;
 
-	training->stage = stage;
-	INSTR_TIME_SET_CURRENT(training->epoch_start);
+	train_report_begin(&training->report, stage);
 	job.start = first_params(training, stage);
 	check_memory(&job);
 	if (training->params[stage])
 		pfree(training->params[stage]);
-	training->params[stage] = parallel_train(&job);
+	training->params[stage] = parallel_train(&job, &n_workers);
+	if (n_workers < job.workers)
+		training->shortage_level = DEBUG1;	/* once is enough */
 	if (training->n_kept[stage] == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
-				 errmsg("training of the %s stage diverged", stage_names[stage]),
+				 errmsg("training of the %s stage diverged", train_report_stage(stage)),
 				 errdetail("No epoch left finite numbers, with a learning rate of %g.",
 						   training->options.learning_rate),
 				 errhint("Lower learning_rate, or scale the ratings down.")));
@@ -308,7 +239,7 @@ static bool
 judge(Training *training, ImageHeader *image, Oid ratings)
 {
 	Candidate	candidate = {
-		.model_id = training->model_id,
+		.model_id = training->report.model_id,
 		.relation = relation_quoted(ratings),
 		.dataset = training->dataset,
 		.image = image,
@@ -351,7 +282,7 @@ refit(Training *training, const SplitOptions *split, const ImageHeader *tuned)
 
 	all.refit = true;
 	dataset_resplit(training->dataset, &all);
-	training->refitting = true;
+	training->report.refitting = true;
 	train_stages(training);
 	image = make_image(training);
 	image->relevance_rating = tuned->relevance_rating;
@@ -387,7 +318,7 @@ store(const Training *training, ImageHeader *image, bool activate,
 	const OptionValues *options = &training->options;
 	Model	   *model = alloc_aligned(model_size(), 0);
 	StoreEntry	entry = {
-		.model_id = training->model_id,
+		.model_id = training->report.model_id,
 		.ratings = relation_quoted(ratings),
 		.movies = relation_quoted(movies),
 		.users = OidIsValid(users) ? relation_quoted(users) : NULL,
@@ -509,8 +440,10 @@ mlrec_train_recommender(PG_FUNCTION_ARGS)
 									ALLOCSET_DEFAULT_SIZES);
 	caller = MemoryContextSwitchTo(context);
 	training.before = find_before(options);
-	training.rows = result->setResult;
-	training.columns = result->setDesc;
+	training.report.rows = result->setResult;
+	training.report.columns = result->setDesc;
+	/* who asked for workers is warned, who left it to us merely told */
+	training.shortage_level = options->workers_given ? WARNING : NOTICE;
 	training.dataset = dataset_load(ratings, movies, users, &split,
 									(Size) training_memory * 1024);
 	dataset_warn(training.dataset);
@@ -518,7 +451,7 @@ mlrec_train_recommender(PG_FUNCTION_ARGS)
 		warn_of_seen(training.before, training.dataset, ratings);
 	check_dataset(training.dataset, ratings);
 	alloc_statistics(&training.films, training.dataset->ratings.n_movies);
-	training.model_id = store_next_id();
+	training.report.model_id = store_next_id();
 	for (Stage stage = 0; stage < N_STAGES; stage++)
 		training.rates[stage] = palloc0(sizeof(float) * options->epochs[stage]);
 

@@ -35,6 +35,20 @@ is(trained(2, 'SET force_parallel_mode = regress;'), $expected, 'in a server tha
 	if $node->safe_psql('postgres', "SELECT count(*) FROM pg_settings WHERE name = 'force_parallel_mode'");
 is(trained(2, 'SET default_transaction_isolation = serializable;'), $expected, 'serializable');
 
+# Who asked for workers is warned, once, when there are fewer; who did not is told.
+sub told
+{
+	my ($workers, $allowed) = @_;
+	my ($status, $out, $error) = $node->psql('postgres',
+		"SET max_parallel_workers = $allowed;" . sprintf $train, $workers);
+	return join "\n", grep { !/epoch|relevance:/ } split /\n/, $error;
+}
+my $why = "The server has no more background workers to spare.";
+like(told(3, 1), qr/^psql\S* WARNING:  training goes on with 1 of 3 workers\nDETAIL:  $why\nHINT:  [^\n]+$/, 'told of two missing');
+like(told('NULL', 0), qr/^psql\S* NOTICE:  training goes on with 0 of 1 workers\n/, 'told of the usual one missing');
+is(told(3, 3), '', 'nothing to tell');
+is(told(0, 0), '', 'none asked for');
+
 for my $setting ('max_worker_processes = 0', 'max_worker_processes = 2', 'dynamic_shared_memory_type = mmap',
 	'dynamic_shared_memory_type = sysv', "shared_preload_libraries = 'mlrec'")
 {
@@ -65,6 +79,24 @@ for my $session (@sessions)
 		'one of three trainings at once');
 }
 is($node->safe_psql('postgres', 'SELECT count(*) FROM recommender_models WHERE active'), '1', 'one of them is active');
+
+# Clients vanish, notices held back: their trainings end at the next epoch, and
+# the workers are there for others.
+$node->append_conf('postgresql.conf', 'max_parallel_workers = 2');
+$node->reload;
+@sessions = map {
+	IPC::Run::start(
+		[ 'psql', '-XAtq', '-d', $node->connstr('postgres'), '-c', 'SET client_min_messages = error', '-c',
+			'SELECT count(*) FROM train_recommender(retrieval_epochs => 1000, patience => 1000)' ],
+		'>', '/dev/null', '2>', '/dev/null') } 1 .. 2;
+my $busy = "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'parallel worker'";
+ok($node->poll_query_until('postgres', $busy, '2'), 'two trainings have taken all workers');
+like(told(1, 2), qr/0 of 1 workers/, 'a third one gets none');
+$_->kill_kill for @sessions;
+ok($node->poll_query_until('postgres', $busy, '0'), 'abandoned trainings end');
+is(told(1, 2), '', 'and there are workers again');
+$node->append_conf('postgresql.conf', 'max_parallel_workers = 8');
+$node->reload;
 
 # The two phases of a COMMIT may lie apart, and a restart between them.
 my $model = $node->safe_psql('postgres',
