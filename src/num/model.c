@@ -168,16 +168,41 @@ model_rank_scratch(const Model *model, int n)
 	return ranker_scratch(n);
 }
 
+static void
+clamp_ratings(float *ratings, const ImageHeader *header, int n)
+{
+	float		min = header->min_rating;
+	float		max = header->max_rating;
+
+	for (int i = 0; i < n; i++)
+		ratings[i] = ratings[i] < min ? min : ratings[i] > max ? max : ratings[i];
+}
+
 void
 model_rank(const Model *model, const float *users, int user_stride,
 		   const float *movies, int n, float *out, float *scratch)
 {
-	float		min = model->header->min_rating;
-	float		max = model->header->max_rating;
-
 	ranker_predict(out, &model->ranker, users, user_stride, movies, n, scratch);
-	for (int i = 0; i < n; i++)
-		out[i] = out[i] < min ? min : out[i] > max ? max : out[i];
+	clamp_ratings(out, model->header, n);
+}
+
+void
+model_user_halves(const Model *model, const float *users, int n, float *halves)
+{
+	pairs_user_halves(halves, &model->ranker, users, n);
+}
+
+void
+model_movie_halves(const Model *model, const float *movies, int n, float *halves)
+{
+	pairs_movie_halves(halves, &model->ranker, movies, n);
+}
+
+void
+model_rank_pairs(const Model *model, const RankPair *pairs, int n, float *out, float *scratch)
+{
+	pairs_predict(out, &model->ranker, pairs, n, scratch);
+	clamp_ratings(out, model->header, n);
 }
 
 int32_t

@@ -11,6 +11,7 @@
 #include <stddef.h>
 
 #include "image.h"
+#include "pairs.h"
 
 typedef struct Model Model;
 
@@ -65,6 +66,15 @@ extern void model_movies(const Model *model, const float *features, int n,
 extern size_t model_rank_scratch(const Model *model, int n);
 extern void model_rank(const Model *model, const float *users, int user_stride,
 					   const float *movies, int n, float *out, float *scratch);
+
+/*
+ * The same for pairs of several users and films, whose halves of the ranker's
+ * first layer are known; see pairs.h.  out [n]; scratch: pairs_scratch(n) floats.
+ */
+extern void model_user_halves(const Model *model, const float *users, int n, float *halves);
+extern void model_movie_halves(const Model *model, const float *movies, int n, float *halves);
+extern void model_rank_pairs(const Model *model, const RankPair *pairs, int n, float *out,
+							 float *scratch);
 
 /* Index of an id in an ascending array, or -1. */
 extern int32_t id_find(const int64_t *ids, int32_t n, int64_t id);

@@ -18,6 +18,7 @@
 
 #include "nodes/params.h"
 #include "tcop/dest.h"
+#include "tcop/pquery.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
@@ -62,6 +63,17 @@ receive_row(TupleTableSlot *slot, DestReceiver *self)
 static void
 receive_nothing(DestReceiver *self)
 {
+}
+
+static RowReceiver
+row_receiver(PreparedRow row, void *arg)
+{
+	RowReceiver receiver = {
+		/* with DestNone, SPI would say that there was no SELECT */
+		{receive_row, receive_startup, receive_nothing, receive_nothing, DestTuplestore}, row, arg
+	};
+
+	return receiver;
 }
 
 static void
@@ -158,10 +170,7 @@ void
 prepared_run(Prepared *query, Oid relation, const Datum *values, const char *nulls,
 		  PreparedRow row, void *arg)
 {
-	RowReceiver receiver = {
-		/* with DestNone, SPI would say that there was no SELECT */
-		{receive_row, receive_startup, receive_nothing, receive_nothing, DestTuplestore}, row, arg
-	};
+	RowReceiver receiver = row_receiver(row, arg);
 	MemoryContext caller = CurrentMemoryContext;	/* SPI changes it */
 	MemoryContext context = begin_use();
 	SPIExecuteOptions options;
@@ -197,6 +206,17 @@ prepared_open(Prepared *query, Oid relation, const Datum *values, const char *nu
 	MemoryContextSwitchTo(caller);
 	MemoryContextDelete(context);	/* the portal keeps what it needs of the plan */
 	return portal;
+}
+
+/*
+ * prepared_fetch: see prepared.h.  SPI_cursor_fetch would make a copy of each row.
+ */
+uint64
+prepared_fetch(Portal portal, int n, PreparedRow row, void *arg)
+{
+	RowReceiver receiver = row_receiver(row, arg);
+
+	return PortalRunFetch(portal, FETCH_FORWARD, n, &receiver.receiver);
 }
 
 /*

@@ -32,8 +32,13 @@ typedef void (*PreparedRow) (void *arg, TupleTableSlot *slot);
 extern void prepared_run(Prepared *query, Oid relation, const Datum *values, const char *nulls,
 					  PreparedRow row, void *arg);
 
-/* Likewise, but to be read through a cursor. */
+/*
+ * Likewise, but to be read through a cursor; prepared_fetch reads up to n rows
+ * and returns how many it has read.  SPI_cursor_close ends it.  row() must not
+ * run queries.
+ */
 extern Portal prepared_open(Prepared *query, Oid relation, const Datum *values, const char *nulls);
+extern uint64 prepared_fetch(Portal portal, int n, PreparedRow row, void *arg);
 
 /* Whether the relation has a column of that name. */
 extern bool relation_has_column(Oid relation, const char *name);

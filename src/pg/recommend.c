@@ -37,6 +37,9 @@
 #include "relations.h"
 #include "search.h"
 
+/* So many rows are picked out one by one; more are worth a sort of all. */
+#define FEW_PICKS 32
+
 PG_FUNCTION_INFO_V1(mlrec_recommend);
 PG_FUNCTION_INFO_V1(mlrec_recommend_json);
 
@@ -103,14 +106,20 @@ retrieve(Desk *desk, const Serving *serving, const Wish *wish, uint8 *skip, cons
  * In which order
  * ------------------------------------------------------------------------- */
 
-void
-recommend_open_desk(Desk *desk, const Serving *serving, Wish *wish)
+int32
+recommend_candidates(const Serving *serving, const Wish *wish)
 {
-	int32		k;
-
 	/* films wanted in the end must be retrieved first */
-	k = wish->n == 0 ? 0 : Max(wish->retrieve, wish->n);
-	k = Min(k, serving->catalogue->n_films);
+	int32		k = wish->n == 0 ? 0 : Max(wish->retrieve, wish->n);
+
+	return Min(k, serving->catalogue->n_films);
+}
+
+void
+recommend_open_desk(Desk *desk, const Serving *serving, const Wish *wish)
+{
+	int32		k = recommend_candidates(serving, wish);
+
 	topk_init(&desk->topk, palloc_extended(sizeof(TopkEntry) * Max(k, 1), MCXT_ALLOC_HUGE), k);
 	desk->picks = palloc_extended(sizeof(Pick) * Max(k, 1), MCXT_ALLOC_HUGE);
 	desk->rank_vectors = palloc_extended(sizeof(float) * VECTOR_DIMS * Max(k, 1), MCXT_ALLOC_HUGE);
@@ -129,6 +138,34 @@ compare_picks(const void *a, const void *b)
 	if (x->order != y->order)
 		return x->order > y->order ? -1 : 1;
 	return x->movie_id < y->movie_id ? -1 : x->movie_id > y->movie_id;
+}
+
+/*
+ * Puts the best n of the picks to the front, in order.  Where they are few, most
+ * of the others are turned away by a look at the worst of them.
+ */
+static void
+sort_picks(Pick *picks, int32 n_picks, int32 n)
+{
+	int32		kept = 0;
+
+	if (n > FEW_PICKS)
+	{
+		qsort(picks, n_picks, sizeof(Pick), compare_picks);
+		return;
+	}
+	for (int32 i = 0; i < n_picks && n > 0; i++)
+	{
+		Pick		pick = picks[i];
+		int32		place;
+
+		if (kept == n && compare_picks(&pick, &picks[n - 1]) >= 0)
+			continue;
+		kept = Min(kept + 1, n);
+		for (place = kept - 1; place > 0 && compare_picks(&pick, &picks[place - 1]) < 0; place--)
+			picks[place] = picks[place - 1];
+		picks[place] = pick;
+	}
 }
 
 /*
@@ -193,21 +230,38 @@ recommend_rank(Desk *desk, const Serving *serving, const Wish *wish,
 	if (n > 0)
 		model_rank(serving->model->model, user_rank_vector, 0, desk->rank_vectors, n,
 				   desk->ratings, desk->scratch);
+	return recommend_order(desk, serving, wish, user_vector);
+}
+
+int32
+recommend_order(Desk *desk, const Serving *serving, const Wish *wish, const float *user_vector)
+{
+	const Catalogue *catalogue = serving->catalogue;
+	bool		diverse = wish->diversity > 0;
+	int32		n = desk->topk.n;
+	int32		n_wanted = Min(n, wish->n);
+
 	for (int32 i = 0; i < n; i++)
 	{
 		Pick	   *pick = &desk->picks[i];
 
 		pick->movie = desk->topk.entry[i].index;
 		pick->movie_id = catalogue_id(catalogue, pick->movie);
-		pick->retrieval = serve_cosine(user_vector, catalogue_vector(catalogue, pick->movie));
 		pick->ranking = desk->ratings[i];
-		pick->order = !wish->by_relevance ? pick->ranking :
-			serve_relevance(serving, pick->movie, pick->retrieval, pick->ranking);
+		pick->order = pick->ranking;
+		if (wish->by_relevance)
+		{
+			pick->retrieval = serve_cosine(user_vector, catalogue_vector(catalogue, pick->movie));
+			pick->order = serve_relevance(serving, pick->movie, pick->retrieval, pick->ranking);
+		}
 	}
-	qsort(desk->picks, n, sizeof(Pick), compare_picks);
-	if (wish->diversity > 0 && n > 1)
-		diversify(desk->picks, n, Min(n, wish->n), wish->diversity, catalogue);
-	return Min(n, wish->n);
+	sort_picks(desk->picks, n, diverse ? n : n_wanted);
+	if (diverse && n > 1)
+		diversify(desk->picks, n, n_wanted, wish->diversity, catalogue);
+	for (int32 i = 0; i < n_wanted && !wish->by_relevance; i++)
+		desk->picks[i].retrieval = serve_cosine(user_vector,
+												catalogue_vector(catalogue, desk->picks[i].movie));
+	return n_wanted;
 }
 
 /*

@@ -39,8 +39,11 @@ typedef struct Desk
 	float	   *scratch;
 } Desk;
 
-/* In the current memory context; wish->retrieve is adjusted to what there is. */
-extern void recommend_open_desk(Desk *desk, const Serving *serving, Wish *wish);
+/* How many candidates there can be. */
+extern int32 recommend_candidates(const Serving *serving, const Wish *wish);
+
+/* In the current memory context. */
+extern void recommend_open_desk(Desk *desk, const Serving *serving, const Wish *wish);
 
 /*
  * From the candidates in desk->topk to the films recommended, in
@@ -48,6 +51,10 @@ extern void recommend_open_desk(Desk *desk, const Serving *serving, Wish *wish);
  */
 extern int32 recommend_rank(Desk *desk, const Serving *serving, const Wish *wish,
 							const float *user_vector, const float *user_rank_vector);
+
+/* The same with the candidates' predicted ratings already in desk->ratings. */
+extern int32 recommend_order(Desk *desk, const Serving *serving, const Wish *wish,
+							 const float *user_vector);
 
 /* Titles and the like of n picks, palloc'd; their strings are in `context`. */
 extern MovieText *recommend_describe(const Serving *serving, const Pick *picks, int32 n,
