@@ -14,6 +14,9 @@
 /* Makes a bound out of a sum in double precision that is then rounded. */
 #define ROUND_UP 1.000001
 
+/* Of the origin's length, as SCAN_ROUNDING of scan_kernels.h */
+#define ORIGIN_ROUNDING 1e-5
+
 uint64_t
 codes_size(int32_t n_blocks)
 {
@@ -33,29 +36,51 @@ codes_open(Codes *codes, const void *section)
 	codes->films = (const int32_t *) (codes->blocks + header->n_blocks);
 }
 
+void
+codes_widen(CodeBlock *all, const CodeBlock *block)
+{
+	all->error = block->error > all->error ? block->error : all->error;
+	all->norm = block->norm > all->norm ? block->norm : all->norm;
+	all->bias = block->bias > all->bias ? block->bias : all->bias;
+}
+
 /*
- * Widens a block's bounds by one film's: its row, and codes as multiples of the
- * step.
+ * The bounds for one film: its row, and codes as multiples of the block's step.
  */
-static void
-widen(CodeBlock *block, const float *row, const int *code)
+static CodeBlock
+bounds_of_film(const float *row, const float *origin, const int *code, float step, float bias)
 {
 	double		error = 0;
 	double		norm = 0;
 	double		coded_norm = 0;
+	double		origin_norm = 0;
+	CodeBlock	bounds = {.step = step, .bias = bias};
 
 	for (int d = 0; d < VECTOR_DIMS; d++)
 	{
-		double		coded = (double) block->step * code[d];
+		double		rest = (double) row[d] - origin[d];
+		double		coded = (double) step * code[d];
 
-		error += (row[d] - coded) * (row[d] - coded);
-		norm += (double) row[d] * row[d];
+		error += (rest - coded) * (rest - coded);
+		norm += rest * rest;
 		coded_norm += coded * coded;
+		origin_norm += (double) origin[d] * origin[d];
 	}
-	error = sqrt(error) * ROUND_UP;
-	norm = sqrt(norm > coded_norm ? norm : coded_norm) * ROUND_UP;
-	block->error = error > block->error ? (float) error : block->error;
-	block->norm = norm > block->norm ? (float) norm : block->norm;
+	bounds.error = (float) ((sqrt(error) + ORIGIN_ROUNDING * sqrt(origin_norm)) * ROUND_UP);
+	bounds.norm = (float) (sqrt(norm > coded_norm ? norm : coded_norm) * ROUND_UP);
+	return bounds;
+}
+
+/*
+ * The nearest multiple of step, at most 127 of them.
+ */
+static int
+encode(float x, float step)
+{
+	/* a step too small to divide by is 0, or makes too large a code */
+	float		code = step > 0 ? rintf(x / step) : 0;
+
+	return code > 127 ? 127 : code < -127 ? -127 : (int) code;
 }
 
 /*
@@ -63,7 +88,7 @@ widen(CodeBlock *block, const float *row, const int *code)
  */
 static void
 fill_block(CodeBlock *block, uint8_t *codes, const int32_t *films, const float *rows,
-		   const float *bias)
+		   const float *bias, const float *origin)
 {
 	float		largest = 0;
 
@@ -77,28 +102,25 @@ fill_block(CodeBlock *block, uint8_t *codes, const int32_t *films, const float *
 			continue;
 		row = rows + (int64_t) films[i] * VECTOR_DIMS;
 		for (int d = 0; d < VECTOR_DIMS; d++)
-			largest = fabsf(row[d]) > largest ? fabsf(row[d]) : largest;
-		if (bias[films[i]] > block->bias)
-			block->bias = bias[films[i]];
+			largest = fmaxf(largest, fabsf(row[d] - origin[d]));
 	}
 	block->step = largest / 127;
 	for (int i = 0; i < CODE_BLOCK; i++)
 	{
 		const float *row;
 		int			code[VECTOR_DIMS];
+		CodeBlock	bounds;
 
 		if (films[i] == NO_FILM)
 			continue;
 		row = rows + (int64_t) films[i] * VECTOR_DIMS;
 		for (int d = 0; d < VECTOR_DIMS; d++)
 		{
-			/* a step too small to divide by is 0, or makes too large a code */
-			float		value = block->step > 0 ? rintf(row[d] / block->step) : 0;
-
-			code[d] = value > 127 ? 127 : value < -127 ? -127 : (int) value;
+			code[d] = encode(row[d] - origin[d], block->step);
 			codes[d / 4 * CODE_BLOCK * 4 + i * 4 + d % 4] = (uint8_t) (CODE_ZERO + code[d]);
 		}
-		widen(block, row, code);
+		bounds = bounds_of_film(row, origin, code, block->step, bias[films[i]]);
+		codes_widen(block, &bounds);
 	}
 }
 
@@ -114,16 +136,16 @@ codes_begin(void *section, const int32_t *order, int32_t n_blocks)
 	memcpy((int32_t *) codes.films, order, sizeof(int32_t) * CODE_BLOCK * n_blocks);
 }
 
-bool
-codes_fill(void *section, const float *rows, const float *bias, int32_t from, int32_t to)
+void
+codes_fill(void *section, const float *rows, const float *bias, const float *origin, int32_t from,
+		   int32_t to)
 {
 	Codes		codes;
 
 	codes_open(&codes, section);
-	for (int64_t b = from; b < to && b < codes.n_blocks; b++)
+	for (int64_t b = from; b < to; b++)
 		fill_block((CodeBlock *) codes.blocks + b, (uint8_t *) codes.codes + b * CODE_BLOCK_BYTES,
-				   codes.films + b * CODE_BLOCK, rows, bias);
-	return to < codes.n_blocks;
+				   codes.films + b * CODE_BLOCK, rows, bias, origin);
 }
 
 bool

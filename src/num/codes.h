@@ -5,12 +5,16 @@
  * result exact all the same.  Sixteen films make a block:
  *
  *		codes	uint8 [VECTOR_DIMS / 4][16 films][4 dims], CODE_ZERO + the code
- *		step	vector ~ step * code, one for the block
+ *		step	vector ~ origin + step * code, one for the block
  *		error	how far off that is for any film of the block
  *
  * so that one load brings four dimensions of sixteen films, in the form that
  * the processors' dot products of bytes want, and no sum crosses a register.
  * Row by row, adding up took longer than reading memory.
+ *
+ * The origin is the mean of the list (ivf.h) that the block belongs to.  What is
+ * left of the vectors is short, so the codes are fine, and how long it is tells
+ * how far from the origin's score a film's can be.
  *
  * Films stand in an order of their own, with gaps where a list of the index
  * (ivf.h) ends within a block.
@@ -39,8 +43,9 @@ typedef struct CodesHeader
 typedef struct CodeBlock
 {
 	float		step;
-	float		error;			/* at least |vector - step * code| */
-	float		norm;			/* at least |vector| and |step * code| */
+	float		error;			/* at least |vector - origin - step * code|, and what
+								 * rounding does to the origin's score */
+	float		norm;			/* at least |vector - origin| and |step * code| */
 	float		bias;			/* at least the films' bias, see scan.h */
 } CodeBlock;
 
@@ -73,12 +78,14 @@ extern void codes_open(Codes *codes, const void *section);
 extern void codes_begin(void *section, const int32_t *order, int32_t n_blocks);
 
 /*
- * Encodes blocks from .. to - 1, as far as there are any.  rows [n * VECTOR_DIMS],
- * finite and no longer than 1e15; bias [n], not negative.  Returns whether there
- * are more.
+ * Encodes blocks from .. to - 1.  rows [n * VECTOR_DIMS] and origin [VECTOR_DIMS],
+ * finite and no longer than 1e15; bias [n], not negative.
  */
-extern bool codes_fill(void *section, const float *rows, const float *bias, int32_t from,
-					   int32_t to);
+extern void codes_fill(void *section, const float *rows, const float *bias, const float *origin,
+					   int32_t from, int32_t to);
+
+/* Makes the bounds of `all` hold for a block, too. */
+extern void codes_widen(CodeBlock *all, const CodeBlock *block);
 
 /* Whether `size` bytes are codes of n films, as far as a search relies on it. */
 extern bool codes_are_sound(const void *section, uint64_t size, int32_t n);

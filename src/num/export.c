@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "arena.h"
-#include "ivf.h"
+#include "ivf_build.h"
 #include "tower.h"
 
 /* Users or films at a time. */

@@ -15,7 +15,7 @@
 #include "stage.h"
 
 #define IMAGE_MAGIC 0x6d6c7265632e696dULL
-#define IMAGE_VERSION 1
+#define IMAGE_VERSION 2
 #define IMAGE_ALIGN 64
 
 typedef enum ImageSection

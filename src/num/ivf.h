@@ -1,11 +1,12 @@
 /*
  * ivf.h: an inverted file: the films of a large catalogue in lists of similar
- * ones, so that a search may look into a few lists only.
+ * ones, so that a search may look into a few of them only.
  *
  * The lists are ranges of blocks in the codes (codes.h): there is no second
- * copy of anything.  A search through all blocks is exact, one through the
- * lists nearest to the query is not, and how much it finds was measured when
- * the lists were made.
+ * copy of anything.  One way of searching serves both ends: with a margin of 1 it
+ * passes over what cannot be among the best, and is exact; with a smaller one
+ * over what is not likely to be, and how much it finds with which margin was
+ * measured when the lists were made (ivf_build.h).
  */
 #ifndef IVF_H
 #define IVF_H
@@ -26,25 +27,36 @@ typedef enum IvfOrder
 #define IVF_LEVELS 6
 #define IVF_MEASURED 200
 
-/* So many lists found this share of the best IVF_MEASURED; no lists: not reached. */
+/* What a margin is good for */
 typedef struct IvfLevel
 {
-	float		recall;
-	int32_t		probes;
+	float		promise;		/* least recall, however many films; 0: no such level */
+	float		margin;
+	float		recall;			/* that was measured, of the best IVF_MEASURED */
+	float		share;			/* of the blocks, that were looked into for these */
 } IvfLevel;
 
 /*
- * Start of IMAGE_INDEX; behind it the centroids, float [n_lists * VECTOR_DIMS],
- * the lists' weights, float [n_lists], see ivf.c, and their first blocks, int32
- * [n_lists + 1].
+ * Start of IMAGE_INDEX; behind it the lists' origins, float [n_lists *
+ * VECTOR_DIMS], bounds that hold for all their blocks, CodeBlock [n_lists], and
+ * their first blocks, int32 [n_lists + 1].
  */
 typedef struct IvfHeader
 {
 	int32_t		n_lists;
 	int32_t		n_queries;		/* with which recall was measured */
 	IvfLevel	level[N_IVF_ORDERS][IVF_LEVELS];	/* ascending */
-	int32_t		unused[6];
+	int32_t		unused[14];
 } IvfHeader;
+
+/* A view of the section */
+typedef struct IvfLists
+{
+	int32_t		n;
+	float	   *origins;		/* [n * VECTOR_DIMS] */
+	CodeBlock  *bounds;			/* [n] */
+	int32_t    *first_block;	/* [n + 1] */
+} IvfLists;
 
 /*
  * Sets the lengths of IMAGE_MOVIE_CODES and IMAGE_INDEX from n_movies; small
@@ -52,52 +64,29 @@ typedef struct IvfHeader
  */
 extern void ivf_layout(ImageHeader *header);
 
+/* Lists of a catalogue of so many films, and blocks enough however they spread. */
+extern int32_t ivf_count_lists(int32_t n_movies);
+extern int32_t ivf_max_blocks(int32_t n_movies);
+
+/* The header says how many there are. */
+extern void ivf_open(IvfLists *lists, const void *index);
+
 /* Whether `size` bytes are an index of the codes, as far as a search relies on it. */
 extern bool ivf_is_sound(const void *index, uint64_t size, const void *codes);
 
-/* Making both sections, step by step, so that it can be interrupted */
-typedef struct IvfBuilder
-{
-	void	   *image;
-	int			phase;
-	int			round;
-	int32_t		at;				/* how far the phase is */
-	int32_t		n_lists;
-	int32_t		n_sample;
-	float	   *sum;			/* [n_lists * VECTOR_DIMS] */
-	int32_t    *size;			/* [n_lists] */
-	int32_t    *list;			/* [n_movies] */
-	int32_t    *popular;		/* [n_movies], most popular first */
-	int32_t    *order;			/* [places in the codes], and room to sort */
-	int32_t    *count;
-	float	   *rows;			/* vectors of the sample */
-	float	   *scores;			/* of rows and lists */
-	int64_t    *found;			/* [N_IVF_ORDERS][n_lists], by rank of the list */
-	TopkEntry  *entries;		/* [IVF_MEASURED] */
-} IvfBuilder;
-
-/* Bytes of scratch that making them takes. */
-extern size_t ivf_scratch(int32_t n_movies);
-
-/* The image has the vectors of films and users, popularity and temperature. */
-extern void ivf_begin(IvfBuilder *builder, void *image, void *scratch);
-
-/* Goes on for a moment; false when all is done. */
-extern bool ivf_step(IvfBuilder *builder);
-
-/* The fewest lists that were measured to give this recall; 0: none did. */
+/* The least level that promises this recall, else that of an exact search. */
 extern IvfLevel ivf_level(const void *index, IvfOrder order, float recall);
 
 /* Bytes of scratch that a search takes, 8-byte aligned. */
 extern size_t ivf_search_scratch(const void *index);
 
 /*
- * Offers to an empty `topk` what the best `probes` lists have.  `films` have a
- * bias if the likeliest are wanted.  For a k above IVF_MEASURED, and for films
- * that are skipped where the best ones are, more lists are searched; at worst,
- * and if there are not k films in these, all.
+ * Offers to an empty `topk` the films of the index that come within the margin.
+ * `films` have a bias if the likeliest are wanted.  tick, or NULL, is called every
+ * few milliseconds.  Returns how many blocks were looked into.
  */
-extern void ivf_search(Topk *topk, const ScanFilms *films, const void *index, const Codes *codes,
-					   int32_t probes, const ScanQuery *query, void *scratch);
+extern int32_t ivf_search(Topk *topk, const ScanFilms *films, const void *index,
+						  const Codes *codes, float margin, const ScanQuery *query,
+						  void (*tick) (void), void *scratch);
 
 #endif							/* IVF_H */

@@ -8,9 +8,14 @@
  * million, are scored by their rows.  So the result is that of scoring all rows,
  * ties and all, and the more the films differ, the fewer rows are read.
  *
+ * What holds for a film holds for a block: if even a film that had all it has
+ * beyond the origin in the query's direction would stay below the bar, the codes
+ * need not be read.
+ *
  * Codes are taken a few blocks at a time, with the bar as it stands before them.
- * The survivors' rows lie anywhere in memory: all of them are asked for before
- * the first is used, so that they are waited for together.
+ * Blocks that are worth it lie here and there, and the survivors' rows anywhere:
+ * all are asked for before the first is used, so that they are waited for
+ * together.
  */
 #include "scan.h"
 
@@ -23,8 +28,7 @@
 #define ROW_CHUNK 4096
 
 /* Films looked at together by their codes */
-#define CHUNK 512
-#define CHUNK_BLOCKS (CHUNK / CODE_BLOCK)
+#define CHUNK (SCAN_BLOCKS * CODE_BLOCK)
 
 /* As ROUND_UP of codes.c */
 #define ROUND_UP 1.000001
@@ -118,81 +122,113 @@ scan_rows(Topk *topk, const ScanFilms *films, int32_t first, int32_t from, int32
 	}
 }
 
-/* What a newcomer must reach. */
-static float
-bar_of(const Topk *topk)
+float
+scan_bar(const Topk *topk)
 {
 	return topk->n < topk->k ? -INFINITY : topk->entry[0].score;
 }
 
+/* Asks for memory that will be read. */
+static inline void
+ask_for(const void *memory, size_t size)
+{
+	for (size_t at = 0; at < size; at += 64)
+		__builtin_prefetch((const char *) memory + at);
+}
+
 /*
- * From the survivors of a chunk to the films to be scored, whose rows are asked
- * for.  Counts those that are skipped.
+ * The films at the survivors' places that are not skipped, with their bounds.
  */
 static int32_t
-pick_films(int32_t *picked, const Survivors *survivors, const ScanFilms *films, const Codes *codes,
-		   float bar, int32_t *n_skipped)
+find_films(int32_t *found, Survivors *survivors, const ScanFilms *films, const Codes *codes)
 {
 	int32_t		n = 0;
 
 	for (int32_t i = 0; i < survivors->n; i++)
 	{
-		int32_t		place = survivors->place[i];
-		int32_t		film = codes->films[place];
-		const char *row;
+		int32_t		film = codes->films[survivors->place[i]];
 
-		if (film == NO_FILM)
+		if (film == NO_FILM || (films->skip != NULL && films->skip[film]))
 			continue;
 		if (films->bias != NULL)
-		{
-			/* the bound has the largest bias of the block: now with the film's own */
-			float		excess = codes->blocks[place / CODE_BLOCK].bias - films->bias[film];
-
-			if (survivors->bound[i] - excess < bar)
-				continue;
-		}
-		if (films->skip != NULL && films->skip[film])
-		{
-			(*n_skipped)++;
-			continue;
-		}
-		row = (const char *) (films->rows + (size_t) film * VECTOR_DIMS);
-		for (size_t at = 0; at < VECTOR_DIMS * sizeof(float); at += 64)
-			__builtin_prefetch(row + at);
-		picked[n++] = film;
+			ask_for(&films->bias[film], 1);
+		survivors->place[n] = survivors->place[i];
+		survivors->bound[n] = survivors->bound[i];
+		found[n++] = film;
 	}
 	return n;
 }
 
-int32_t
-scan_codes(Topk *topk, const ScanFilms *films, const Codes *codes, int32_t from, int32_t to,
-		   const ScanQuery *query)
+/*
+ * Those of n films that still reach the bar with their own bias instead of the
+ * largest of their block.
+ */
+static int32_t
+refine_films(int32_t *films, int32_t n, const Survivors *survivors, const float *bias,
+			 const Codes *codes, float bar)
 {
-	SelectBlocks select_blocks = scan_kernels[query->level].select_blocks;
+	int32_t		n_left = 0;
+
+	for (int32_t i = 0; i < n; i++)
+	{
+		float		excess = codes->blocks[survivors->place[i] / CODE_BLOCK].bias - bias[films[i]];
+
+		/* written in any case, kept if it counts: no branch */
+		films[n_left] = films[i];
+		n_left += survivors->bound[i] - excess >= bar;
+	}
+	return n_left;
+}
+
+void
+scan_finish(CodeScan *scan)
+{
+	const ScanFilms *films = scan->films;
+	float		bar = scan_bar(scan->topk);
 	int32_t		place[CHUNK];
 	float		bound[CHUNK];
-	int32_t		picked[CHUNK];
+	int32_t		found[CHUNK];
 	float		scores[CHUNK];
-	int32_t		n_skipped = 0;
+	/* cppcheck-suppress legacyUninitvar */
+	Survivors	survivors = {place, bound, 0};
+	int32_t		n;
 
-	if (topk->k == 0)
-		return 0;
-	for (int32_t block = from; block < to; block += CHUNK_BLOCKS)
+	scan_kernels[scan->query->level].select_blocks(&survivors, scan->codes, scan->block,
+												   scan->origin, scan->n, scan->query,
+												   films->bias != NULL, bar);
+	scan->n_looked += scan->n;
+	scan->n = 0;
+	n = find_films(found, &survivors, films, scan->codes);
+	if (films->bias != NULL)
+		n = refine_films(found, n, &survivors, films->bias, scan->codes, bar);
+	if (n == 0)
+		return;
+	for (int32_t i = 0; i < n; i++)
+		ask_for(films->rows + (size_t) found[i] * VECTOR_DIMS, sizeof(float) * VECTOR_DIMS);
+	scan_scores(scores, scan->query, films->rows, found, n);
+	for (int32_t i = 0; i < n; i++)
+		topk_push(scan->topk, films->bias != NULL ? scores[i] + films->bias[found[i]] : scores[i],
+				  found[i]);
+}
+
+void
+scan_blocks(CodeScan *scan, int32_t from, int32_t to, float origin)
+{
+	const Codes *codes = scan->codes;
+	bool		biased = scan->films->bias != NULL;
+	float		bar = scan_bar(scan->topk) - origin;
+
+	for (int32_t block = from; block < to; block++)
 	{
-		/* cppcheck-suppress legacyUninitvar */
-		Survivors	survivors = {place, bound, 0};
-		float		bar = bar_of(topk);
-		int32_t		n;
-
-		select_blocks(&survivors, codes, block, to - block < CHUNK_BLOCKS ? to :
-					  block + CHUNK_BLOCKS, query, films->bias != NULL, bar);
-		if (survivors.n == 0)
+		if (scan_reach(&codes->blocks[block], scan->query, biased, scan->margin) < bar)
 			continue;
-		n = pick_films(picked, &survivors, films, codes, bar, &n_skipped);
-		scan_scores(scores, query, films->rows, picked, n);
-		for (int32_t i = 0; i < n; i++)
-			topk_push(topk, films->bias != NULL ? scores[i] + films->bias[picked[i]] : scores[i],
-					  picked[i]);
+		ask_for(codes->codes + (size_t) block * CODE_BLOCK_BYTES, CODE_BLOCK_BYTES);
+		ask_for(codes->films + (size_t) block * CODE_BLOCK, sizeof(int32_t) * CODE_BLOCK);
+		scan->block[scan->n] = block;
+		scan->origin[scan->n++] = origin;
+		if (scan->n < SCAN_BLOCKS)
+			continue;
+		scan_finish(scan);
+		bar = scan_bar(scan->topk) - origin;
 	}
-	return n_skipped;
 }

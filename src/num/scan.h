@@ -47,6 +47,9 @@ extern ScanLevel scan_level(void);
 /* Query vector[VECTOR_DIMS] * scale, finite; the level is scan_level() or a lower one. */
 extern void scan_prepare(ScanQuery *query, const float *vector, float scale, ScanLevel level);
 
+/* The score that a newcomer must reach; k > 0. */
+extern float scan_bar(const Topk *topk);
+
 /*
  * scores[i] = query . rows[films[i]] for i < n, or with films NULL of rows[i].
  */
@@ -61,11 +64,32 @@ extern void scan_rows(Topk *topk, const ScanFilms *films, int32_t first, int32_t
 					  const ScanQuery *query);
 
 /*
- * Films of blocks from .. to - 1, by their codes, and those that may be among the
- * best by their rows: the same result.  Returns how many of the latter were
- * skipped.
+ * A scan by codes, and of those films by their rows that may be among the best.
+ * With a margin of 1 the result is the same as by rows.  A smaller one also passes
+ * over blocks whose films could only be among the best if more than that share of
+ * what they have beyond the origin pointed along the query.
  */
-extern int32_t scan_codes(Topk *topk, const ScanFilms *films, const Codes *codes, int32_t from,
-						  int32_t to, const ScanQuery *query);
+#define SCAN_BLOCKS 32
+
+typedef struct CodeScan
+{
+	Topk	   *topk;			/* k > 0 */
+	const ScanFilms *films;
+	const Codes *codes;
+	const ScanQuery *query;
+	float		margin;
+	int32_t		n_looked;		/* blocks that were looked into */
+
+	/* blocks that wait to be looked into, and the scores of their origins */
+	int32_t		block[SCAN_BLOCKS];
+	float		origin[SCAN_BLOCKS];
+	int32_t		n;
+} CodeScan;
+
+/* Blocks from .. to - 1, which have one origin; its score is query . origin. */
+extern void scan_blocks(CodeScan *scan, int32_t from, int32_t to, float origin);
+
+/* Looks into those that wait. */
+extern void scan_finish(CodeScan *scan);
 
 #endif							/* SCAN_H */

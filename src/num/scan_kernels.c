@@ -25,8 +25,6 @@
 #define GROUP_BYTES (CODE_BLOCK * 4)
 #define N_GROUPS (VECTOR_DIMS / 4)
 
-#define BLOCKS_AHEAD 2
-
 /* ---------------------------------------------------------------------------
  * Plain C
  * ------------------------------------------------------------------------- */
@@ -74,11 +72,12 @@ keep_block(Survivors *survivors, int32_t place, const int32_t *dots, float step,
 }
 
 static void
-select_blocks_plain(Survivors *survivors, const Codes *codes, int32_t from, int32_t to,
-					const ScanQuery *query, bool biased, float bar)
+select_blocks_plain(Survivors *survivors, const Codes *codes, const int32_t *blocks,
+					const float *origin, int32_t n, const ScanQuery *query, bool biased, float bar)
 {
-	for (int32_t b = from; b < to; b++)
+	for (int32_t at = 0; at < n; at++)
 	{
+		int32_t		b = blocks[at];
 		const CodeBlock *block = &codes->blocks[b];
 		const uint8_t *code = codes->codes + (int64_t) b * CODE_BLOCK_BYTES;
 		float		bias = biased ? block->bias : 0;
@@ -95,7 +94,7 @@ select_blocks_plain(Survivors *survivors, const Codes *codes, int32_t from, int3
 			}
 		}
 		keep_block(survivors, b * CODE_BLOCK, dots, block->step * query->step,
-				   scan_slack(block, query, bias) + bias, bar);
+				   scan_slack(block, query, bias) + bias + origin[at], bar);
 	}
 }
 
@@ -104,22 +103,6 @@ select_blocks_plain(Survivors *survivors, const Codes *codes, int32_t from, int3
 /* ---------------------------------------------------------------------------
  * AVX2
  * ------------------------------------------------------------------------- */
-
-/*
- * Asks for the codes of a block some way ahead.  Left to the processor's own
- * guesses, a scan of a million films took up to half as long again with AVX2.
- */
-static inline void
-ask_ahead(const Codes *codes, int32_t block)
-{
-	const char *code = (const char *) codes->codes;
-
-	if (block >= codes->n_blocks - BLOCKS_AHEAD)
-		return;
-	code += (int64_t) (block + BLOCKS_AHEAD) * CODE_BLOCK_BYTES;
-	for (int at = 0; at < CODE_BLOCK_BYTES; at += 64)
-		_mm_prefetch(code + at, _MM_HINT_T0);
-}
 
 /* Four of the query's codes, as one number. */
 static inline int32_t
@@ -167,25 +150,25 @@ score_group_avx2(float *scores, const float *const *rows, const float *query)
 }
 
 TARGET_AVX2 static void
-select_blocks_avx2(Survivors *survivors, const Codes *codes, int32_t from, int32_t to,
-				   const ScanQuery *query, bool biased, float bar)
+select_blocks_avx2(Survivors *survivors, const Codes *codes, const int32_t *blocks,
+				   const float *origin, int32_t n, const ScanQuery *query, bool biased, float bar)
 {
 	const __m256i ones = _mm256_set1_epi16(1);
 	const __m256 bars = _mm256_set1_ps(bar);
 
-	for (int32_t b = from; b < to; b++)
+	for (int32_t at = 0; at < n; at++)
 	{
+		int32_t		b = blocks[at];
 		const CodeBlock *block = &codes->blocks[b];
 		const __m256i *code = (const __m256i *) (codes->codes + (int64_t) b * CODE_BLOCK_BYTES);
 		float		bias = biased ? block->bias : 0;
 		float		step = block->step * query->step;
-		float		slack = scan_slack(block, query, bias) + bias;
+		float		slack = scan_slack(block, query, bias) + bias + origin[at];
 		__m256i		low = _mm256_set1_epi32(query->zero);
 		__m256i		high = low;
 		__m256		reached;
 		int32_t		dots[CODE_BLOCK];
 
-		ask_ahead(codes, b);
 		for (int g = 0; g < N_GROUPS; g++)
 		{
 			__m256i		q = _mm256_set1_epi32(four_codes(query, g));
@@ -235,8 +218,8 @@ score_group_avx512(float *scores, const float *const *rows, const float *query)
 }
 
 TARGET_AVX512 static void
-select_blocks_avx512(Survivors *survivors, const Codes *codes, int32_t from, int32_t to,
-					 const ScanQuery *query, bool biased, float bar)
+select_blocks_avx512(Survivors *survivors, const Codes *codes, const int32_t *blocks,
+					 const float *origin, int32_t n, const ScanQuery *query, bool biased, float bar)
 {
 	const __m512i places = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
 	const __m512 bars = _mm512_set1_ps(bar);
@@ -244,18 +227,18 @@ select_blocks_avx512(Survivors *survivors, const Codes *codes, int32_t from, int
 
 	for (int g = 0; g < N_GROUPS; g++)
 		q[g] = _mm512_set1_epi32(four_codes(query, g));
-	for (int32_t b = from; b < to; b++)
+	for (int32_t at = 0; at < n; at++)
 	{
+		int32_t		b = blocks[at];
 		const CodeBlock *block = &codes->blocks[b];
 		const uint8_t *code = codes->codes + (int64_t) b * CODE_BLOCK_BYTES;
 		float		bias = biased ? block->bias : 0;
-		float		slack = scan_slack(block, query, bias) + bias;
+		float		slack = scan_slack(block, query, bias) + bias + origin[at];
 		__m512i		even = _mm512_set1_epi32(query->zero);
 		__m512i		odd = _mm512_setzero_si512();
 		__m512		bound;
 		__mmask16	reached;
 
-		ask_ahead(codes, b);
 		for (int g = 0; g < N_GROUPS; g += 2)
 		{
 			even = _mm512_dpbusd_epi32(even, _mm512_load_si512(code + g * GROUP_BYTES), q[g]);

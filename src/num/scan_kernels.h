@@ -9,7 +9,7 @@
 /* Places in the codes whose score may reach a bar */
 typedef struct Survivors
 {
-	int32_t    *place;			/* ascending */
+	int32_t    *place;
 	float	   *bound;			/* at least the score, with the block's bias */
 	int32_t		n;
 } Survivors;
@@ -27,11 +27,13 @@ typedef struct Survivors
 typedef void (*ScoreGroup) (float *scores, const float *const *rows, const float *query);
 
 /*
- * Appends to `survivors`, which have room, the places of blocks from .. to - 1
- * with a bound of at least `bar`, the blocks' biases added if `biased`.
+ * Appends to `survivors`, which have room, the places of n blocks with a bound of
+ * at least `bar`.  origin [n] are the scores of the blocks' origins; the blocks'
+ * biases are added if `biased`.
  */
-typedef void (*SelectBlocks) (Survivors *survivors, const Codes *codes, int32_t from, int32_t to,
-							  const ScanQuery *query, bool biased, float bar);
+typedef void (*SelectBlocks) (Survivors *survivors, const Codes *codes, const int32_t *blocks,
+							  const float *origin, int32_t n, const ScanQuery *query, bool biased,
+							  float bar);
 
 typedef struct ScanKernels
 {
@@ -42,10 +44,10 @@ typedef struct ScanKernels
 extern const ScanKernels scan_kernels[N_SCAN_LEVELS];
 
 /*
- * How much a score may exceed its estimate by codes.  With row = r + e and query
- * = q + f, r and q what the codes stand for,
+ * How much a score may exceed its estimate by codes.  With row - origin = r + e
+ * and query = q + f, r and q what the codes stand for,
  *
- *		row . query - r . q = r . f + e . query <= |r| |f| + |e| |query|
+ *		(row - origin) . query - r . q = r . f + e . query <= |r| |f| + |e| |query|
  *
  * by Cauchy and Schwarz.  What rounding does to the sum of 64 products, to
  * estimate, bias and bound is below SCAN_ROUNDING of their magnitudes: a float's
@@ -58,6 +60,18 @@ scan_slack(const CodeBlock *block, const ScanQuery *query, float bias)
 {
 	return block->norm * query->error + block->error * query->norm +
 		SCAN_ROUNDING * (block->norm * query->norm + bias);
+}
+
+/*
+ * How much scores of a block may exceed the origin's, for a query that agrees
+ * with what films have beyond the origin to at most `margin` of what is possible.
+ */
+static inline float
+scan_reach(const CodeBlock *block, const ScanQuery *query, bool biased, float margin)
+{
+	float		bias = biased ? block->bias : 0;
+
+	return margin * block->norm * query->norm + scan_slack(block, query, bias) + bias;
 }
 
 #endif							/* SCAN_KERNELS_H */

@@ -2,14 +2,15 @@
  * search.c: the best films of the catalogue for a vector.
  *
  * Films of the model are searched by their rows, or if there are many by their
- * codes; both are exact.  If mlrec.recall allows to miss some, very many are
- * searched by lists of similar films.  Fresh films have rows only.
+ * codes in lists of similar films; both are exact, unless mlrec.recall allows to
+ * miss some.  Fresh films have rows only.
  */
 #include "postgres.h"
 
 #include "miscadmin.h"
 #include "utils/guc.h"
 
+#include "../num/ivf.h"
 #include "../num/scan.h"
 #include "search.h"
 
@@ -27,8 +28,8 @@ search_define_settings(void)
 	DefineCustomRealVariable("mlrec.recall",
 							 "Share of the best candidates that retrieval must find.",
 							 "1 searches everything. Less lets recommend() use the index that "
-							 "models of large catalogues have, with as many lists as gave this "
-							 "recall when the model was trained.",
+							 "models of large catalogues have, as thoroughly as gave this recall "
+							 "when the model was trained.",
 							 &recall_setting, 1.0, 0.0, 1.0,
 							 PGC_USERSET, 0, NULL, NULL, NULL);
 }
@@ -44,13 +45,11 @@ search_recall(void)
  * ------------------------------------------------------------------------- */
 
 /*
- * How few lists give a recall; no lists if only a search of everything does.
+ * What is enough for a recall.
  */
 static IvfLevel
 level_for(const ImageHeader *header, IvfOrder order, double recall)
 {
-	if (header->length[IMAGE_INDEX] == 0 || recall >= 1)
-		return (IvfLevel) {1, 0};
 	return ivf_level(image_section(header, IMAGE_INDEX), order, (float) recall);
 }
 
@@ -65,24 +64,21 @@ search_rows(const ScanFilms *films, int32 first, int32 n, const ScanQuery *query
 }
 
 static void
-search_codes(const ScanFilms *films, const Codes *codes, const ScanQuery *query, Topk *topk)
+check_for_interrupts(void)
 {
-	for (int32 at = 0; at < codes->n_blocks; at += FILMS_AT_A_TIME / CODE_BLOCK)
-	{
-		CHECK_FOR_INTERRUPTS();
-		scan_codes(topk, films, codes, at,
-				   at + Min(FILMS_AT_A_TIME / CODE_BLOCK, codes->n_blocks - at), query);
-	}
+	CHECK_FOR_INTERRUPTS();
 }
 
 static void
-search_lists(const ImageHeader *header, const ScanFilms *films, const Codes *codes, int32 probes,
+search_lists(const ImageHeader *header, const ScanFilms *films, float margin,
 			 const ScanQuery *query, Topk *topk)
 {
 	const void *index = image_section(header, IMAGE_INDEX);
 	void	   *scratch = palloc(ivf_search_scratch(index));
+	Codes		codes;
 
-	ivf_search(topk, films, index, codes, probes, query, scratch);
+	codes_open(&codes, image_section(header, IMAGE_MOVIE_CODES));
+	ivf_search(topk, films, index, &codes, margin, query, check_for_interrupts, scratch);
 	pfree(scratch);
 }
 
@@ -91,22 +87,15 @@ search(const Catalogue *catalogue, const float *vector, IvfOrder order, double r
 	   const uint8 *skip, Topk *topk)
 {
 	const ImageHeader *header = catalogue->model->header;
-	int32		probes = level_for(header, order, recall).probes;
 	ScanFilms	known = {.rows = image_section(header, IMAGE_MOVIE_VECTORS), .skip = skip};
 	ScanFilms	fresh = {.rows = catalogue->fresh_vectors, .skip = skip + catalogue->n_known};
 	ScanQuery	query;
-	Codes		codes;
 
 	scan_prepare(&query, vector, order == IVF_LIKELIEST ? header->temperature : 1, scan_level());
 	if (order == IVF_LIKELIEST)
 		known.bias = image_section(header, IMAGE_MOVIE_POPULARITY);
-	if (header->length[IMAGE_MOVIE_CODES] > 0)
-		codes_open(&codes, image_section(header, IMAGE_MOVIE_CODES));
-
-	if (probes > 0)
-		search_lists(header, &known, &codes, probes, &query, topk);
-	else if (header->length[IMAGE_MOVIE_CODES] > 0)
-		search_codes(&known, &codes, &query, topk);
+	if (header->length[IMAGE_INDEX] > 0)
+		search_lists(header, &known, level_for(header, order, recall).margin, &query, topk);
 	else
 		search_rows(&known, 0, header->n_movies, &query, topk);
 	search_rows(&fresh, catalogue->n_known, catalogue->n_fresh, &query, topk);
@@ -134,15 +123,18 @@ char *
 search_describe(const ImageHeader *header)
 {
 	const IvfHeader *index = image_section(header, IMAGE_INDEX);
-	IvfLevel	nearest = level_for(header, IVF_NEAREST, recall_setting);
-	IvfLevel	likeliest = level_for(header, IVF_LIKELIEST, recall_setting);
+	IvfLevel	nearest;
+	IvfLevel	likeliest;
 
-	if (header->length[IMAGE_MOVIE_CODES] == 0)
+	if (header->length[IMAGE_INDEX] == 0)
 		return psprintf("exact, %d vectors", header->n_movies);
-	if (nearest.probes == 0)
-		return psprintf("exact, %d codes of 8 bits, best ones by vector", header->n_movies);
-	return psprintf("inverted file, %d of %d lists, recall %.4f measured with %d users; "
-					"by relevance %d lists, recall %.4f",
-					nearest.probes, index->n_lists, nearest.recall, index->n_queries,
-					likeliest.probes > 0 ? likeliest.probes : index->n_lists, likeliest.recall);
+	nearest = level_for(header, IVF_NEAREST, recall_setting);
+	likeliest = level_for(header, IVF_LIKELIEST, recall_setting);
+	if (nearest.margin >= 1 && likeliest.margin >= 1)
+		return psprintf("exact, %d codes of 8 bits in %d lists, best ones by vector",
+						header->n_movies, index->n_lists);
+	return psprintf("inverted file of %d lists, measured with %d users: "
+					"recall %.4f in %.1f %% of the films; by relevance %.4f in %.1f %%",
+					index->n_lists, index->n_queries, nearest.recall, 100 * nearest.share,
+					likeliest.recall, 100 * likeliest.share);
 }

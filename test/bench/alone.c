@@ -10,9 +10,10 @@
  *	alone scan IMAGE ROUNDS
  *		Median milliseconds of the best 200 films for a user, exactly; and the
  *		megabytes that this scans: the vectors, or the codes of a large catalogue.
- *	alone lists IMAGE RECALL ROUNDS
- *		Median milliseconds of the same by the lists of the index that promise
- *		this recall; and the recall there was.
+ *	alone lists IMAGE ORDER RECALL ROUNDS
+ *		Median milliseconds of the best 200 films, nearest or likeliest, with
+ *		what promises this recall of the index of a large catalogue; the recall
+ *		there was, and the share of the films that was looked at.
  *
  * IMAGE is a model as it is stored.  HISTORIES has lines "user film rating" in
  * order of users, with ids.
@@ -44,7 +45,10 @@ typedef struct Bench
 	const ImageHeader *header;
 	const float *vectors;
 	const float *rank_vectors;
+	const float *popularity;
 	Codes		codes;			/* of a large catalogue, else without blocks */
+	const void *index;
+	void	   *scratch;
 } Bench;
 
 static Bench
@@ -63,8 +67,13 @@ open_image(const char *path)
 	bench.header = model_header(bench.model);
 	bench.vectors = image_section(bench.image, IMAGE_MOVIE_VECTORS);
 	bench.rank_vectors = image_section(bench.image, IMAGE_MOVIE_RANK_VECTORS);
-	if (bench.header->length[IMAGE_MOVIE_CODES] > 0)
+	bench.popularity = image_section(bench.image, IMAGE_MOVIE_POPULARITY);
+	if (bench.header->length[IMAGE_INDEX] > 0)
+	{
 		codes_open(&bench.codes, image_section(bench.image, IMAGE_MOVIE_CODES));
+		bench.index = image_section(bench.image, IMAGE_INDEX);
+		bench.scratch = room(ivf_search_scratch(bench.index));
+	}
 	return bench;
 }
 
@@ -123,19 +132,33 @@ read_histories(UserInput *inputs, const Bench *bench, const char *path)
 	return n;
 }
 
-/* The best films for a vector, exactly. */
-static void
-nearest(Topk *topk, const Bench *bench, const float *vector, const uint8_t *skip)
+/*
+ * The best films for a vector, exactly or with a smaller margin.  Returns how many
+ * bytes of vectors or codes were looked at.
+ */
+static double
+search(Topk *topk, TopkEntry *entry, const Bench *bench, const float *vector, IvfOrder order,
+	   float margin, const uint8_t *skip)
 {
-	ScanFilms	films = {.rows = bench->vectors, .skip = skip};
+	bool		likeliest = order == IVF_LIKELIEST;
+	ScanFilms	films = {.rows = bench->vectors, .bias = likeliest ? bench->popularity : NULL,
+	.skip = skip};
+	double		bytes;
 	ScanQuery	query;
 
-	scan_prepare(&query, vector, 1, scan_level());
-	if (bench->codes.n_blocks > 0)
-		scan_codes(topk, &films, &bench->codes, 0, bench->codes.n_blocks, &query);
+	topk_init(topk, entry, RETRIEVE);
+	scan_prepare(&query, vector, likeliest ? bench->header->temperature : 1, scan_level());
+	if (bench->index != NULL)
+		bytes = (double) (CODE_BLOCK_BYTES + sizeof(CodeBlock)) *
+			ivf_search(topk, &films, bench->index, &bench->codes, margin, &query, NULL,
+					   bench->scratch) + bench->header->length[IMAGE_INDEX];
 	else
+	{
 		scan_rows(topk, &films, 0, 0, bench->header->n_movies, &query);
+		bytes = sizeof(float) * VECTOR_DIMS * (double) bench->header->n_movies;
+	}
 	topk_sort(topk);
+	return bytes;
 }
 
 typedef struct Pick
@@ -171,8 +194,7 @@ recommend(const Bench *bench, const UserInput *input, uint8_t *skip, float *cand
 		if (input->history_movie[i] >= 0)
 			skip[input->history_movie[i]] = 1;
 	model_users(bench->model, input, 1, vector, rank_vector, scratch);
-	topk_init(&topk, entry, RETRIEVE);
-	nearest(&topk, bench, vector, skip);
+	search(&topk, entry, bench, vector, IVF_NEAREST, 1, skip);
 	for (int i = 0; i < topk.n; i++)
 		memcpy(candidates + i * VECTOR_DIMS,
 			   bench->rank_vectors + (size_t) entry[i].index * VECTOR_DIMS,
@@ -291,20 +313,20 @@ print_scan(const char *image, int rounds)
 {
 	Bench		bench = open_image(image);
 	double	   *times = room(sizeof(double) * rounds);
-	double		bytes = bench.codes.n_blocks > 0 ?
-		(double) bench.header->length[IMAGE_MOVIE_CODES] :
-		sizeof(float) * VECTOR_DIMS * (double) bench.header->n_movies;
+	double		bytes = 0;
 	TopkEntry	entry[RETRIEVE];
 	Topk		topk;
 
 	for (int round = -1; round < rounds; round++)
 	{
 		double		start = now();
+		double		read = search(&topk, entry, &bench, query(&bench, round + 1), IVF_NEAREST, 1,
+								  NULL);
 
-		topk_init(&topk, entry, RETRIEVE);
-		nearest(&topk, &bench, query(&bench, round + 1), NULL);
-		if (round >= 0)
-			times[round] = now() - start;
+		if (round < 0)
+			continue;
+		times[round] = now() - start;
+		bytes += read / rounds;
 	}
 	printf("%.5f %.3f\n", 1000 * median(times, rounds), bytes / 1e6);
 }
@@ -322,46 +344,38 @@ common(const Topk *a, const Topk *b)
 }
 
 static void
-print_lists(const char *image, double recall, int rounds)
+print_lists(const char *image, IvfOrder order, double recall, int rounds)
 {
 	Bench		bench = open_image(image);
-	const void *index = image_section(bench.image, IMAGE_INDEX);
-	ScanFilms	films = {.rows = bench.vectors};
 	double	   *times = room(sizeof(double) * rounds);
 	TopkEntry	entry[RETRIEVE];
 	TopkEntry	exact_entry[RETRIEVE];
 	Topk		topk;
 	Topk		exact;
+	double		bytes = 0;
 	int			found = 0;
 	int			all = 0;
 	IvfLevel	level;
-	void	   *scratch;
 
-	if (bench.header->length[IMAGE_INDEX] == 0)
+	if (bench.index == NULL)
 		fail("the model has no index");
-	level = ivf_level(index, IVF_NEAREST, (float) recall);
-	if (level.probes == 0)
-		fail("the index does not have the recall %g", recall);
-	scratch = room(ivf_search_scratch(index));
+	level = ivf_level(bench.index, order, (float) recall);
 	for (int round = -1; round < rounds; round++)
 	{
 		const float *vector = query(&bench, round + 1);
-		ScanQuery	prepared;
 		double		start = now();
+		double		read = search(&topk, entry, &bench, vector, order, level.margin, NULL);
 
-		topk_init(&topk, entry, RETRIEVE);
-		scan_prepare(&prepared, vector, 1, scan_level());
-		ivf_search(&topk, &films, index, &bench.codes, level.probes, &prepared, scratch);
-		topk_sort(&topk);
 		if (round < 0)
 			continue;
 		times[round] = now() - start;
-		topk_init(&exact, exact_entry, RETRIEVE);
-		nearest(&exact, &bench, vector, NULL);
+		bytes += (read - bench.header->length[IMAGE_INDEX]) / rounds;
+		search(&exact, exact_entry, &bench, vector, order, 1, NULL);
 		found += common(&exact, &topk);
 		all += exact.n;
 	}
-	printf("%.5f %.5f\n", 1000 * median(times, rounds), (double) found / all);
+	printf("%.5f %.5f %.5f\n", 1000 * median(times, rounds), (double) found / all,
+		   bytes / bench.codes.n_blocks / (CODE_BLOCK_BYTES + sizeof(CodeBlock)));
 }
 
 int
@@ -375,8 +389,9 @@ main(int argc, char **argv)
 		print_products(argv[2], (int) number(argv[3]));
 	else if (strcmp(what, "scan") == 0 && argc == 4)
 		print_scan(argv[2], (int) number(argv[3]));
-	else if (strcmp(what, "lists") == 0 && argc == 5)
-		print_lists(argv[2], atof(argv[3]), (int) number(argv[4]));
+	else if (strcmp(what, "lists") == 0 && argc == 6)
+		print_lists(argv[2], strcmp(argv[3], "likeliest") == 0 ? IVF_LIKELIEST : IVF_NEAREST,
+					atof(argv[4]), (int) number(argv[5]));
 	else
 		fail("usage: see the top of alone.c");
 	return 0;

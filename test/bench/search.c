@@ -30,7 +30,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "ivf.h"
+#include "ivf_build.h"
 #include "rng.h"
 #include "simd.h"
 #include "timing.h"
@@ -38,6 +38,7 @@
 #define K 200
 #define TOPICS 50
 #define TEMPERATURE 12.0f
+#define CODED_BYTES (double) (CODE_BLOCK_BYTES + sizeof(CodeBlock))
 
 /* What is read between two queries: a part of an array that no cache holds */
 #define LIMIT_FLOATS ((size_t) 128 << 20)
@@ -224,12 +225,12 @@ typedef struct Way
 	const char *name;
 	IvfOrder	order;
 	bool		coded;
-	int32_t		probes;			/* 0: everything */
+	float		margin;			/* 1: exactly */
 	ScanLevel	level;
-	double		bytes;			/* of one query */
 } Way;
 
-static void
+/* Returns the bytes that were looked at. */
+static double
 ask(Topk *topk, const World *world, const Way *way, int user)
 {
 	ScanFilms	films = {world->rows, way->order == IVF_LIKELIEST ? world->popularity : NULL, NULL};
@@ -237,13 +238,13 @@ ask(Topk *topk, const World *world, const Way *way, int user)
 
 	scan_prepare(&query, world->users + (size_t) user * VECTOR_DIMS,
 				 way->order == IVF_LIKELIEST ? TEMPERATURE : 1, way->level);
-	if (way->probes > 0)
-		ivf_search(topk, &films, image_section(world->image, IMAGE_INDEX), &world->codes,
-				   way->probes, &query, world->scratch);
-	else if (way->coded)
-		scan_codes(topk, &films, &world->codes, 0, world->codes.n_blocks, &query);
-	else
-		scan_rows(topk, &films, 0, 0, world->n, &query);
+	if (way->coded)
+		return CODED_BYTES * ivf_search(topk, &films, image_section(world->image, IMAGE_INDEX),
+										&world->codes, way->margin, &query, NULL,
+										world->scratch) +
+			((const ImageHeader *) world->image)->length[IMAGE_INDEX];
+	scan_rows(topk, &films, 0, 0, world->n, &query);
+	return sizeof(float) * VECTOR_DIMS * (double) world->n;
 }
 
 static float sink;
@@ -283,6 +284,7 @@ measure(World *world, const Way *way)
 	TopkEntry	entries[2][K];
 	int64_t		n_found = 0;
 	int64_t		n_best = 0;
+	double		bytes = 0;
 	double		middle;
 
 	for (int user = 0; user < world->n_queries; user++)
@@ -295,10 +297,10 @@ measure(World *world, const Way *way)
 		limits[user] = read_limit(world);
 		topk_init(&found, entries[0], K);
 		start = worked();
-		ask(&found, world, way, user);
+		bytes += ask(&found, world, way, user) / world->n_queries;
 		times[user] = worked() - start;
 
-		exact.probes = 0;
+		exact.margin = 1;
 		topk_init(&best, entries[1], K);
 		ask(&best, world, &exact, user);
 		n_found += count_found(&found, &best);
@@ -306,7 +308,7 @@ measure(World *world, const Way *way)
 	}
 	middle = median(times, world->n_queries);
 	printf("%-44s %9.1f us %7.1f MB %7.2f   recall %.4f\n", way->name, middle * 1e6,
-		   way->bytes / 1e6, middle / way->bytes / median(limits, world->n_queries),
+		   bytes / 1e6, middle / bytes / median(limits, world->n_queries),
 		   (double) n_found / n_best);
 	fflush(stdout);
 	free(times);
@@ -317,19 +319,15 @@ static void
 measure_lists(World *world, IvfOrder order, const char *name)
 {
 	const IvfHeader *index = image_section(world->image, IMAGE_INDEX);
-	double		code_bytes = (double) codes_size(world->codes.n_blocks) - 4.0 * world->n;
 	char		title[100];
 
 	for (int i = 0; i < IVF_LEVELS; i++)
 	{
 		const IvfLevel *level = &index->level[order][i];
-		Way			way = {title, order, true, level->probes, scan_level(), 0};
+		Way			way = {title, order, true, level->margin, scan_level()};
 
-		if (level->probes == 0)
-			continue;
-		way.bytes = code_bytes * level->probes / index->n_lists +
-			sizeof(float) * VECTOR_DIMS * index->n_lists;
-		snprintf(title, sizeof(title), "%s, %d of %d lists", name, level->probes, index->n_lists);
+		snprintf(title, sizeof(title), "%s, %.4f in %.1f %%", name, level->recall,
+				 100 * level->share);
 		measure(world, &way);
 	}
 }
@@ -338,16 +336,14 @@ static void
 measure_all(World *world)
 {
 	const ImageHeader *header = (ImageHeader *) world->image;
-	double		rows = sizeof(float) * VECTOR_DIMS * (double) world->n;
-	double		codes = (VECTOR_DIMS + 1.0) * world->n;
 	ScanLevel	best = scan_level();
 	Way			ways[] = {
-		{"nearest, by rows", IVF_NEAREST, false, 0, best, rows},
-		{"likeliest, by rows", IVF_LIKELIEST, false, 0, best, rows + 4.0 * world->n},
-		{"nearest, by codes", IVF_NEAREST, true, 0, best, codes},
-		{"nearest, by codes, AVX2", IVF_NEAREST, true, 0, SCAN_AVX2, codes},
-		{"nearest, by codes, plain C", IVF_NEAREST, true, 0, SCAN_PLAIN, codes},
-		{"likeliest, by codes", IVF_LIKELIEST, true, 0, best, codes}
+		{"nearest, by rows", IVF_NEAREST, false, 1, best},
+		{"likeliest, by rows", IVF_LIKELIEST, false, 1, best},
+		{"nearest, by codes", IVF_NEAREST, true, 1, best},
+		{"nearest, by codes, AVX2", IVF_NEAREST, true, 1, SCAN_AVX2},
+		{"nearest, by codes, plain C", IVF_NEAREST, true, 1, SCAN_PLAIN},
+		{"likeliest, by codes", IVF_LIKELIEST, true, 1, best}
 	};
 
 	for (int i = 0; i < (int) (sizeof(ways) / sizeof(ways[0])); i++)

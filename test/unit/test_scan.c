@@ -22,6 +22,7 @@ static uint8_t skip[MAX_N];
 static int32_t order[MAX_PLACES];	/* of the codes */
 static _Alignas(64) char section[sizeof(CodesHeader) + MAX_PLACES * (VECTOR_DIMS + 5)];
 static Codes codes;
+static float origin[VECTOR_DIMS];
 
 static uint64_t draws;
 
@@ -94,6 +95,18 @@ uneven_film(float *row, int film)
 		row[d] *= length;
 }
 
+/* The mean of some of n films, as lists have it. */
+static void
+set_origin(int n)
+{
+	memset(origin, 0, sizeof(origin));
+	for (int film = 0; film < n; film += 3)
+	{
+		for (int d = 0; d < VECTOR_DIMS; d++)
+			origin[d] += rows[film * VECTOR_DIMS + d] * 3 / n;
+	}
+}
+
 /*
  * Puts the films into codes: some films, some gaps, in no order.
  */
@@ -121,9 +134,10 @@ code_films(int n)
 	while (places < n_blocks * CODE_BLOCK)
 		order[places++] = NO_FILM;
 
+	set_origin(n);
 	codes_begin(section, order, n_blocks);
-	for (int at = 0; codes_fill(section, rows, bias, at, at + 3);)
-		at += 3;
+	codes_fill(section, rows, bias, origin, 0, n_blocks / 3);
+	codes_fill(section, rows, bias, origin, n_blocks / 3, n_blocks);
 	codes_open(&codes, section);
 }
 
@@ -209,6 +223,15 @@ check_rows(const ScanFilms *films, const ScanQuery *query, int from, int to, int
 	check_same(&topk, expected, n);
 }
 
+static float
+score_of_origin(const ScanQuery *query)
+{
+	float		score;
+
+	scan_scores(&score, query, origin, NULL, 1);
+	return score;
+}
+
 /* Blocks from .. to - 1, in two parts as lists are searched. */
 static void
 check_codes(const ScanFilms *films, const ScanQuery *query, int from, int to, int k)
@@ -218,12 +241,17 @@ check_codes(const ScanFilms *films, const ScanQuery *query, int from, int to, in
 	Topk		topk;
 	int			middle = (from + 2 * to) / 3;
 	int			n = reference(expected, films, query, from * CODE_BLOCK, to * CODE_BLOCK, k, order);
-	int32_t		skipped = 0;
+	float		score = score_of_origin(query);
+	CodeScan	scan = {.topk = &topk, .films = films, .codes = &codes, .query = query,
+	.margin = 1};
 
+	if (k == 0)
+		return;
 	topk_init(&topk, entries, k);
-	skipped += scan_codes(&topk, films, &codes, middle, to, query);
-	skipped += scan_codes(&topk, films, &codes, from, middle, query);
-	CHECK(films->skip != NULL || skipped == 0);
+	scan_blocks(&scan, middle, to, score);
+	scan_blocks(&scan, from, middle, score);
+	scan_finish(&scan);
+	CHECK(scan.n_looked <= to - from && scan.n_looked * CODE_BLOCK >= n);
 	check_same(&topk, expected, n);
 }
 
@@ -283,20 +311,28 @@ check_scores_of_groups(void)
 	}
 }
 
-/* Places whose bound is below the score; the largest distance of the two. */
+/*
+ * Places whose bound is below the score, or above that of the block; the largest
+ * distance of bound and score.
+ */
 static void
-compare_bounds(const Survivors *survivors, const float *vector, int *broken, float *worst)
+compare_bounds(const Survivors *survivors, const ScanQuery *query, const float *vector,
+			   int *broken, float *worst)
 {
 	*broken = 0;
 	*worst = 0;
 	for (int i = 0; i < survivors->n; i++)
 	{
 		int32_t		film = order[survivors->place[i]];
+		const CodeBlock *block = &codes.blocks[survivors->place[i] / CODE_BLOCK];
 		double		exact = 0;
 
 		for (int d = 0; film != NO_FILM && d < VECTOR_DIMS; d++)
 			exact += (double) vector[d] * rows[film * VECTOR_DIMS + d];
-		*broken += exact > survivors->bound[i];
+		if (film == NO_FILM)
+			continue;
+		*broken += exact > survivors->bound[i] ||
+			exact > (double) score_of_origin(query) + scan_reach(block, query, false, 1);
 		*worst = fmaxf(*worst, (float) (survivors->bound[i] - exact));
 	}
 }
@@ -319,10 +355,15 @@ check_bounds(FilmMaker maker, float tightness)
 		float		worst;
 
 		scan_prepare(&query, vector, 1, level);
-		scan_kernels[level].select_blocks(&survivors, &codes, 0, codes.n_blocks, &query, false,
-										  -INFINITY);
+		for (int32_t block = 0; block < codes.n_blocks; block++)
+		{
+			float		score = score_of_origin(&query);
+
+			scan_kernels[level].select_blocks(&survivors, &codes, &block, &score, 1, &query, false,
+											  -INFINITY);
+		}
 		CHECK(survivors.n == codes.n_blocks * CODE_BLOCK);
-		compare_bounds(&survivors, vector, &broken, &worst);
+		compare_bounds(&survivors, &query, vector, &broken, &worst);
 		CHECK(broken == 0);
 		CHECK(worst < tightness);
 	}
