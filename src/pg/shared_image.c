@@ -101,17 +101,26 @@ map_file(SharedImage *image, int fd)
 	return true;
 }
 
+char *
+shared_image_path(int32 model_id, uint64 checksum)
+{
+	return psprintf("%s/%s%u.%d." UINT64_FORMAT ".%d", DIRECTORY, PREFIX, MyDatabaseId,
+					model_id, checksum, IMAGE_VERSION);
+}
+
 /*
  * shared_image_init: names the file of an image.
  */
 void
 shared_image_init(SharedImage *image, int32 model_id, uint64 checksum, Size size)
 {
+	char	   *path = shared_image_path(model_id, checksum);
+
 	memset(image, 0, sizeof(SharedImage));
 	image->draft = -1;
 	image->size = size;
-	snprintf(image->path, MAXPGPATH, "%s/%s%u.%d." UINT64_FORMAT ".%d",
-			 DIRECTORY, PREFIX, MyDatabaseId, model_id, checksum, IMAGE_VERSION);
+	strlcpy(image->path, path, MAXPGPATH);
+	pfree(path);
 }
 
 /*
@@ -226,60 +235,23 @@ shared_image_close(SharedImage *image)
  * Clearing away
  * ------------------------------------------------------------------------- */
 
-/* Calls remove(arg) for each of our files; removes those for which it is true. */
-static void
-remove_files(bool (*unwanted) (const char *name, void *arg), void *arg)
-{
-	DIR		   *directory = AllocateDir(DIRECTORY);
-	struct dirent *entry;
-	char		path[MAXPGPATH];
-
-	if (directory == NULL)
-		return;
-	while ((entry = ReadDirExtended(directory, DIRECTORY, LOG)) != NULL)
-	{
-		if (strncmp(entry->d_name, PREFIX, strlen(PREFIX)) != 0 || !unwanted(entry->d_name, arg))
-			continue;
-		snprintf(path, MAXPGPATH, "%s/%s", DIRECTORY, entry->d_name);
-		if (unlink(path) != 0 && errno != ENOENT)
-			ereport(LOG,
-					(errcode_for_file_access(),
-					 errmsg("could not remove file \"%s\": %m", path)));
-	}
-	FreeDir(directory);
-}
-
-static bool
-is_of_model(const char *name, void *arg)
-{
-	const char *prefix = arg;
-
-	return strncmp(name, prefix, strlen(prefix)) == 0;
-}
-
 /*
- * shared_image_remove: removes the files of one model of this database.
- * Touches no catalogs: it is called at COMMIT.
+ * shared_image_remove: nothing here may fail, or a COMMIT that has been written
+ * down would.
  */
 void
-shared_image_remove(int32 model_id)
+shared_image_remove(const char *path)
 {
-	char		prefix[MAXPGPATH];
-
-	snprintf(prefix, MAXPGPATH, "%s%u.%d.", PREFIX, MyDatabaseId, model_id);
-	remove_files(is_of_model, prefix);
+	if (unlink(path) != 0 && errno != ENOENT)
+		ereport(LOG,
+				(errcode_for_file_access(),
+				 errmsg("could not remove file \"%s\": %m", path)));
 }
 
-typedef struct Sweep
-{
-	SharedImageExists exists;
-	void	   *arg;
-} Sweep;
-
+/* Whether a file of ours belongs to nobody. */
 static bool
-is_garbage(const char *name, void *arg)
+is_garbage(const char *name, SharedImageExists exists, void *arg)
 {
-	Sweep	   *sweep = arg;
 	unsigned int database;
 	int			model_id;
 	uint64		checksum;
@@ -290,7 +262,7 @@ is_garbage(const char *name, void *arg)
 
 	if (n == 5 && kill(pid, 0) != 0 && errno == ESRCH)
 		return true;			/* the draft of one who is no more */
-	return n >= 4 && !sweep->exists(database, model_id, sweep->arg);
+	return n >= 4 && !exists(database, model_id, arg);
 }
 
 /*
@@ -300,7 +272,19 @@ is_garbage(const char *name, void *arg)
 void
 shared_image_sweep(SharedImageExists exists, void *arg)
 {
-	Sweep		sweep = {exists, arg};
+	DIR		   *directory = AllocateDir(DIRECTORY);
+	struct dirent *entry;
+	char		path[MAXPGPATH];
 
-	remove_files(is_garbage, &sweep);
+	if (directory == NULL)
+		return;
+	while ((entry = ReadDirExtended(directory, DIRECTORY, LOG)) != NULL)
+	{
+		if (strncmp(entry->d_name, PREFIX, strlen(PREFIX)) != 0 ||
+			!is_garbage(entry->d_name, exists, arg))
+			continue;
+		snprintf(path, MAXPGPATH, "%s/%s", DIRECTORY, entry->d_name);
+		shared_image_remove(path);
+	}
+	FreeDir(directory);
 }

@@ -33,8 +33,11 @@ extern void shared_image_publish(SharedImage *image);
 /* Unmaps the file, or gives up making it.  The file stays.  Never throws. */
 extern void shared_image_close(SharedImage *image);
 
-/* Removes the files of one model of this database. */
-extern void shared_image_remove(int32 model_id);
+/* The name of the file of a model of this database, palloc'd. */
+extern char *shared_image_path(int32 model_id, uint64 checksum);
+
+/* Removes a file if it is there.  Never throws: it is called at COMMIT. */
+extern void shared_image_remove(const char *path);
 
 /* Removes the files of models of which exists() knows nothing. */
 typedef bool (*SharedImageExists) (Oid database, int32 model_id, void *arg);

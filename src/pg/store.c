@@ -57,7 +57,7 @@ typedef struct Caller
 	int			security;
 } Caller;
 
-/* Models stored and dropped in the transaction at hand, by id */
+/* Shared files of models stored and dropped in the transaction at hand: paths */
 static List *stored = NIL;
 static List *dropped = NIL;
 
@@ -226,13 +226,13 @@ set_active(int32 model_id)
 }
 
 static void
-remove_files_of(const List *models)
+remove_all(const List *files)
 {
 	ListCell   *cell;
 
-	foreach(cell, models)
+	foreach(cell, files)
 	{
-		shared_image_remove(lfirst_int(cell));
+		shared_image_remove(lfirst(cell));
 	}
 }
 
@@ -248,15 +248,15 @@ remove_files(XactEvent event, void *arg)
 	if (event != XACT_EVENT_COMMIT && event != XACT_EVENT_ABORT && event != XACT_EVENT_PREPARE)
 		return;
 	if (event != XACT_EVENT_PREPARE)
-		remove_files_of(stored);
+		remove_all(stored);
 	if (event == XACT_EVENT_COMMIT)
-		remove_files_of(dropped);
+		remove_all(dropped);
 	stored = dropped = NIL;		/* their memory goes with the transaction */
 }
 
 /* Adds a model to those stored or dropped in this transaction. */
 static void
-remember(List **models, int32 model_id)
+remember(List **files, int32 model_id, uint64 checksum)
 {
 	static bool registered = false;
 	MemoryContext caller = MemoryContextSwitchTo(TopTransactionContext);
@@ -264,7 +264,7 @@ remember(List **models, int32 model_id)
 	if (!registered)
 		RegisterXactCallback(remove_files, NULL);
 	registered = true;
-	*models = lappend_int(*models, model_id);
+	*files = lappend(*files, shared_image_path(model_id, checksum));
 	MemoryContextSwitchTo(caller);
 }
 
@@ -284,7 +284,7 @@ store_save(StoreEntry *entry, const void *image, Size size, bool activate)
 	entry->size = size;
 	entry->checksum = ((const ImageHeader *) image)->checksum;
 
-	remember(&stored, entry->model_id);
+	remember(&stored, entry->model_id, entry->checksum);
 	begin_write(&caller);
 	insert_model(entry);
 	insert_chunks(entry->model_id, image, size);
@@ -324,17 +324,18 @@ mlrec_drop_recommender(PG_FUNCTION_ARGS)
 	Oid			types[] = {INT4OID};
 	Datum		values[] = {Int32GetDatum(model_id)};
 	Caller		caller;
-	uint64		n;
+	bool		isnull;
 
 	PreventCommandIfReadOnly("drop_recommender()");
 	begin_write(&caller);
-	n = execute(psprintf("DELETE FROM %s WHERE model_id OPERATOR(pg_catalog.=) $1",
-						 extension_object_quoted(STORE_MODELS)),
-				1, types, values, NULL, SPI_OK_DELETE);
-	end_write(&caller);
-	if (n == 0)
+	if (execute(psprintf("DELETE FROM %s WHERE model_id OPERATOR(pg_catalog.=) $1 "
+						 "RETURNING checksum", extension_object_quoted(STORE_MODELS)),
+				1, types, values, NULL, SPI_OK_DELETE_RETURNING) == 0)
 		store_no_model(model_id);
-	remember(&dropped, model_id);
+	remember(&dropped, model_id,
+			 DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1,
+										 &isnull)));
+	end_write(&caller);
 	PG_RETURN_VOID();
 }
 

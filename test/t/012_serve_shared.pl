@@ -71,6 +71,18 @@ append_to_file("$directory/$file", 'x');
 is($node->safe_psql('postgres', $question), $expected, 'a damaged file does no harm');
 unlink "$directory/$_" for files();
 
+# A file that cannot be removed does not stop the COMMIT, only leaves a line in the log.
+my $stuck = $node->safe_psql('postgres', $train);
+$node->safe_psql('postgres', $question);
+my ($its) = grep { /\.$stuck\.\d+\.\d+$/ } files();
+unlink "$directory/$its";
+mkdir "$directory/$its";
+is($node->safe_psql('postgres', "SELECT drop_recommender($stuck); SELECT count(*) FROM recommender_models WHERE model_id = $stuck"),
+	"\n0", 'a model is dropped whose file cannot be removed');
+like(slurp_file($node->logfile), qr/LOG:  could not remove file "[^"]*\Q$its\E"/, 'which the log tells');
+rmdir "$directory/$its";
+$node->safe_psql('postgres', 'SELECT activate_recommender(1)');
+
 # No place for files: a private copy, a line in the log, no error.
 SKIP:
 {
