@@ -9,14 +9,17 @@
  * baseline has one order of the catalogue for everybody, and answers with the
  * first k of it that are not masked.
  *
- * The cosines of a batch of users with the catalogue are one matrix product;
- * the batch shrinks as the catalogue grows, to bound the memory.
+ * The cosines of a batch of users with the catalogue are one matrix product.  A
+ * large catalogue, which has an index, is searched for each of them, exactly,
+ * unless it is not the one that the model was trained with; then the batch shrinks
+ * as the catalogue grows, to bound the memory.
  */
 #include "evaluate_lists.h"
 
 #include <math.h>
 #include <string.h>
 
+#include "image_search.h"
 #include "layers.h"
 #include "list_sums.h"
 #include "topk.h"
@@ -44,6 +47,7 @@ typedef struct Lists
 {
 	Evaluator  *evaluator;
 	int32_t		k;				/* places in a list, at most the catalogue */
+	bool		indexed;		/* the image's films are searched, by its index */
 	int32_t		batch;			/* questions at a time */
 	int32_t		n_listed;		/* films that may be shown */
 	ListSums	sums[N_ORDERS][N_USER_GROUPS];
@@ -57,7 +61,8 @@ typedef struct Lists
 	Question   *questions;		/* [batch] */
 	float	   *retrieval;		/* [batch * VECTOR_DIMS] */
 	float	   *ranking;		/* [batch * VECTOR_DIMS] */
-	float	   *scores;			/* [batch * n_movies] */
+	float	   *scores;			/* [batch * n_movies], unless indexed */
+	void	   *search;			/* scratch */
 	int32_t    *order[N_BASELINES]; /* [n_movies], best first */
 
 	/* one answer */
@@ -79,7 +84,8 @@ take_lists(Lists *lists, Evaluator *evaluator, Arena *arena)
 	memset(lists, 0, sizeof(*lists));
 	lists->evaluator = evaluator;
 	lists->k = evaluator->options->top_k < n_movies ? evaluator->options->top_k : n_movies;
-	lists->batch = batch < 1 ? 1 : batch > LIST_BATCH ? LIST_BATCH : batch;
+	lists->indexed = evaluator->same_movies && evaluator->header->length[IMAGE_INDEX] > 0;
+	lists->batch = lists->indexed || batch > LIST_BATCH ? LIST_BATCH : batch < 1 ? 1 : batch;
 
 	for (ListOrder order = 0; order < N_ORDERS; order++)
 		for (EvaluateUsers group = 0; group < N_USER_GROUPS; group++)
@@ -90,7 +96,8 @@ take_lists(Lists *lists, Evaluator *evaluator, Arena *arena)
 	lists->questions = ARENA_ARRAY(arena, Question, lists->batch);
 	lists->retrieval = ARENA_ARRAY(arena, float, lists->batch * VECTOR_DIMS);
 	lists->ranking = ARENA_ARRAY(arena, float, lists->batch * VECTOR_DIMS);
-	lists->scores = ARENA_ARRAY(arena, float, lists->batch *n_movies);
+	lists->scores = ARENA_ARRAY(arena, float, lists->indexed ? 0 : lists->batch * n_movies);
+	lists->search = arena_take(arena, 1, image_search_scratch(evaluator->header));
 	for (int i = 0; i < N_BASELINES; i++)
 		lists->order[i] = ARENA_ARRAY(arena, int32_t, n_movies);
 	lists->candidates = ARENA_ARRAY(arena, TopkEntry, lists->k);
@@ -252,30 +259,56 @@ predict_candidates(Lists *lists, const float *ranking, int32_t n)
 			   lists->rank_scratch);
 }
 
+/* Offers all films, or those of the index that may be among the best. */
+static void
+push_films(Lists *lists, Topk *topk, ListOrder order, int at)
+{
+	const Evaluator *evaluator = lists->evaluator;
+	int32_t		n_movies = evaluator->ratings->n_movies;
+	float	   *scores = lists->scores + (int64_t) at * n_movies;
+
+	if (lists->indexed)
+	{
+		image_search(topk, evaluator->header, lists->retrieval + at * VECTOR_DIMS,
+					 order == ORDER_LIKELY ? IVF_LIKELIEST : IVF_NEAREST, 1, lists->skip, NULL,
+					 lists->search);
+		return;
+	}
+	/* the cosines have been asked for before, and are not needed any more */
+	for (int32_t movie = 0; order == ORDER_LIKELY && movie < n_movies; movie++)
+		scores[movie] = evaluator->header->temperature * scores[movie] +
+			evaluator->popularity[movie];
+	topk_push_all(topk, scores, n_movies, lists->skip);
+}
+
 /*
- * The candidates by scores, as an answer of their own.  Returns how many there
- * are to be put in order: none where there is nothing to find.
+ * The candidates for question number `at` of the batch, as an answer of their own.
+ * Returns how many there are to be put in order: none where there is nothing to
+ * find.
  */
 static int32_t
-answer_candidates(Lists *lists, const Question *question, ListOrder order, const float *scores)
+answer_candidates(Lists *lists, int at, ListOrder order)
 {
+	const Question *question = &lists->questions[at];
 	Topk		topk;
 
 	topk_init(&topk, lists->candidates, lists->k);
-	topk_push_all(&topk, scores, lists->evaluator->ratings->n_movies, lists->skip);
+	push_films(lists, &topk, order, at);
 	topk_sort(&topk);
 	entries_to_list(lists, lists->candidates, topk.n);
 	close_answer(lists, question, order, topk.n);
 	return lists->truth.n_relevant > 0 ? topk.n : 0;
 }
 
-/* The model's answers; scores [n_movies] are cosines, and not needed afterwards. */
+/* The model's answers to question number `at` of the batch. */
 static void
-answer_by_model(Lists *lists, const Question *question, float *scores, const float *ranking)
+answer_by_model(Lists *lists, int at)
 {
 	const Evaluator *evaluator = lists->evaluator;
 	const ImageHeader *header = evaluator->header;
-	int32_t		n = answer_candidates(lists, question, ORDER_COSINE, scores);
+	const Question *question = &lists->questions[at];
+	const float *ranking = lists->ranking + at * VECTOR_DIMS;
+	int32_t		n = answer_candidates(lists, at, ORDER_COSINE);
 
 	if (n > 0)
 	{
@@ -283,9 +316,9 @@ answer_by_model(Lists *lists, const Question *question, float *scores, const flo
 		answer_reordered(lists, question, ORDER_RATING, lists->predicted, n);
 	}
 
-	for (int32_t movie = 0; movie < evaluator->ratings->n_movies; movie++)
-		scores[movie] = header->temperature * scores[movie] + evaluator->popularity[movie];
-	n = answer_candidates(lists, question, ORDER_LIKELY, scores);
+	if (lists->truth.n_relevant == 0)
+		return;
+	n = answer_candidates(lists, at, ORDER_LIKELY);
 	if (n > 0)
 	{
 		predict_candidates(lists, ranking, n);
@@ -319,15 +352,15 @@ ask_questions(Lists *lists, int n)
 	int32_t		n_movies = evaluator->ratings->n_movies;
 
 	evaluator_users(evaluator, lists->questions, n, lists->retrieval, lists->ranking);
-	matmul_transposed(lists->scores, n_movies, lists->retrieval, VECTOR_DIMS,
-					  evaluator->movie_vectors, n, n_movies, VECTOR_DIMS, false);
-	for (int64_t i = 0; i < n; i++)
+	if (!lists->indexed)
+		matmul_transposed(lists->scores, n_movies, lists->retrieval, VECTOR_DIMS,
+						  evaluator->movie_vectors, n, n_movies, VECTOR_DIMS, false);
+	for (int i = 0; i < n; i++)
 	{
 		const Question *question = &lists->questions[i];
 
 		pose_question(lists, question);
-		answer_by_model(lists, question, lists->scores + i * n_movies,
-						lists->ranking + i * VECTOR_DIMS);
+		answer_by_model(lists, i);
 		for (ListOrder order = FIRST_BASELINE; order < N_ORDERS; order++)
 			answer_by_baseline(lists, question, order);
 		withdraw_question(lists, question);

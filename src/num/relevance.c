@@ -7,8 +7,8 @@
 #include <string.h>
 
 #include "arena.h"
+#include "image_search.h"
 #include "metrics.h"
-#include "simd.h"
 #include "topk.h"
 
 #define CANDIDATES 200
@@ -29,7 +29,6 @@ typedef struct Tuning
 
 	/* one user */
 	int32_t		k;				/* candidates */
-	float	   *scores;			/* [n_movies] */
 	uint8_t    *skip;			/* [n_movies] */
 	uint8_t    *liked;			/* [n_movies] */
 	float	   *movies;			/* [k * VECTOR_DIMS] */
@@ -38,6 +37,8 @@ typedef struct Tuning
 	float	   *predicted;		/* [k] */
 	float	   *popularity;		/* [k] */
 	float	   *scratch;
+	void	   *search;			/* scratch, too */
+	void (*tick) (void);
 
 	/* the grid */
 	int			n_rating;
@@ -50,11 +51,13 @@ typedef struct Tuning
 } Tuning;
 
 static void
-carve(Tuning *tuning, int64_t n, const Ratings *ratings, Model **model, Arena *arena)
+carve(Tuning *tuning, const ImageHeader *header, const Ratings *ratings, Model **model,
+	  Arena *arena)
 {
+	int64_t		n = header->n_movies;
+
 	*model = arena_take(arena, 1, model_size());
 	tuning->ratings = ratings;
-	tuning->scores = ARENA_ARRAY(arena, float, n);
 	tuning->skip = ARENA_ARRAY(arena, uint8_t, n);
 	tuning->liked = ARENA_ARRAY(arena, uint8_t, n);
 	tuning->movies = ARENA_ARRAY(arena, float, CANDIDATES * VECTOR_DIMS);
@@ -63,6 +66,7 @@ carve(Tuning *tuning, int64_t n, const Ratings *ratings, Model **model, Arena *a
 	tuning->predicted = ARENA_ARRAY(arena, float, CANDIDATES);
 	tuning->popularity = ARENA_ARRAY(arena, float, CANDIDATES);
 	tuning->scratch = ARENA_ARRAY(arena, float, model_rank_scratch(NULL, CANDIDATES));
+	tuning->search = arena_take(arena, 1, image_search_scratch(header));
 }
 
 size_t
@@ -72,7 +76,7 @@ relevance_scratch(const ImageHeader *header)
 	Model	   *model;
 	Arena		arena = {NULL, 0};
 
-	carve(&tuning, header->n_movies, NULL, &model, &arena);
+	carve(&tuning, header, NULL, &model, &arena);
 	return arena.used;
 }
 
@@ -121,10 +125,8 @@ find_candidates(Tuning *tuning, int32_t user, int32_t known_user)
 {
 	const Ratings *ratings = tuning->ratings;
 	const void *image = tuning->header;
-	const float *vectors = image_section(image, IMAGE_MOVIE_VECTORS);
 	const float *rank_vectors = image_section(image, IMAGE_MOVIE_RANK_VECTORS);
 	const float *popularity = image_section(image, IMAGE_MOVIE_POPULARITY);
-	int32_t		n_movies = tuning->header->n_movies;
 	const int64_t start = ratings->start[user];
 	UserInput	input = {.user = known_user,
 		.n_history = ratings->n_fit[user],
@@ -136,16 +138,13 @@ find_candidates(Tuning *tuning, int32_t user, int32_t known_user)
 
 	memcpy(input.attribute, ratings->attribute + user * N_ATTRIBUTES, N_ATTRIBUTES);
 	model_users(tuning->model, &input, 1, retrieval, ranking, tuning->scratch);
-	simd_dot_rows(vectors, retrieval, n_movies, VECTOR_DIMS, tuning->scores);
-	for (int32_t movie = 0; movie < n_movies; movie++)
-		tuning->scores[movie] = tuning->header->temperature * tuning->scores[movie] +
-			popularity[movie];
-	memset(tuning->skip, 0, n_movies);
+	memset(tuning->skip, 0, tuning->header->n_movies);
 	for (int32_t i = 0; i < ratings->n_fit[user]; i++)
 		if (ratings->movie[start + i] >= 0)
 			tuning->skip[ratings->movie[start + i]] = 1;
 	topk_init(&topk, tuning->candidates, CANDIDATES);
-	topk_push_all(&topk, tuning->scores, n_movies, tuning->skip);
+	image_search(&topk, image, retrieval, IVF_LIKELIEST, 1, tuning->skip, tuning->tick,
+				 tuning->search);
 	topk_sort(&topk);
 	tuning->k = topk.n;
 	for (int32_t i = 0; i < topk.n; i++)
@@ -201,7 +200,8 @@ try_users(Tuning *tuning, const void *image, const Ratings *ratings,
 	Model	   *model;
 
 	tuning->header = image;
-	carve(tuning, tuning->header->n_movies, ratings, &model, &arena);
+	carve(tuning, tuning->header, ratings, &model, &arena);
+	tuning->tick = tick;
 	model_open(model, image);
 	tuning->model = model;
 	for (int32_t user = 0; user < ratings->n_users; user += step)

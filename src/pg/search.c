@@ -10,11 +10,10 @@
 #include "miscadmin.h"
 #include "utils/guc.h"
 
-#include "../num/ivf.h"
-#include "../num/scan.h"
+#include "../num/image_search.h"
 #include "search.h"
 
-/* Films between two looks for interrupts: a few milliseconds at most */
+/* Fresh films between two looks for interrupts: a few milliseconds at most */
 #define FILMS_AT_A_TIME (256 * 1024)
 
 static double recall_setting = 1.0;
@@ -45,22 +44,14 @@ search_recall(void)
  * ------------------------------------------------------------------------- */
 
 /*
- * What is enough for a recall.
+ * What is enough for a recall.  Small catalogues are searched exactly in any case.
  */
 static IvfLevel
 level_for(const ImageHeader *header, IvfOrder order, double recall)
 {
+	if (header->length[IMAGE_INDEX] == 0)
+		return (IvfLevel) {1, 1, 1, 1};
 	return ivf_level(image_section(header, IMAGE_INDEX), order, (float) recall);
-}
-
-static void
-search_rows(const ScanFilms *films, int32 first, int32 n, const ScanQuery *query, Topk *topk)
-{
-	for (int32 at = 0; at < n; at += FILMS_AT_A_TIME)
-	{
-		CHECK_FOR_INTERRUPTS();
-		scan_rows(topk, films, first, at, at + Min(FILMS_AT_A_TIME, n - at), query);
-	}
 }
 
 static void
@@ -69,17 +60,21 @@ check_for_interrupts(void)
 	CHECK_FOR_INTERRUPTS();
 }
 
+/* Films that the model does not have: some, hardly ever many. */
 static void
-search_lists(const ImageHeader *header, const ScanFilms *films, float margin,
-			 const ScanQuery *query, Topk *topk)
+search_fresh(const Catalogue *catalogue, const float *vector, float scale, const uint8 *skip,
+			 Topk *topk)
 {
-	const void *index = image_section(header, IMAGE_INDEX);
-	void	   *scratch = palloc(ivf_search_scratch(index));
-	Codes		codes;
+	ScanFilms	films = {.rows = catalogue->fresh_vectors, .skip = skip + catalogue->n_known};
+	ScanQuery	query;
 
-	codes_open(&codes, image_section(header, IMAGE_MOVIE_CODES));
-	ivf_search(topk, films, index, &codes, margin, query, check_for_interrupts, scratch);
-	pfree(scratch);
+	scan_prepare(&query, vector, scale, scan_level());
+	for (int32 at = 0; at < catalogue->n_fresh; at += FILMS_AT_A_TIME)
+	{
+		CHECK_FOR_INTERRUPTS();
+		scan_rows(topk, &films, catalogue->n_known, at,
+				  at + Min(FILMS_AT_A_TIME, catalogue->n_fresh - at), &query);
+	}
 }
 
 static void
@@ -87,18 +82,12 @@ search(const Catalogue *catalogue, const float *vector, IvfOrder order, double r
 	   const uint8 *skip, Topk *topk)
 {
 	const ImageHeader *header = catalogue->model->header;
-	ScanFilms	known = {.rows = image_section(header, IMAGE_MOVIE_VECTORS), .skip = skip};
-	ScanFilms	fresh = {.rows = catalogue->fresh_vectors, .skip = skip + catalogue->n_known};
-	ScanQuery	query;
+	void	   *scratch = palloc(image_search_scratch(header));
 
-	scan_prepare(&query, vector, order == IVF_LIKELIEST ? header->temperature : 1, scan_level());
-	if (order == IVF_LIKELIEST)
-		known.bias = image_section(header, IMAGE_MOVIE_POPULARITY);
-	if (header->length[IMAGE_INDEX] > 0)
-		search_lists(header, &known, level_for(header, order, recall).margin, &query, topk);
-	else
-		search_rows(&known, 0, header->n_movies, &query, topk);
-	search_rows(&fresh, catalogue->n_known, catalogue->n_fresh, &query, topk);
+	image_search(topk, header, vector, order, level_for(header, order, recall).margin, skip,
+				 check_for_interrupts, scratch);
+	search_fresh(catalogue, vector, order == IVF_LIKELIEST ? header->temperature : 1, skip, topk);
+	pfree(scratch);
 }
 
 void
