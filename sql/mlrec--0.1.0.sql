@@ -164,7 +164,7 @@ CREATE OPERATOR < (LEFTARG = embedding, RIGHTARG = embedding, FUNCTION = embeddi
 CREATE OPERATOR <= (LEFTARG = embedding, RIGHTARG = embedding, FUNCTION = embedding_le,
     COMMUTATOR = >=, NEGATOR = >, RESTRICT = scalarlesel, JOIN = scalarlejoinsel);
 CREATE OPERATOR = (LEFTARG = embedding, RIGHTARG = embedding, FUNCTION = embedding_eq,
-    COMMUTATOR = =, NEGATOR = <>, RESTRICT = eqsel, JOIN = eqjoinsel, MERGES);
+    COMMUTATOR = =, NEGATOR = <>, RESTRICT = eqsel, JOIN = eqjoinsel, HASHES, MERGES);
 CREATE OPERATOR <> (LEFTARG = embedding, RIGHTARG = embedding, FUNCTION = embedding_ne,
     COMMUTATOR = <>, NEGATOR = =, RESTRICT = neqsel, JOIN = neqjoinsel);
 CREATE OPERATOR >= (LEFTARG = embedding, RIGHTARG = embedding, FUNCTION = embedding_ge,
@@ -190,6 +190,23 @@ CREATE OPERATOR CLASS embedding_ops DEFAULT FOR TYPE embedding USING btree FAMIL
 
 COMMENT ON OPERATOR FAMILY embedding_ops USING btree IS 'order of embeddings, value by value';
 COMMENT ON OPERATOR CLASS embedding_ops USING btree IS 'order of embeddings, value by value';
+
+CREATE FUNCTION embedding_hash(embedding) RETURNS integer
+    AS 'MODULE_PATHNAME', 'mlrec_embedding_hash' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1;
+CREATE FUNCTION embedding_hash_extended(embedding, bigint) RETURNS bigint
+    AS 'MODULE_PATHNAME', 'mlrec_embedding_hash_extended' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1;
+
+COMMENT ON FUNCTION embedding_hash(embedding) IS 'hash';
+COMMENT ON FUNCTION embedding_hash_extended(embedding, bigint) IS 'hash with a seed';
+
+CREATE OPERATOR FAMILY embedding_ops USING hash;
+CREATE OPERATOR CLASS embedding_ops DEFAULT FOR TYPE embedding USING hash FAMILY embedding_ops AS
+    OPERATOR 1 =,
+    FUNCTION 1 embedding_hash(embedding),
+    FUNCTION 2 embedding_hash_extended(embedding, bigint);
+
+COMMENT ON OPERATOR FAMILY embedding_ops USING hash IS 'hashes of embeddings';
+COMMENT ON OPERATOR CLASS embedding_ops USING hash IS 'hashes of embeddings';
 
 -- Aggregates
 

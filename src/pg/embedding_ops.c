@@ -5,6 +5,8 @@
 
 #include <math.h>
 
+#include "common/hashfn.h"
+
 #include "embedding.h"
 #include "simd.h"
 #include "similarity.h"
@@ -27,6 +29,11 @@ PG_FUNCTION_INFO_V1(mlrec_embedding_ne);
 PG_FUNCTION_INFO_V1(mlrec_embedding_ge);
 PG_FUNCTION_INFO_V1(mlrec_embedding_gt);
 PG_FUNCTION_INFO_V1(mlrec_embedding_cmp);
+PG_FUNCTION_INFO_V1(mlrec_embedding_hash);
+PG_FUNCTION_INFO_V1(mlrec_embedding_hash_extended);
+
+/* Values that are hashed at a time */
+#define HASH_BLOCK 256
 
 /* ---- distances: (embedding, embedding) to double precision ---- */
 
@@ -237,4 +244,49 @@ Datum
 mlrec_embedding_cmp(PG_FUNCTION_ARGS)
 {
 	PG_RETURN_INT32(compare_args(fcinfo));
+}
+
+/* ---- hashing ---- */
+
+/*
+ * Equal embeddings differ in no bit but the sign of zeros, which adding zero
+ * takes off.
+ */
+static uint64
+hash(const Embedding *e, uint64 seed)
+{
+	float		block[HASH_BLOCK];
+
+	for (int at = 0; at < e->dims; at += HASH_BLOCK)
+	{
+		int			n = Min(HASH_BLOCK, e->dims - at);
+
+		for (int i = 0; i < n; i++)
+			block[i] = e->x[at + i] + 0.0f;
+		seed = hash_bytes_extended((const unsigned char *) block, sizeof(float) * n, seed);
+	}
+	return seed;
+}
+
+static uint64
+hash_argument(FunctionCallInfo fcinfo, uint64 seed)
+{
+	Embedding  *e = PG_GETARG_EMBEDDING_P(0);
+	uint64		result = hash(e, seed);
+
+	PG_FREE_IF_COPY(e, 0);
+	return result;
+}
+
+/* As PostgreSQL asks for, the lower half of the extended hash with the seed 0. */
+Datum
+mlrec_embedding_hash(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_UINT32((uint32) hash_argument(fcinfo, 0));
+}
+
+Datum
+mlrec_embedding_hash_extended(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_UINT64(hash_argument(fcinfo, (uint64) PG_GETARG_INT64(1)));
 }
