@@ -19,42 +19,18 @@
  * what was read is not remembered as current.
  *
  * An image never changes under its id, so a lookup that finds the model known
- * costs one read of a few rows, no load.  Images of at least
- * mlrec.share_models_above are shared between backends (shared_image.c); only
- * small ones are copied into private memory.
+ * costs one read of a few rows, no load.
  */
 #include "postgres.h"
 
 #include "access/xact.h"
-#include "commands/dbcommands.h"
-#include "miscadmin.h"
-#include "storage/lmgr.h"
-#include "storage/lock.h"
-#include "utils/guc.h"
 #include "utils/inval.h"
-#include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
-#include "aligned.h"
 #include "cache.h"
-#include "shared_image.h"
 
 /* Models kept besides those in use; A/B tests alternate between two. */
 #define MAX_MODELS 4
-
-/* Lock space of our own among advisory locks; SQL uses 1 and 2. */
-#define MAKING_IMAGE 0x6d6c
-
-/* A model with what holds its image */
-typedef struct Slot
-{
-	CachedModel cached;			/* must be first */
-	SharedImage file;
-	MemoryContextCallback release;
-	uint64		checked;		/* model_generation as of which it exists */
-} Slot;
-
-static int	share_models_above = 1024;	/* kilobytes */
 
 static bool registered = false;
 static uint64 relations_generation = 1;
@@ -91,239 +67,6 @@ cache_relations_generation(void)
 {
 	register_callbacks();
 	return relations_generation;
-}
-
-/*
- * cache_define_settings: the settings of this file, once per backend.
- */
-void
-cache_define_settings(void)
-{
-	DefineCustomIntVariable("mlrec.share_models_above",
-							"Size from which models are shared between sessions.",
-							"Sessions map larger models from one file in base/pgsql_tmp; "
-							"smaller ones are copied into each session's memory. "
-							"-1 never shares.",
-							&share_models_above,
-							share_models_above, -1, INT_MAX,
-							PGC_USERSET, GUC_UNIT_KB,
-							NULL, NULL, NULL);
-}
-
-/* ---------------------------------------------------------------------------
- * Loading
- * ------------------------------------------------------------------------- */
-
-static void
-damaged(const StoreEntry *entry, const char *how)
-{
-	ereport(ERROR,
-			(errcode(ERRCODE_DATA_CORRUPTED),
-			 errmsg("recommender model %d cannot be used: it is %s", entry->model_id, how),
-			 errhint("Train a new model, or activate another one.")));
-}
-
-/* Whether what large catalogues are searched by is what a search relies on. */
-static bool
-index_is_sound(const ImageHeader *header)
-{
-	const void *codes = image_section(header, IMAGE_MOVIE_CODES);
-
-	if (header->length[IMAGE_MOVIE_CODES] == 0)
-		return header->length[IMAGE_INDEX] == 0;
-	return codes_are_sound(codes, header->length[IMAGE_MOVIE_CODES], header->n_movies) &&
-		(header->length[IMAGE_INDEX] == 0 ||
-		 ivf_is_sound(image_section(header, IMAGE_INDEX), header->length[IMAGE_INDEX], codes));
-}
-
-static void
-check_image(const StoreEntry *entry, const void *image, bool verify_checksum)
-{
-	ImageStatus status = image_check(image, entry->size, verify_checksum);
-
-	if (status != IMAGE_OK)
-		damaged(entry, image_status_text(status));
-	if (verify_checksum && !index_is_sound(image))
-		damaged(entry, image_status_text(IMAGE_CORRUPT));
-	if (((const ImageHeader *) image)->checksum != entry->checksum)
-		damaged(entry, "not the one that was stored under this number");
-}
-
-/* Where store_load puts an image */
-typedef struct Destination
-{
-	SharedImage *file;			/* either */
-	char	   *memory;			/* or */
-	bool		refused;		/* by the file system */
-} Destination;
-
-static bool
-put(void *arg, const char *data, Size length)
-{
-	Destination *destination = arg;
-
-	if (destination->file != NULL)
-	{
-		destination->refused = !shared_image_write(destination->file, data, length);
-		return !destination->refused;
-	}
-	memcpy(destination->memory, data, length);
-	destination->memory += length;
-	return true;
-}
-
-/* Whether a shared file has a model; databases other than this one keep theirs. */
-static bool
-model_exists(Oid database, int32 model_id, void *arg)
-{
-	StoreEntry	entry;
-
-	if (database != MyDatabaseId)
-		return get_database_name(database) != NULL;
-	return store_read(model_id, arg, &entry);
-}
-
-/*
- * Reads the image from the tables into a file for all; false if the system
- * refuses.
- */
-static bool
-make_file(Slot *slot, const StoreEntry *entry, Snapshot snapshot)
-{
-	Destination destination = {.file = &slot->file};
-
-	shared_image_sweep(model_exists, snapshot);
-	if (!shared_image_begin(&slot->file))
-		return false;
-	if (store_load(entry, snapshot, put, &destination) != entry->size && !destination.refused)
-		damaged(entry, image_status_text(IMAGE_TRUNCATED));
-	if (destination.refused || !shared_image_finish(&slot->file))
-		return false;
-	check_image(entry, slot->file.map, true);
-	shared_image_publish(&slot->file);
-	return true;
-}
-
-/*
- * Maps the image that another backend has made, or makes it.  A lock lets one
- * backend make it while others that need it wait.
- */
-static const void *
-share_image(Slot *slot, const StoreEntry *entry, Snapshot snapshot)
-{
-	LOCKTAG		tag;
-	bool		done;
-
-	shared_image_init(&slot->file, entry->model_id, entry->checksum, entry->size);
-	done = shared_image_open(&slot->file);
-	if (!done)
-	{
-		SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, 0, (uint32) entry->model_id, MAKING_IMAGE);
-		(void) LockAcquire(&tag, ExclusiveLock, false, false);
-		done = shared_image_open(&slot->file) || make_file(slot, entry, snapshot);
-		LockRelease(&tag, ExclusiveLock, false);
-	}
-	if (!done)
-	{
-		shared_image_close(&slot->file);
-		return NULL;
-	}
-	check_image(entry, slot->file.map, false);
-	slot->cached.shared = true;
-	return slot->file.map;
-}
-
-/* Likewise into private memory. */
-static const void *
-copy_image(const StoreEntry *entry, Snapshot snapshot)
-{
-	char	   *image = alloc_aligned(entry->size, 0);
-	Destination destination = {.memory = image};
-
-	if (store_load(entry, snapshot, put, &destination) != entry->size)
-		damaged(entry, image_status_text(IMAGE_TRUNCATED));
-	check_image(entry, image, true);
-	return image;
-}
-
-static void
-release_image(void *arg)
-{
-	shared_image_close(&((Slot *) arg)->file);
-}
-
-/*
- * Finds the names of genres and attribute values in the image.
- */
-static void
-index_names(CachedModel *cached)
-{
-	const ImageHeader *header = cached->header;
-	const char *name = image_section(header, IMAGE_NAMES);
-
-	cached->genres = palloc(sizeof(char *) * header->n_genres);
-	for (int i = 0; i < header->n_genres; i++, name += strlen(name) + 1)
-		cached->genres[i] = name;
-	for (int a = 0; a < N_ATTRIBUTES; a++)
-	{
-		cached->values[a] = palloc(sizeof(char *) * header->n_values[a]);
-		for (int i = 0; i < header->n_values[a]; i++, name += strlen(name) + 1)
-			cached->values[a][i] = name;
-	}
-}
-
-static void
-copy_entry(StoreEntry *to, const StoreEntry *from)
-{
-	*to = *from;
-	to->ratings = pstrdup(from->ratings);
-	to->movies = pstrdup(from->movies);
-	to->users = from->users == NULL ? NULL : pstrdup(from->users);
-	to->options = NULL;
-	to->metrics = NULL;
-	to->comment = NULL;
-}
-
-/*
- * Loads a model into a memory context of its own, which belongs to the caller's
- * until everything has gone well.  Deleting it lets go of the file.
- */
-static Slot *
-load_slot(const StoreEntry *entry, Snapshot snapshot)
-{
-	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "mlrec model",
-												  ALLOCSET_SMALL_SIZES);
-	MemoryContext caller = MemoryContextSwitchTo(context);
-	Slot	   *slot = palloc0(sizeof(Slot));
-	CachedModel *cached = &slot->cached;
-	bool		share = share_models_above >= 0 &&
-		entry->size >= (uint64) share_models_above * 1024;
-	const void *image = NULL;
-	Model	   *model;
-
-	if (entry->size < sizeof(ImageHeader) || entry->size > MaxAllocHugeSize / 2)
-		damaged(entry, image_status_text(IMAGE_NOT_A_MODEL));
-	cached->pinned.context = context;
-	copy_entry(&cached->entry, entry);
-	slot->file.draft = -1;
-	slot->release.func = release_image;
-	slot->release.arg = slot;
-	MemoryContextRegisterResetCallback(context, &slot->release);
-
-	if (share)
-		image = share_image(slot, entry, snapshot);
-	if (image == NULL)
-		image = copy_image(entry, snapshot);
-
-	cached->header = image;
-	model = alloc_aligned(model_size(), 0);
-	model_open(model, image);
-	cached->model = model;
-	index_names(cached);
-
-	MemoryContextSwitchTo(caller);
-	MemoryContextSetParent(context, CacheMemoryContext);
-	return slot;
 }
 
 /* ---------------------------------------------------------------------------
@@ -425,7 +168,7 @@ refresh(int32 model_id, Snapshot snapshot)
 		if (is_model(model, &entry))
 			return model;
 	}
-	model = &load_slot(&entry, snapshot)->cached;
+	model = load_model(&entry, snapshot);
 	push_front(model);
 	trim_models();
 	return model;
@@ -446,7 +189,7 @@ lookup(int32 model_id)
 	for (CachedModel *model = models; model != NULL; model = model->next)
 	{
 		if (model->entry.model_id == model_id)
-			return ((Slot *) model)->checked == model_generation ? model : NULL;
+			return model->checked == model_generation ? model : NULL;
 	}
 	return NULL;
 }
@@ -474,7 +217,7 @@ cache_find(int32 model_id)
 		PopActiveSnapshot();
 		if (model != NULL && fresh)
 		{
-			((Slot *) model)->checked = generation;
+			model->checked = generation;
 			if (model_id == 0)
 			{
 				active_id = model->entry.model_id;

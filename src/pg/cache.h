@@ -6,28 +6,7 @@
 
 #include "postgres.h"
 
-#include "../num/codes.h"
-#include "../num/image.h"
-#include "../num/ivf.h"
-#include "../num/model.h"
-#include "pinned.h"
-#include "store.h"
-
-typedef struct CachedModel
-{
-	Pinned		pinned;
-	StoreEntry	entry;			/* without options and metrics */
-	const ImageHeader *header;	/* start of the image */
-	const Model *model;
-	const char **genres;		/* [n_genres] */
-	const char **values[N_ATTRIBUTES];	/* [n_values[a]], values of attributes */
-	bool		shared;			/* image is mapped, not private */
-
-	struct Catalogue *catalogue;	/* of catalogue.c */
-	struct CachedModel *next;
-} CachedModel;
-
-extern void cache_define_settings(void);
+#include "load.h"
 
 /*
  * The model of that id, or with id 0 the active one, pinned in the current

@@ -8,7 +8,7 @@
 
 #include "fmgr.h"
 
-#include "cache.h"
+#include "load.h"
 #include "search.h"
 #include "train.h"
 
@@ -24,7 +24,7 @@ _PG_init(void)
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("mlrec must be linked with the serial OpenBLAS"),
 				 errhint("Install libopenblas-serial-dev and build mlrec again.")));
-	cache_define_settings();
+	load_define_settings();
 	search_define_settings();
 	train_define_settings();
 }
