@@ -87,7 +87,8 @@ is_model(const CachedModel *model, const StoreEntry *entry)
 	return known->model_id == entry->model_id && known->checksum == entry->checksum &&
 		known->size == entry->size && known->created_at == entry->created_at &&
 		same_text(known->ratings, entry->ratings) &&
-		same_text(known->movies, entry->movies) && same_text(known->users, entry->users);
+		same_text(known->movies, entry->movies) && same_text(known->users, entry->users) &&
+		same_text(known->relevance, entry->relevance);
 }
 
 static void

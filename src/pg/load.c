@@ -212,6 +212,7 @@ copy_entry(StoreEntry *to, const StoreEntry *from)
 	to->ratings = pstrdup(from->ratings);
 	to->movies = pstrdup(from->movies);
 	to->users = from->users == NULL ? NULL : pstrdup(from->users);
+	to->relevance = from->relevance == NULL ? NULL : pstrdup(from->relevance);
 	to->options = NULL;
 	to->metrics = NULL;
 	to->comment = NULL;

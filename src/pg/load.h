@@ -18,7 +18,7 @@
 typedef struct CachedModel
 {
 	Pinned		pinned;
-	StoreEntry	entry;			/* without options and metrics */
+	StoreEntry	entry;			/* without options, metrics, comment */
 	const ImageHeader *header;	/* start of the image */
 	const Model *model;
 	const char **genres;		/* [n_genres] */

@@ -15,9 +15,9 @@ $node->safe_psql('postgres', "CREATE EXTENSION mlrec; SELECT load_movielens('$EN
 # was said besides how the epochs went.
 sub train
 {
-	my ($options) = @_;
+	my ($options, $before) = @_;
 	my ($out, $said);
-	$node->psql('postgres',
+	$node->psql('postgres', ($before // '') .
 		"SELECT max(model_id) FROM train_recommender(workers => 0, refit => false, $options)",
 		stdout => \$out, stderr => \$said, on_error_die => 1);
 	my $active = $node->safe_psql('postgres', "SELECT active FROM recommender_models WHERE model_id = $out");
@@ -57,6 +57,9 @@ is($active, 'f', 'one that is worse than the active one does not serve');
 like($said, qr/DETAIL:  Its NDCG\@10 on the validation ratings of its own training is $number, that of the active model $first 0\.9876\./,
 	'and this is why');
 is(sql('SELECT model_id FROM recommender_models WHERE active'), $first, 'the active one goes on serving');
+my $serve = 'DO $$ BEGIN PERFORM count(*) FROM generate_series(1, 100) u, recommend(u); END $$;';
+($id, $active, $said) = train($good, $serve x 3);
+like($said, qr/that of the active model $first 0\.9876\./, 'the same after the session has served from it');
 sql("UPDATE recommender_model SET relevance = jsonb_set(relevance, '{validation_ndcg\@10}', '0.0123') WHERE active");
 ($id, $active, $said) = train("$good, seed => 2");
 is($active, 't', 'one that is better than the active one serves');
