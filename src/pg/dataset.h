@@ -12,7 +12,7 @@ typedef struct Dataset
 	Ratings		ratings;
 	const int16 *year;			/* [n_movies], 0: unknown */
 
-	const char *names;			/* NUL-terminated strings: the genres in order of
+	const char *names;			/* in UTF-8, NUL-terminated: the genres in order of
 								 * their flags, then the values of gender, age and
 								 * occupation in order of their codes */
 	Size		names_length;	/* in bytes, with all the NULs */

@@ -16,6 +16,7 @@
 #include "aligned.h"
 #include "load.h"
 #include "shared_image.h"
+#include "utf8.h"
 
 /* Lock space of our own among advisory locks; SQL uses 1 and 2. */
 #define MAKING_IMAGE 0x6d6c
@@ -185,24 +186,27 @@ release_image(void *arg)
 	shared_image_close(&((Loaded *) arg)->file);
 }
 
-/*
- * Finds the names of genres and attribute values in the image.
- */
+/* n names at *cursor, which moves behind them, as the database spells them. */
+static char **
+read_names(const char **cursor, int n)
+{
+	char	  **names = palloc(sizeof(char *) * n);
+
+	for (int i = 0; i < n; i++, *cursor += strlen(*cursor) + 1)
+		names[i] = utf8_to_server(*cursor);
+	return names;
+}
+
+/* Genres and attribute values from the image. */
 static void
-index_names(CachedModel *cached)
+take_names(CachedModel *cached)
 {
 	const ImageHeader *header = cached->header;
-	const char *name = image_section(header, IMAGE_NAMES);
+	const char *cursor = image_section(header, IMAGE_NAMES);
 
-	cached->genres = palloc(sizeof(char *) * header->n_genres);
-	for (int i = 0; i < header->n_genres; i++, name += strlen(name) + 1)
-		cached->genres[i] = name;
+	cached->genres = read_names(&cursor, header->n_genres);
 	for (int a = 0; a < N_ATTRIBUTES; a++)
-	{
-		cached->values[a] = palloc(sizeof(char *) * header->n_values[a]);
-		for (int i = 0; i < header->n_values[a]; i++, name += strlen(name) + 1)
-			cached->values[a][i] = name;
-	}
+		cached->values[a] = read_names(&cursor, header->n_values[a]);
 }
 
 static void
@@ -249,7 +253,7 @@ load_model(const StoreEntry *entry, Snapshot snapshot)
 	model = alloc_aligned(model_size(), 0);
 	model_open(model, image);
 	cached->model = model;
-	index_names(cached);
+	take_names(cached);
 
 	MemoryContextSwitchTo(caller);
 	MemoryContextSetParent(context, CacheMemoryContext);

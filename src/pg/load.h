@@ -21,8 +21,8 @@ typedef struct CachedModel
 	StoreEntry	entry;			/* without options, metrics, comment */
 	const ImageHeader *header;	/* start of the image */
 	const Model *model;
-	const char **genres;		/* [n_genres] */
-	const char **values[N_ATTRIBUTES];	/* [n_values[a]], values of attributes */
+	char	  **genres;			/* [n_genres] */
+	char	  **values[N_ATTRIBUTES];	/* [n_values[a]], values of attributes */
 	bool		shared;			/* image is mapped, not private */
 
 	struct Catalogue *catalogue;	/* of catalogue.c */

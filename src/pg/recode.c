@@ -10,22 +10,26 @@
 
 #include "../num/film.h"
 #include "recode.h"
+#include "utf8.h"
 
 /*
  * Reads n names at *cursor and moves it behind them; returns the place of each
  * among the model's own names, or -1, palloc'd.
  */
 static int32 *
-map_names(const char **cursor, int32 n, const char **own, int32 n_own)
+map_names(const char **cursor, int32 n, char **own, int32 n_own)
 {
 	int32	   *map = palloc(Max(n, 1) * sizeof(int32));
 
 	for (int32 i = 0; i < n; i++)
 	{
+		char	   *name = utf8_to_server(*cursor);
+
 		map[i] = -1;
 		for (int32 j = 0; j < n_own && map[i] < 0; j++)
-			if (strcmp(*cursor, own[j]) == 0)
+			if (strcmp(name, own[j]) == 0)
 				map[i] = j;
+		pfree(name);
 		*cursor += strlen(*cursor) + 1;
 	}
 	return map;

@@ -10,6 +10,7 @@
 #include "common/hashfn.h"
 #include "utils/memutils.h"
 
+#include "utf8.h"
 #include "vocabulary.h"
 
 typedef struct Value
@@ -140,14 +141,15 @@ vocabulary_place(const Vocabulary *v, int32 code)
 	return v->value[code].place;
 }
 
-/* Appends the values kept, in order, each with its NUL. */
+/* Appends the values kept, in order, in UTF-8, each with its NUL. */
 void
 vocabulary_append(const Vocabulary *v, StringInfo names)
 {
 	for (int32 place = 0; place < v->n_kept; place++)
 	{
-		const char *text = v->value[v->kept[place]].text;
+		char	   *text = utf8_from_server(v->value[v->kept[place]].text);
 
 		appendBinaryStringInfo(names, text, strlen(text) + 1);
+		pfree(text);
 	}
 }

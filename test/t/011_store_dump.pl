@@ -55,6 +55,31 @@ $node->safe_psql('bare', q{
 is($node->safe_psql('bare', 'SELECT count(*) FROM app.recommend(1)'), '5',
 	'and works as soon as they are there');
 
+# Into a database of another encoding, with names beyond ASCII: films and users
+# that come afterwards are known by them.
+$node->safe_psql('postgres', "CREATE DATABASE latin1 TEMPLATE template0 ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C'");
+$node->safe_psql('postgres', "CREATE DATABASE utf8 TEMPLATE template0 ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'C'");
+$node->safe_psql('postgres', "CREATE DATABASE ascii TEMPLATE template0 ENCODING 'SQL_ASCII' LC_COLLATE 'C' LC_CTYPE 'C'");
+my $small_world = (slurp_file('test/small_world.sql') =~ s/ \\gset/;/r);
+my $accents = q{
+	UPDATE movies SET genres = replace(replace(genres, 'Drama', U&'Com\00E9die'), 'War', U&'Krieg\00DF');
+	ALTER TABLE users ALTER gender TYPE text;
+	UPDATE users SET gender = U&'M\00E4nner' WHERE gender = 'M';
+	SELECT max(model_id) FROM train_recommender(retrieval_epochs => 2, ranking_epochs => 2);
+	INSERT INTO movies VALUES (900, 'Fresh', U&'Com\00E9die');
+	INSERT INTO users (user_id, gender) VALUES (900, U&'M\00E4nner')};
+my $newcomers = 'SELECT movie_id, ranking_score, retrieval_score FROM recommend(900, 80, 80) ORDER BY rank';
+$node->safe_psql('latin1', "SET client_encoding = 'UTF8'; CREATE EXTENSION mlrec; $small_world; $accents");
+$expected = $node->safe_psql('latin1', $newcomers);
+like($expected, qr/^900\|/m, 'a fresh film among the answers');
+$node->command_ok([ 'pg_dump', '-Fc', '-f', $file, $node->connstr('latin1') ], 'pg_dump of LATIN1');
+$node->command_ok([ 'pg_restore', '--exit-on-error', '-d', $node->connstr('utf8'), $file ], 'restored as UTF8');
+is($node->safe_psql('utf8', $newcomers), $expected, 'names are known in another encoding');
+$node->safe_psql('utf8', "UPDATE movies SET genres = 'Unknown' WHERE movie_id = 900");
+isnt($node->safe_psql('utf8', $newcomers), $expected, 'which makes a difference');
+$node->safe_psql('ascii', "CREATE EXTENSION mlrec; $small_world; " . ($accents =~ s/U&'([^']*)\\00(..)([^']*)'/E'$1\\x$2$3'/gr));
+is($node->safe_psql('ascii', $newcomers), $expected, 'and bytes without an encoding likewise');
+
 # The extension goes as a whole and comes back empty.
 $node->safe_psql('new', 'DROP EXTENSION mlrec');
 is($node->safe_psql('new', q{SELECT count(*) FROM pg_class WHERE relname LIKE 'recommender%'}),
