@@ -206,9 +206,9 @@ scan_finish(CodeScan *scan)
 	for (int32_t i = 0; i < n; i++)
 		ask_for(films->rows + (size_t) found[i] * VECTOR_DIMS, sizeof(float) * VECTOR_DIMS);
 	scan_scores(scores, scan->query, films->rows, found, n);
-	for (int32_t i = 0; i < n; i++)
-		topk_push(scan->topk, films->bias != NULL ? scores[i] + films->bias[found[i]] : scores[i],
-				  found[i]);
+	for (int32_t i = 0; films->bias != NULL && i < n; i++)
+		scores[i] += films->bias[found[i]];
+	topk_push_some(scan->topk, scores, found, n);
 }
 
 void

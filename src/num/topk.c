@@ -226,12 +226,14 @@ make_heap(TopkEntry *heap, int32_t n)
 }
 
 /*
- * Offers up to MANY scores together.  Selecting from ranks in a fixed order costs
+ * Offers up to MANY scores together, with index[i], or first + i if that is NULL.
+ * Selecting from ranks in a fixed order costs
  * at the worst as much as comparing all with all, which no stream of scores from
  * outside brings about: the middle one is the pivot.
  */
 static void
-push_many(Topk *topk, const float *scores, int32_t first, int32_t n, const uint8_t *skip)
+push_many(Topk *topk, const float *scores, const int32_t *index, int32_t first, int32_t n,
+		  const uint8_t *skip)
 {
 	int64_t		ranks[MANY + MAX_SELECTED];
 	int64_t		bar = topk->n < topk->k ? INT64_MIN : rank(topk->entry[0]);
@@ -240,7 +242,7 @@ push_many(Topk *topk, const float *scores, int32_t first, int32_t n, const uint8
 
 	for (int32_t i = 0; i < n; i++)
 	{
-		TopkEntry	entry = {scores[i] + 0.0f, first + i};
+		TopkEntry	entry = {scores[i] + 0.0f, index != NULL ? index[i] : first + i};
 
 		ranks[newcomers] = rank(entry);
 		newcomers += (ranks[newcomers] > bar) & (skip == NULL || !skip[i]);
@@ -307,14 +309,34 @@ topk_push_block(Topk *topk, const float *scores, int32_t first, int32_t n, const
 		/* how many get in is foretold by how many have been seen, if indices are dense */
 		if (topk->k <= MAX_SELECTED && topk->k > 0 &&
 			(int64_t) topk->k * count > (int64_t) MIN_NEWCOMERS * seen)
-			push_many(topk, scores + start, first + start, count, skip ? skip + start : NULL);
+			push_many(topk, scores + start, NULL, first + start, count,
+					  skip != NULL ? skip + start : NULL);
 		else
-			push_few(topk, scores + start, first + start, count, skip ? skip + start : NULL);
+			push_few(topk, scores + start, first + start, count,
+					 skip != NULL ? skip + start : NULL);
 	}
 }
 
 /*
- * Likewise from index 0 on.
+ * Offers n scores with any indices.
+ */
+void
+topk_push_some(Topk *topk, const float *scores, const int32_t *index, int32_t n)
+{
+	for (int32_t start = 0; start < n; start += MANY)
+	{
+		int32_t		count = n - start < MANY ? n - start : MANY;
+
+		if (topk->k <= MAX_SELECTED && topk->k > 0)
+			push_many(topk, scores + start, index + start, 0, count, NULL);
+		else
+			for (int32_t i = start; i < start + count; i++)
+				topk_push(topk, scores[i], index[i]);
+	}
+}
+
+/*
+ * Offers scores[i] with index i for all i < n whose skip[i] is 0.
  */
 void
 topk_push_all(Topk *topk, const float *scores, int32_t n, const uint8_t *skip)

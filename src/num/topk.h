@@ -32,6 +32,9 @@ extern void topk_push_all(Topk *topk, const float *scores, int32_t n, const uint
 extern void topk_push_block(Topk *topk, const float *scores, int32_t first, int32_t n,
 							const uint8_t *skip);
 
+/* And some of it: scores[i] with index[i]. */
+extern void topk_push_some(Topk *topk, const float *scores, const int32_t *index, int32_t n);
+
 /* Orders the entries from best to worst; ends the heap. */
 extern void topk_sort(Topk *topk);
 

@@ -7,13 +7,15 @@
  *	alone products IMAGE USERS
  *		Seconds of the matrix products of recommend_all(200, 10): towers, scores
  *		and ranker, and nothing else.
- *	alone scan IMAGE ROUNDS
- *		Median milliseconds of the best 200 films for a user, exactly; and the
- *		megabytes that this scans: the vectors, or the codes of a large catalogue.
+ *	alone scan IMAGE ORDER ROUNDS
+ *		Median milliseconds of the best 200 films, nearest or likeliest, for a
+ *		user, exactly; and the megabytes that this looks at: the vectors, or
+ *		of a large catalogue the index and some of its codes.
+ *	alone scan-all IMAGE ORDER ROUNDS
+ *		Likewise, but no codes are passed over.
  *	alone lists IMAGE ORDER RECALL ROUNDS
- *		Median milliseconds of the best 200 films, nearest or likeliest, with
- *		what promises this recall of the index of a large catalogue; the recall
- *		there was, and the share of the films that was looked at.
+ *		Median milliseconds with what promises this recall of the index of a large
+ *		catalogue; the recall there was, and the percentage of films looked at.
  *
  * IMAGE is a model as it is stored.  HISTORIES has lines "user film rating" in
  * order of users, with ids.
@@ -37,6 +39,7 @@
 #define RETRIEVE 200
 #define ROUNDS 20
 #define MAX_USERS 1000
+#define EVERYTHING 1e6f			/* a margin that nothing is beyond */
 
 typedef struct Bench
 {
@@ -309,7 +312,7 @@ query(const Bench *bench, int i)
 }
 
 static void
-print_scan(const char *image, int rounds)
+print_scan(const char *image, IvfOrder order, float margin, int rounds)
 {
 	Bench		bench = open_image(image);
 	double	   *times = room(sizeof(double) * rounds);
@@ -320,7 +323,7 @@ print_scan(const char *image, int rounds)
 	for (int round = -1; round < rounds; round++)
 	{
 		double		start = now();
-		double		read = search(&topk, entry, &bench, query(&bench, round + 1), IVF_NEAREST, 1,
+		double		read = search(&topk, entry, &bench, query(&bench, round + 1), order, margin,
 								  NULL);
 
 		if (round < 0)
@@ -374,8 +377,14 @@ print_lists(const char *image, IvfOrder order, double recall, int rounds)
 		found += common(&exact, &topk);
 		all += exact.n;
 	}
-	printf("%.5f %.5f %.5f\n", 1000 * median(times, rounds), (double) found / all,
-		   bytes / bench.codes.n_blocks / (CODE_BLOCK_BYTES + sizeof(CodeBlock)));
+	printf("%.5f %.4f %.2f\n", 1000 * median(times, rounds), (double) found / all,
+		   100 * bytes / bench.codes.n_blocks / (CODE_BLOCK_BYTES + sizeof(CodeBlock)));
+}
+
+static IvfOrder
+order_by(const char *name)
+{
+	return strcmp(name, "likeliest") == 0 ? IVF_LIKELIEST : IVF_NEAREST;
 }
 
 int
@@ -387,11 +396,12 @@ main(int argc, char **argv)
 		print_recommend(argv[2], argv[3]);
 	else if (strcmp(what, "products") == 0 && argc == 4)
 		print_products(argv[2], (int) number(argv[3]));
-	else if (strcmp(what, "scan") == 0 && argc == 4)
-		print_scan(argv[2], (int) number(argv[3]));
+	else if (strcmp(what, "scan") == 0 && argc == 5)
+		print_scan(argv[2], order_by(argv[3]), 1, (int) number(argv[4]));
+	else if (strcmp(what, "scan-all") == 0 && argc == 5)
+		print_scan(argv[2], order_by(argv[3]), EVERYTHING, (int) number(argv[4]));
 	else if (strcmp(what, "lists") == 0 && argc == 6)
-		print_lists(argv[2], strcmp(argv[3], "likeliest") == 0 ? IVF_LIKELIEST : IVF_NEAREST,
-					atof(argv[4]), (int) number(argv[5]));
+		print_lists(argv[2], order_by(argv[3]), atof(argv[4]), (int) number(argv[5]));
 	else
 		fail("usage: see the top of alone.c");
 	return 0;

@@ -50,15 +50,27 @@ reference(TopkEntry *sorted, const float *scores, int n, const uint8_t *skip, in
 	return found < k ? found : k;
 }
 
+/* How the scores are offered */
+typedef enum How
+{
+	ALL,
+	ONE_BY_ONE,					/* the last one first */
+	SOME,						/* with their indices, the last one first, in two parts */
+	N_HOWS
+} How;
+
 static void
-check_case(int n, int k, int values, bool with_skip, bool backwards)
+check_case(int n, int k, int values, bool with_skip, How how)
 {
 	static float scores[MAX_N];
 	static uint8_t skip[MAX_N];
 	static TopkEntry sorted[MAX_N];
 	static TopkEntry entries[MAX_N];
+	static float some_scores[MAX_N];
+	static int32_t some[MAX_N];
 	Topk		topk;
 	int			expected;
+	int			n_some = 0;
 
 	for (int i = 0; i < n; i++)
 	{
@@ -68,15 +80,21 @@ check_case(int n, int k, int values, bool with_skip, bool backwards)
 	expected = reference(sorted, scores, n, with_skip ? skip : NULL, k);
 
 	topk_init(&topk, entries, k);
-	if (backwards)
+	for (int i = n - 1; i >= 0; i--)
 	{
-		for (int i = n - 1; i >= 0; i--)
-		{
-			if (!with_skip || !skip[i])
-				topk_push(&topk, scores[i], i);
-		}
+		if (with_skip && skip[i])
+			continue;
+		if (how == ONE_BY_ONE)
+			topk_push(&topk, scores[i], i);
+		some_scores[n_some] = scores[i];
+		some[n_some++] = i;
 	}
-	else
+	if (how == SOME)
+	{
+		topk_push_some(&topk, some_scores, some, n_some / 3);
+		topk_push_some(&topk, some_scores + n_some / 3, some + n_some / 3, n_some - n_some / 3);
+	}
+	if (how == ALL)
 		topk_push_all(&topk, scores, n, with_skip ? skip : NULL);
 	topk_sort(&topk);
 
@@ -116,8 +134,8 @@ main(void)
 	{
 		for (int t = 0; t < (int) (sizeof(ks) / sizeof(int)); t++)
 		{
-			for (int form = 0; form < 8; form++)
-				check_case(sizes[s], ks[t], form & 4 ? 5 : 100000, form & 1, form & 2);
+			for (int form = 0; form < 4 * N_HOWS; form++)
+				check_case(sizes[s], ks[t], form & 1 ? 5 : 100000, form & 2, form / 4);
 		}
 	}
 	check_signed_zeros();
