@@ -16,7 +16,7 @@
 #define PAIR_HALF RANKER_HIDDEN1
 
 /* Pairs at a time, more or less: their activations should fit a second level cache. */
-#define PAIR_ROWS 512
+#define PAIR_ROWS 256
 
 typedef struct RankPair
 {
