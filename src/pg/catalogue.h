@@ -8,6 +8,8 @@
 #define MLREC_CATALOGUE_H
 
 #include "cache.h"
+#include "catalogue_key.h"
+#include "catalogue_text.h"
 
 typedef struct Catalogue
 {
@@ -20,17 +22,8 @@ typedef struct Catalogue
 	int64	   *fresh_ids;		/* [n_fresh] ascending */
 	float	   *fresh_vectors;	/* [n_fresh * VECTOR_DIMS], unit: retrieval */
 	float	   *fresh_rank_vectors; /* [n_fresh * VECTOR_DIMS]: ranking */
-	struct CatalogueKey *key;	/* as of what it holds; NULL: for one call */
+	CatalogueKey *key;			/* as of what it holds; NULL: for one call */
 } Catalogue;
-
-/* What a row of movies says of a film; all unset if there is none */
-typedef struct MovieText
-{
-	int64		movie_id;
-	char	   *title;			/* NULL: null */
-	char	   *genres;			/* NULL: null */
-	int			year;			/* 0: unknown */
-} MovieText;
 
 /*
  * The films as the caller's snapshot sees movies, pinned in the current memory
@@ -50,15 +43,5 @@ extern const float *catalogue_rank_vector(const Catalogue *catalogue, int32 movi
 
 /* ln(1 + recent likes) of a film, 0 of a fresh one. */
 extern float catalogue_popularity(const Catalogue *catalogue, int32 movie);
-
-/*
- * Fills in title, genres and year of n films, whose movie_id is set.  Strings
- * are in the current memory context at the call.
- */
-extern void catalogue_describe(Oid movies, MovieText *films, int32 n, MemoryContext context);
-
-/* The columns movie_id, title, genres and year of a film. */
-#define FILM_COLUMNS 4
-extern void catalogue_film_columns(const MovieText *film, Datum *values, bool *nulls);
 
 #endif							/* MLREC_CATALOGUE_H */
