@@ -13,6 +13,11 @@
 #include "storage/latch.h"
 #include "utils/tuplestore.h"
 
+/* VARDATA_ANY() and the like have left postgres.h. */
+#if PG_VERSION_NUM >= 160000
+#include "varatt.h"
+#endif
+
 #if PG_VERSION_NUM < 150000
 /*
  * Set the result of an SQL function up as a tuplestore, whose rows have the
@@ -58,9 +63,9 @@ client_is_connected(void)
 	return pq_check_connection();
 }
 
-/* 18 has another spelling in its place. */
-#ifndef pg_attribute_noreturn
-#define pg_attribute_noreturn() __attribute__((noreturn))
+/* In front of a declaration, since 18. */
+#ifndef pg_noreturn
+#define pg_noreturn __attribute__((noreturn))
 #endif
 
 /*

@@ -33,7 +33,7 @@ typedef struct Embedding
 extern Embedding *embedding_new(int dims);
 
 /* Reports that two embeddings do not fit together. */
-extern void embedding_dims_differ(int a, int b) pg_attribute_noreturn();
+pg_noreturn extern void embedding_dims_differ(int a, int b);
 
 #pragma GCC visibility pop
 

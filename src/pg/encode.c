@@ -15,6 +15,7 @@
 #include "utils/memutils.h"
 
 #include "../num/film.h"
+#include "compat.h"
 #include "encode.h"
 #include "relations.h"
 #include "title.h"

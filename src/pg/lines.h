@@ -8,6 +8,8 @@
 #include "utils/elog.h"
 #include "utils/relcache.h"
 
+#include "compat.h"
+
 /* More fields than this make a line malformed, whatever it should hold. */
 #define LINE_MAX_FIELDS 128
 
@@ -34,8 +36,8 @@ extern void lines_open(LineReader *reader, Relation target, const char *path,
 extern bool lines_next(LineReader *reader, char **fields, int nfields);
 extern void lines_close(LineReader *reader);
 
-extern void line_malformed(LineReader *reader, const char *detail, ...) pg_attribute_printf(2, 3)
-	pg_attribute_noreturn();
+pg_noreturn extern void line_malformed(LineReader *reader, const char *detail, ...)
+	pg_attribute_printf(2, 3);
 extern int64 line_integer(LineReader *reader, const char *name, const char *field, int64 max);
 extern float line_rating(LineReader *reader, const char *field);
 

@@ -21,6 +21,7 @@
 #include <cblas.h>
 
 #include "miscadmin.h"
+#include "storage/shmem.h"
 #include "utils/memutils.h"
 #include "utils/tuplestore.h"
 

@@ -10,6 +10,8 @@
 #include "utils/snapshot.h"
 #include "utils/timestamp.h"
 
+#include "compat.h"
+
 /* What is known of a model besides its image. */
 typedef struct StoreEntry
 {
@@ -67,8 +69,8 @@ extern bool store_json_number(const char *json, const char *key, double *number)
 extern Oid	store_relation(const char *name);
 extern Oid	store_table(void);
 extern int32 store_model_argument(FunctionCallInfo fcinfo, int argno);
-extern void store_no_model(int32 model_id) pg_attribute_noreturn();
-extern void store_none_active(void) pg_attribute_noreturn();
+pg_noreturn extern void store_no_model(int32 model_id);
+pg_noreturn extern void store_none_active(void);
 
 extern void store_find_relations(const StoreEntry *entry, StoreRelations *relations);
 extern bool store_relations_exist(const StoreEntry *entry);

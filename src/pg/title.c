@@ -5,6 +5,7 @@
 
 #include "fmgr.h"
 
+#include "compat.h"
 #include "title.h"
 
 #define YEAR_DIGITS 4
