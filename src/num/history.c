@@ -23,7 +23,8 @@ MULTIVERSION void
 history_add(History *history, const int32_t *movie, const float *deviation, int64_t n)
 {
 	int32_t		width = history->width;
-	float	   *restrict sum = history->sum;
+	float	   *restrict weighted = history->sum;
+	float	   *restrict plain = history->sum + width;
 
 	for (int64_t i = 0; i < n; i++)
 	{
@@ -32,11 +33,11 @@ history_add(History *history, const int32_t *movie, const float *deviation, int6
 
 		if (movie[i] < 0)
 			continue;
+		/* two loops: in one the halves could overlap for all that the compiler knows */
 		for (int d = 0; d < width; d++)
-		{
-			sum[d] += dev * row[d];
-			sum[width + d] += row[width + d];
-		}
+			weighted[d] += dev * row[d];
+		for (int d = 0; d < width; d++)
+			plain[d] += row[width + d];
 		history->deviations += dev;
 		history->count++;
 	}
@@ -78,11 +79,8 @@ history_features(float *out, const History *history, int32_t without, float with
 
 MULTIVERSION void
 history_backward(float *restrict dtable, const float *restrict dsum, int32_t width,
-				 const int32_t *movie, const float *deviation, int64_t n,
-				 int32_t from, int32_t to, float sign)
+				 const int32_t *movie, const float *deviation, int64_t n, float sign)
 {
-	int32_t		middle = from > width ? from : to < width ? to : width;
-
 	for (int64_t i = 0; i < n; i++)
 	{
 		float	   *row = dtable + ((int64_t) movie[i] + 1) * 2 * width;
@@ -90,9 +88,9 @@ history_backward(float *restrict dtable, const float *restrict dsum, int32_t wid
 
 		if (movie[i] < 0)
 			continue;
-		for (int d = from; d < middle; d++)
+		for (int d = 0; d < width; d++)
 			row[d] += dev * dsum[d];
-		for (int d = middle; d < to; d++)
+		for (int d = width; d < 2 * width; d++)
 			row[d] += sign * dsum[d];
 	}
 }

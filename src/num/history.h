@@ -49,13 +49,11 @@ extern void history_features(float *out, const History *history,
 extern float history_scale(int32_t count);
 
 /*
- * The way back to the table: dtable[film][from .. to) += coefficient * dsum[from .. to),
+ * The way back to the table, dsum [2 * width]: dtable[film] += coefficient * dsum,
  * where the coefficient is dev in the first half of a row and 1 in the second.
- * sign is +1, or -1 to take back.  Columns outside [from, to) are left alone,
- * so that several processes can share one gradient, each with columns of its own.
+ * sign is +1, or -1 to take back.
  */
 extern void history_backward(float *dtable, const float *dsum, int32_t width,
-							 const int32_t *movie, const float *deviation, int64_t n,
-							 int32_t from, int32_t to, float sign);
+							 const int32_t *movie, const float *deviation, int64_t n, float sign);
 
 #endif							/* HISTORY_H */

@@ -37,11 +37,15 @@ matmul_transposed(float *out, int out_stride, const float *in, int in_stride,
 
 void
 matmul_gradient(float *dweight, const float *in, int in_stride,
-				const float *dout, int dout_stride, int rows, int fan_in, int fan_out)
+				const float *dout, int dout_stride, int rows, int fan_in, int fan_out,
+				bool accumulate)
 {
 	if (rows > 0 && fan_in > 0 && fan_out > 0)
 		cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, fan_in, fan_out, rows,
-					1.0f, in, in_stride, dout, dout_stride, 1.0f, dweight, fan_out);
+					1.0f, in, in_stride, dout, dout_stride,
+					accumulate ? 1.0f : 0.0f, dweight, fan_out);
+	else if (!accumulate)
+		memset(dweight, 0, sizeof(float) * fan_in * fan_out);
 }
 
 MULTIVERSION void
@@ -59,6 +63,7 @@ bias_forward(float *restrict out, const float *restrict bias, int rows, int widt
 MULTIVERSION void
 bias_backward(float *restrict dbias, const float *restrict dout, int rows, int width)
 {
+	memset(dbias, 0, sizeof(float) * width);
 	for (int row = 0; row < rows; row++)
 	{
 		const float *d = dout + (int64_t) row * width;
@@ -128,6 +133,7 @@ bias_relu_dropout_backward(float *restrict dy, float *restrict dbias, const floa
 {
 	float		scale = dropout.scale;
 
+	memset(dbias, 0, sizeof(float) * width);
 	for (int row = 0; row < rows; row++)
 	{
 		float	   *restrict d = dy + (int64_t) row * width;
@@ -259,11 +265,12 @@ relu_batchnorm_backward(float *dy, float *dbias, float *dgamma, float *dbeta,
 	float	   *sum_xhat = work + width;
 
 	memset(work, 0, sizeof(float) * 2 * width);
+	memset(dbias, 0, sizeof(float) * width);
 	batchnorm_sums(dy, sum, sum_xhat, r, mean, istd, dropout, rows, width);
 	for (int i = 0; i < width; i++)
 	{
-		dbeta[i] += sum[i];
-		dgamma[i] += sum_xhat[i];
+		dbeta[i] = sum[i];
+		dgamma[i] = sum_xhat[i];
 		sum[i] /= rows;
 		sum_xhat[i] /= rows;
 	}
@@ -308,8 +315,14 @@ unit_backward(float *din, const float *dout, const float *out,
 	}
 }
 
+typedef union Bits
+{
+	int32_t		bits;
+	float		value;
+} Bits;
+
 /*
- * exp(x) for -1e5 < x <= 0, within (2 + |x|) * 2^-24 of itself, 0 below -88.
+ * exp(x) for -1e5 < x <= 0, within (3 + |x|) * 2^-24 of itself, 0 below -88.
  * Unlike expf it is a few multiplications that vectorise: 2^n from the exponent
  * bits, e^r by the Taylor polynomial of degree 6 for |r| <= ln(2) / 2.  Taking
  * ln(2) in two parts would keep the last bits of small results, but
@@ -324,11 +337,7 @@ exp_nonpositive(float x)
 	int32_t		n = (int32_t) (x * log2e - 0.5f);
 	float		r = x - n * ln2;
 	float		p = 1.0f / 720;
-	union
-	{
-		int32_t		bits;
-		float		value;
-	}			power;
+	Bits		power;
 
 	p = p * r + 1.0f / 120;
 	p = p * r + 1.0f / 24;
@@ -341,95 +350,78 @@ exp_nonpositive(float x)
 	return p * power.value;
 }
 
-/* Columns that are taken side by side where a reduction does not vectorise. */
-#define LANES 16
-
-static inline float
-logit_of(const float *x, const float *offset, float scale, int i)
-{
-	return offset ? scale * x[i] + offset[i] : scale * x[i];
-}
-
-/* The largest logit of a row; a lane at a time, since a maximum keeps its order. */
-static inline float
-largest_logit(const float *restrict x, const float *restrict offset, float scale, int width)
-{
-	float		lane[LANES];
-	float		max;
-	int			i = 0;
-
-	for (int k = 0; k < LANES; k++)
-		lane[k] = -INFINITY;
-	for (; i + LANES <= width; i += LANES)
-		for (int k = 0; k < LANES; k++)
-		{
-			float		logit = logit_of(x, offset, scale, i + k);
-
-			lane[k] = logit > lane[k] ? logit : lane[k];
-		}
-	max = lane[0];
-	for (int k = 1; k < LANES; k++)
-		max = lane[k] > max ? lane[k] : max;
-	for (; i < width; i++)
-		max = logit_of(x, offset, scale, i) > max ? logit_of(x, offset, scale, i) : max;
-	return max;
-}
-
 /*
- * x becomes exp(logit - max); returns their sum, and in *sum_x that of each
- * times its x.
+ * The bits of a number as an integer, in the same order; and back.  Compilers
+ * vectorise the maximum of integers, but not that of numbers that may be NaN.
  */
-static inline float
-exponentials(float *restrict x, float *sum_x, const float *restrict offset,
-			 float scale, float max, int width)
+static inline int32_t
+ordered(int32_t bits)
 {
-	float		sum = 0;
-	float		weighted = 0;
+	return bits < 0 ? bits ^ INT32_MAX : bits;
+}
+
+/* The largest logit of a row, -INFINITY if there is none. */
+static inline float
+largest_logit(const float *restrict x, const float *restrict offset, int width)
+{
+	Bits		bits = {.value = -INFINITY};
+	int32_t		largest = ordered(bits.bits);
 
 	for (int i = 0; i < width; i++)
 	{
-		float		v = x[i];
-		float		e = exp_nonpositive(logit_of(x, offset, scale, i) - max);
+		int32_t		logit;
 
-		weighted += e * v;
-		sum += e;
-		x[i] = e;
+		bits.value = x[i] + offset[i];
+		logit = ordered(bits.bits);
+		largest = logit > largest ? logit : largest;
 	}
-	*sum_x = weighted;
-	return sum;
+	bits.bits = ordered(largest);
+	return bits.value;
 }
 
-MULTIVERSION double
-softmax_cross_entropy(float *restrict x, const int32_t *target, const float *restrict offset,
-					  float scale, float weight, double *dscale, int rows, int width)
+MULTIVERSION void
+softmax_part(float *restrict x, int stride, SoftmaxPart *part, const float *restrict offset,
+			 int rows, int width)
 {
-	double		loss = 0;
-
 	for (int row = 0; row < rows; row++)
 	{
-		float	   *restrict v = x + (int64_t) row * width;
-		float		cosine = v[target[row]];
-		float		wanted = logit_of(v, offset, scale, target[row]);
-		float		max;
-		float		sum;
-		float		sum_x;
+		float	   *restrict v = x + (int64_t) row * stride;
+		float		max = largest_logit(v, offset, width);
+		float		sum = 0;
+		float		weighted = 0;
 
-		/* written out twice, so that each loop has an offset or none */
-		if (offset)
-		{
-			max = largest_logit(v, offset, scale, width);
-			sum = exponentials(v, &sum_x, offset, scale, max, width);
-		}
-		else
-		{
-			max = largest_logit(v, NULL, scale, width);
-			sum = exponentials(v, &sum_x, NULL, scale, max, width);
-		}
-		loss += max + logf(sum) - wanted;
-		*dscale += weight * (sum_x / sum - cosine);
 		for (int i = 0; i < width; i++)
-			v[i] *= weight / sum;
-		v[target[row]] -= weight;
+		{
+			float		cosine = v[i];
+			float		e = exp_nonpositive(cosine + offset[i] - max);
+
+			weighted += e * cosine;
+			sum += e;
+			v[i] = e;
+		}
+		part[row].max = max;
+		part[row].sum = sum;
+		part[row].weighted = weighted;
 	}
-	return loss;
+}
+
+float
+softmax_join(float *share, float *mean, const SoftmaxPart *part, int stride, int n)
+{
+	float		max = part->max;
+	float		sum = 0;
+
+	for (int k = 1; k < n; k++)
+		max = fmaxf(max, part[k * stride].max);
+	*mean = 0;
+	for (int k = 0; k < n; k++)
+	{
+		share[k] = expf(part[k * stride].max - max);
+		sum += share[k] * part[k * stride].sum;
+		*mean += share[k] * part[k * stride].weighted;
+	}
+	*mean /= sum;
+	for (int k = 0; k < n; k++)
+		share[k] /= sum;
+	return max + logf(sum);
 }

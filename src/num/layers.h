@@ -3,8 +3,8 @@
  *
  * Matrices are row-major floats: activations [rows][width], weights
  * [fan_in][fan_out].  Outputs come first.  A gradient is named d + the name of
- * what it belongs to; gradients of weights are accumulated (+=), gradients of
- * inputs are written.  Widths are free, fastest as multiples of 16.
+ * what it belongs to, and is written, not added, where nothing else is said;
+ * over no rows it is 0.  Widths are free, fastest as multiples of 16.
  */
 #ifndef LAYERS_H
 #define LAYERS_H
@@ -25,11 +25,15 @@ extern void matmul_transposed(float *out, int out_stride, const float *in, int i
 							  const float *weight, int rows, int fan_in, int fan_out,
 							  bool accumulate);
 
-/* dweight [fan_in][fan_out] += in [rows][fan_in]^T dout [rows][fan_out]. */
+/*
+ * dweight [fan_in][fan_out] = in [rows][fan_in]^T dout [rows][fan_out]; with
+ * accumulate, added.
+ */
 extern void matmul_gradient(float *dweight, const float *in, int in_stride,
-							const float *dout, int dout_stride, int rows, int fan_in, int fan_out);
+							const float *dout, int dout_stride, int rows, int fan_in, int fan_out,
+							bool accumulate);
 
-/* out[row][i] += bias[i].  dbias[i] += sum over rows of dout[row][i]. */
+/* out[row][i] += bias[i].  dbias[i] = sum over rows of dout[row][i]. */
 extern void bias_forward(float *out, const float *bias, int rows, int width);
 extern void bias_backward(float *dbias, const float *dout, int rows, int width);
 
@@ -56,7 +60,7 @@ extern void bias_relu_dropout_forward(float *x, const float *bias, Dropout dropo
 
 /*
  * The way back, from the output y of the above: dx = dy * dropout' * relu', in
- * place of dy; dbias += the column sums of dx.
+ * place of dy; dbias = the column sums of dx.
  */
 extern void bias_relu_dropout_backward(float *dy, float *dbias, const float *y, Dropout dropout,
 									   int rows, int width);
@@ -78,8 +82,8 @@ extern void relu_batchnorm_forward(float *y, float *x, float *mean, float *istd,
 								   int rows, int width);
 
 /*
- * dx = gradient before the ReLU, in place of dy; dbias, dgamma, dbeta are
- * accumulated.  r, mean, istd: what the forward left.  work [2 * width].
+ * dx = gradient before the ReLU, in place of dy.  r, mean, istd: what the
+ * forward left.  work [2 * width].
  */
 extern void relu_batchnorm_backward(float *dy, float *dbias, float *dgamma, float *dbeta,
 									const float *r, const float *mean, const float *istd,
@@ -99,15 +103,32 @@ extern void unit_backward(float *din, const float *dout, const float *out,
 						  const float *inverse_norm, int rows, int width);
 
 /*
- * Cross-entropy of softmax(scale * x + offset) against one target per row, in
- * place: x [rows][width] becomes weight * (softmax - onehot), the gradient by
- * the logits.  offset [width] may be NULL.  An x of IMPOSSIBLE_LOGIT has no chance.
- * Returns the sum of the losses (not weighted); *dscale += the gradient by scale.
+ * A softmax whose classes are in several parts, worked on one by one: the chance
+ * of class i is e^(x[i] + offset[i]) over the sum of those of all parts.  An x
+ * of IMPOSSIBLE_LOGIT has no chance.
+ *
+ * softmax_part: x [rows][width], its rows `stride` apart, becomes
+ * e^(x + offset - max), max being the largest logit of the part's row; part
+ * [rows] is what the other parts need to know of it.  offset [width].
  */
 #define IMPOSSIBLE_LOGIT (-1e4f)
 
-extern double softmax_cross_entropy(float *x, const int32_t *target, const float *offset,
-									float scale, float weight, double *dscale,
-									int rows, int width);
+typedef struct SoftmaxPart
+{
+	float		max;
+	float		sum;			/* of e^(x + offset - max) */
+	float		weighted;		/* of x e^(x + offset - max) */
+} SoftmaxPart;
+
+extern void softmax_part(float *x, int stride, SoftmaxPart *part, const float *offset,
+						 int rows, int width);
+
+/*
+ * One row's n parts, `stride` apart, put together: chance = share[k] * what
+ * softmax_part left in part k.  *mean: that of x, by chance.  Returns the
+ * logarithm of the sum of e^(x + offset), from which the target's logit makes
+ * the cross-entropy.
+ */
+extern float softmax_join(float *share, float *mean, const SoftmaxPart *part, int stride, int n);
 
 #endif							/* LAYERS_H */

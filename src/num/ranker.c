@@ -10,62 +10,46 @@
 #include "multiversion.h"
 #include "tower.h"
 
-#define INPUTS (2 * VECTOR_DIMS)
+/* Where the films' half of RANK_W1 begins. */
+#define FILM_HALF (VECTOR_DIMS * RANKER_HIDDEN1)
 
 void
 ranker_tape(RankerTape *tape, Arena *arena, int rows)
 {
 	size_t		n = rows;
 
-	tape->input = ARENA_ARRAY(arena, float, n * INPUTS);
 	tape->relu1 = ARENA_ARRAY(arena, float, n * RANKER_HIDDEN1);
-	tape->out1 = ARENA_ARRAY(arena, float, n * RANKER_HIDDEN1);
 	tape->relu2 = ARENA_ARRAY(arena, float, n * RANKER_HIDDEN2);
 	tape->out2 = ARENA_ARRAY(arena, float, n * RANKER_HIDDEN2);
 	tape->out3 = ARENA_ARRAY(arena, float, n * RANKER_HIDDEN3);
-	tape->dinput = ARENA_ARRAY(arena, float, n * INPUTS);
-	tape->dout1 = ARENA_ARRAY(arena, float, n * RANKER_HIDDEN1);
-	tape->dout2 = ARENA_ARRAY(arena, float, n * RANKER_HIDDEN2);
 	tape->dout3 = ARENA_ARRAY(arena, float, n * RANKER_HIDDEN3);
 	tape->prediction = ARENA_ARRAY(arena, float, n);
 	tape->dprediction = ARENA_ARRAY(arena, float, n);
-	tape->mean1 = ARENA_ARRAY(arena, float, RANKER_HIDDEN1);
-	tape->istd1 = ARENA_ARRAY(arena, float, RANKER_HIDDEN1);
-	tape->mean2 = ARENA_ARRAY(arena, float, RANKER_HIDDEN2);
-	tape->istd2 = ARENA_ARRAY(arena, float, RANKER_HIDDEN2);
 	tape->work = ARENA_ARRAY(arena, float, 2 * RANKER_HIDDEN1);
 }
 
-/*
- * out[row] = bias + hidden[row] . w4, and the wide part if user is given: two
- * biases and a dot product.
- */
+/* out[row] = bias + hidden[row] . w4 */
 MULTIVERSION static void
-output_forward(float *out, const float *hidden, const float *w4, float bias,
-			   const float *user, int user_stride, const float *movie, int movie_stride, int rows)
+output_forward(float *out, const float *hidden, const float *w4, float bias, int rows)
 {
 	for (int row = 0; row < rows; row++)
 	{
 		const float *h = hidden + (int64_t) row * RANKER_HIDDEN3;
-		const float *u = user + (int64_t) row * user_stride;
-		const float *m = movie + (int64_t) row * movie_stride;
 		float		deep = 0;
-		float		wide = 0;
 
 		for (int i = 0; i < RANKER_HIDDEN3; i++)
 			deep += h[i] * w4[i];
-		for (int i = 0; i < VECTOR_DIMS; i++)
-			wide += u[i] * m[i];
-		/* the first pair are biases: added, not multiplied */
-		out[row] = bias + deep + (wide - u[0] * m[0]) + u[0] + m[0];
+		out[row] = bias + deep;
 	}
 }
 
-/* The way back of output_forward: dhidden written, dw4 and db4 accumulated. */
+/* The way back of output_forward. */
 MULTIVERSION static void
 output_backward(float *dhidden, float *dw4, float *db4, const float *dout,
 				const float *hidden, const float *w4, int rows)
 {
+	memset(dw4, 0, sizeof(float) * RANKER_HIDDEN3);
+	*db4 = 0;
 	for (int row = 0; row < rows; row++)
 	{
 		const float *h = hidden + (int64_t) row * RANKER_HIDDEN3;
@@ -81,36 +65,112 @@ output_backward(float *dhidden, float *dw4, float *db4, const float *dout,
 	}
 }
 
-/* dinput += the gradient of the wide part. */
+/* The wide part of a pair: two biases and a dot product. */
+static inline float
+wide(const float *user, const float *film)
+{
+	float		dot = 0;
+
+	for (int i = 0; i < VECTOR_DIMS; i++)
+		dot += user[i] * film[i];
+	/* the first pair are biases: added, not multiplied */
+	return dot - user[0] * film[0] + user[0] + film[0];
+}
+
 MULTIVERSION static void
-wide_backward(float *dinput, const float *dout, const float *input, int rows)
+wide_forward(float *out, const RankerPairs *pairs, int rows)
+{
+	for (int row = 0; row < rows; row++)
+		out[row] += wide(pairs->user + (int64_t) pairs->user_of[row] * VECTOR_DIMS,
+						 pairs->film + (int64_t) pairs->film_of[row] * VECTOR_DIMS);
+}
+
+/* Adds the gradient of the wide part to duser, and writes it to dfilm [rows]. */
+MULTIVERSION static void
+wide_backward(float *restrict duser, float *restrict dfilm, const float *dout,
+			  const RankerPairs *pairs, int rows)
 {
 	for (int row = 0; row < rows; row++)
 	{
-		const float *u = input + (int64_t) row * INPUTS;
-		const float *m = u + VECTOR_DIMS;
-		float	   *du = dinput + (int64_t) row * INPUTS;
-		float	   *dm = du + VECTOR_DIMS;
+		const float *u = pairs->user + (int64_t) pairs->user_of[row] * VECTOR_DIMS;
+		const float *f = pairs->film + (int64_t) pairs->film_of[row] * VECTOR_DIMS;
+		float	   *restrict du = duser + (int64_t) pairs->user_of[row] * VECTOR_DIMS;
+		float	   *restrict df = dfilm + (int64_t) row * VECTOR_DIMS;
 		float		d = dout[row];
 		float		du0 = du[0] + d;
-		float		dm0 = dm[0] + d;
 
 		for (int i = 0; i < VECTOR_DIMS; i++)
 		{
-			du[i] += d * m[i];
-			dm[i] += d * u[i];
+			du[i] += d * f[i];
+			df[i] = d * u[i];
 		}
 		du[0] = du0;
-		dm[0] = dm0;
+		df[0] = d;
+	}
+}
+
+/*
+ * From the users' halves, in the first rows of x, to rows of both halves.  A
+ * row's user is not behind the row, so that from the last row on none is lost.
+ */
+MULTIVERSION static void
+join_halves(float *x, const RankerPairs *pairs, int rows)
+{
+	for (int row = rows - 1; row >= 0; row--)
+	{
+		float	   *restrict out = x + (int64_t) row * RANKER_HIDDEN1;
+		const float *restrict film = pairs->film_half +
+			(int64_t) pairs->film_of[row] * RANKER_HIDDEN1;
+
+		if (pairs->user_of[row] < row)
+			memcpy(out, x + (int64_t) pairs->user_of[row] * RANKER_HIDDEN1,
+				   sizeof(float) * RANKER_HIDDEN1);
+		for (int i = 0; i < RANKER_HIDDEN1; i++)
+			out[i] += film[i];
+	}
+}
+
+/* Sums the rows of each user: out [n_users][RANKER_HIDDEN1]. */
+MULTIVERSION static void
+sum_users(float *restrict out, const float *restrict dx, const RankerPairs *pairs, int rows)
+{
+	memset(out, 0, sizeof(float) * pairs->n_users * RANKER_HIDDEN1);
+	for (int row = 0; row < rows; row++)
+	{
+		float	   *restrict o = out + (int64_t) pairs->user_of[row] * RANKER_HIDDEN1;
+		const float *restrict d = dx + (int64_t) row * RANKER_HIDDEN1;
+
+		for (int i = 0; i < RANKER_HIDDEN1; i++)
+			o[i] += d[i];
 	}
 }
 
 void
-ranker_forward(RankerTape *tape, const float *params, const StageShape *shape,
-			   const RankerDropout *dropout, int rows)
+ranker_films_forward(float *half, const float *film, const float *params,
+					 const StageShape *shape, int n)
 {
-	matmul(tape->relu1, RANKER_HIDDEN1, tape->input, INPUTS, tensor(params, shape, RANK_W1),
-		   rows, INPUTS, RANKER_HIDDEN1, false);
+	matmul(half, RANKER_HIDDEN1, film, VECTOR_DIMS, tensor(params, shape, RANK_W1) + FILM_HALF,
+		   n, VECTOR_DIMS, RANKER_HIDDEN1, false);
+}
+
+void
+ranker_films_backward(float *dfilm, float *dparams, const float *dhalf, const float *film,
+					  const float *params, const StageShape *shape, int n)
+{
+	matmul_gradient(dparams + shape->offset[RANK_W1] + FILM_HALF, film, VECTOR_DIMS,
+					dhalf, RANKER_HIDDEN1, n, VECTOR_DIMS, RANKER_HIDDEN1, false);
+	matmul_transposed(dfilm, VECTOR_DIMS, dhalf, RANKER_HIDDEN1,
+					  tensor(params, shape, RANK_W1) + FILM_HALF,
+					  n, VECTOR_DIMS, RANKER_HIDDEN1, false);
+}
+
+void
+ranker_forward(RankerTape *tape, const RankerPairs *pairs, const float *params,
+			   const StageShape *shape, const RankerDropout *dropout, int rows)
+{
+	matmul(tape->relu1, RANKER_HIDDEN1, pairs->user, VECTOR_DIMS, tensor(params, shape, RANK_W1),
+		   pairs->n_users, VECTOR_DIMS, RANKER_HIDDEN1, false);
+	join_halves(tape->relu1, pairs, rows);
 	relu_batchnorm_forward(tape->out1, tape->relu1, tape->mean1, tape->istd1,
 						   tensor(params, shape, RANK_B1), tensor(params, shape, RANK_GAMMA1),
 						   tensor(params, shape, RANK_BETA1), dropout->layer1,
@@ -126,41 +186,52 @@ ranker_forward(RankerTape *tape, const float *params, const StageShape *shape,
 	bias_relu_dropout_forward(tape->out3, tensor(params, shape, RANK_B3), dropout->layer3,
 							  rows, RANKER_HIDDEN3);
 	output_forward(tape->prediction, tape->out3, tensor(params, shape, RANK_W4),
-				   *tensor(params, shape, RANK_B4), tape->input, INPUTS,
-				   tape->input + VECTOR_DIMS, INPUTS, rows);
+				   *tensor(params, shape, RANK_B4), rows);
+	wide_forward(tape->prediction, pairs, rows);
 }
 
+/*
+ * Once a layer's weights have their gradient nobody needs its inputs any more:
+ * their gradient takes their place, which keeps a shard within the caches.
+ */
 void
-ranker_backward(RankerTape *tape, float *dparams, const float *params, const StageShape *shape,
+ranker_backward(RankerTape *tape, const RankerPairs *pairs, float *duser, float *dfilm,
+				float *dparams, const float *params, const StageShape *shape,
 				const RankerDropout *dropout, int rows)
 {
 	const int64_t *at = shape->offset;
+	const float *dhalf = tape->out1;
 
 	output_backward(tape->dout3, dparams + at[RANK_W4], dparams + at[RANK_B4],
 					tape->dprediction, tape->out3, tensor(params, shape, RANK_W4), rows);
 	bias_relu_dropout_backward(tape->dout3, dparams + at[RANK_B3], tape->out3, dropout->layer3,
 							   rows, RANKER_HIDDEN3);
 	matmul_gradient(dparams + at[RANK_W3], tape->out2, RANKER_HIDDEN2, tape->dout3,
-					RANKER_HIDDEN3, rows, RANKER_HIDDEN2, RANKER_HIDDEN3);
-	matmul_transposed(tape->dout2, RANKER_HIDDEN2, tape->dout3, RANKER_HIDDEN3,
+					RANKER_HIDDEN3, rows, RANKER_HIDDEN2, RANKER_HIDDEN3, false);
+	matmul_transposed(tape->out2, RANKER_HIDDEN2, tape->dout3, RANKER_HIDDEN3,
 					  tensor(params, shape, RANK_W3), rows, RANKER_HIDDEN2, RANKER_HIDDEN3, false);
-	relu_batchnorm_backward(tape->dout2, dparams + at[RANK_B2], dparams + at[RANK_GAMMA2],
+	relu_batchnorm_backward(tape->out2, dparams + at[RANK_B2], dparams + at[RANK_GAMMA2],
 							dparams + at[RANK_BETA2], tape->relu2, tape->mean2, tape->istd2,
 							tensor(params, shape, RANK_GAMMA2), dropout->layer2,
 							rows, RANKER_HIDDEN2, tape->work);
-	matmul_gradient(dparams + at[RANK_W2], tape->out1, RANKER_HIDDEN1, tape->dout2,
-					RANKER_HIDDEN2, rows, RANKER_HIDDEN1, RANKER_HIDDEN2);
-	matmul_transposed(tape->dout1, RANKER_HIDDEN1, tape->dout2, RANKER_HIDDEN2,
+	matmul_gradient(dparams + at[RANK_W2], tape->out1, RANKER_HIDDEN1, tape->out2,
+					RANKER_HIDDEN2, rows, RANKER_HIDDEN1, RANKER_HIDDEN2, false);
+	matmul_transposed(tape->out1, RANKER_HIDDEN1, tape->out2, RANKER_HIDDEN2,
 					  tensor(params, shape, RANK_W2), rows, RANKER_HIDDEN1, RANKER_HIDDEN2, false);
-	relu_batchnorm_backward(tape->dout1, dparams + at[RANK_B1], dparams + at[RANK_GAMMA1],
+	relu_batchnorm_backward(tape->out1, dparams + at[RANK_B1], dparams + at[RANK_GAMMA1],
 							dparams + at[RANK_BETA1], tape->relu1, tape->mean1, tape->istd1,
 							tensor(params, shape, RANK_GAMMA1), dropout->layer1,
 							rows, RANKER_HIDDEN1, tape->work);
-	matmul_gradient(dparams + at[RANK_W1], tape->input, INPUTS, tape->dout1, RANKER_HIDDEN1,
-					rows, INPUTS, RANKER_HIDDEN1);
-	matmul_transposed(tape->dinput, INPUTS, tape->dout1, RANKER_HIDDEN1,
-					  tensor(params, shape, RANK_W1), rows, INPUTS, RANKER_HIDDEN1, false);
-	wide_backward(tape->dinput, tape->dprediction, tape->input, rows);
+	if (pairs->n_users < rows)
+	{
+		sum_users(tape->relu1, tape->out1, pairs, rows);
+		dhalf = tape->relu1;
+	}
+	matmul_gradient(dparams + at[RANK_W1], pairs->user, VECTOR_DIMS, dhalf, RANKER_HIDDEN1,
+					pairs->n_users, VECTOR_DIMS, RANKER_HIDDEN1, false);
+	matmul_transposed(duser, VECTOR_DIMS, dhalf, RANKER_HIDDEN1, tensor(params, shape, RANK_W1),
+					  pairs->n_users, VECTOR_DIMS, RANKER_HIDDEN1, false);
+	wide_backward(duser, dfilm, tape->dprediction, pairs, rows);
 }
 
 static void
@@ -226,7 +297,7 @@ ranker_fold(FoldedRanker *folded, const float *params, const StageShape *shape)
 	const float *w1 = tensor(params, shape, RANK_W1);
 
 	memcpy(folded->w1_user, w1, sizeof(folded->w1_user));
-	memcpy(folded->w1_movie, w1 + VECTOR_DIMS * RANKER_HIDDEN1, sizeof(folded->w1_movie));
+	memcpy(folded->w1_movie, w1 + FILM_HALF, sizeof(folded->w1_movie));
 	memcpy(folded->b1, tensor(params, shape, RANK_B1), sizeof(folded->b1));
 	fold_batchnorm(folded->w2, folded->b2, params, shape, RANK_W2, RANK_GAMMA1, RANK_MEAN1,
 				   RANKER_HIDDEN1, RANKER_HIDDEN2);
@@ -234,6 +305,13 @@ ranker_fold(FoldedRanker *folded, const float *params, const StageShape *shape)
 				   RANKER_HIDDEN2, RANKER_HIDDEN3);
 	memcpy(folded->w4, tensor(params, shape, RANK_W4), sizeof(folded->w4));
 	folded->b4 = *tensor(params, shape, RANK_B4);
+}
+
+MULTIVERSION static void
+wide_predict(float *out, const float *user, int user_stride, const float *movie, int n)
+{
+	for (int row = 0; row < n; row++)
+		out[row] += wide(user + (int64_t) row * user_stride, movie + (int64_t) row * VECTOR_DIMS);
 }
 
 int64_t
@@ -268,5 +346,6 @@ ranker_predict(float *out, const FoldedRanker *folded, const float *user, int us
 	matmul(h3, RANKER_HIDDEN3, h2, RANKER_HIDDEN2, folded->w3,
 		   n, RANKER_HIDDEN2, RANKER_HIDDEN3, false);
 	bias_relu_dropout_forward(h3, folded->b3, off, n, RANKER_HIDDEN3);
-	output_forward(out, h3, folded->w4, folded->b4, user, user_stride, movie, VECTOR_DIMS, n);
+	output_forward(out, h3, folded->w4, folded->b4, n);
+	wide_predict(out, user, user_stride, movie, n);
 }

@@ -21,22 +21,34 @@
 #include "layers.h"
 #include "stage.h"
 
+/*
+ * Whom and what the rows of a shard are about.  The first layer is computed in
+ * halves, one for each vector instead of one for each row, and a row adds up two
+ * of them: users may have one vector for several rows, and a film of a batch is
+ * rated in several.
+ */
+typedef struct RankerPairs
+{
+	int			n_users;
+	const float *user;			/* [n_users][VECTOR_DIMS] */
+	const int32_t *user_of;		/* [rows], from 0 up in steps of 0 or 1 */
+	const float *film;			/* [films][VECTOR_DIMS] */
+	const float *film_half;		/* [films][RANKER_HIDDEN1] */
+	const int32_t *film_of;		/* [rows] */
+} RankerPairs;
+
 /* Activations of one shard, kept between forward and backward. */
 typedef struct RankerTape
 {
-	float	   *input;			/* [rows][2 * VECTOR_DIMS] */
 	float	   *relu1;			/* [rows][RANKER_HIDDEN1] */
-	float	   *out1;
+	float	   *out1;			/* [rows][RANKER_HIDDEN1], the caller's */
 	float	   *relu2;			/* [rows][RANKER_HIDDEN2] */
 	float	   *out2;
 	float	   *out3;			/* [rows][RANKER_HIDDEN3] */
-	float	   *dinput;			/* [rows][2 * VECTOR_DIMS] */
-	float	   *dout1;			/* [rows][RANKER_HIDDEN1] */
-	float	   *dout2;
 	float	   *dout3;
 	float	   *prediction;		/* [rows] */
 	float	   *dprediction;	/* [rows] */
-	float	   *mean1;			/* statistics of the shard */
+	float	   *mean1;			/* statistics of the shard, the caller's */
 	float	   *istd1;
 	float	   *mean2;
 	float	   *istd2;
@@ -53,17 +65,29 @@ typedef struct RankerDropout
 	Dropout		layer3;
 } RankerDropout;
 
-/*
- * tape->prediction from tape->input, in training mode.
- */
-extern void ranker_forward(RankerTape *tape, const float *params, const StageShape *shape,
-						   const RankerDropout *dropout, int rows);
+/* The films' half of the first layer: half [n][RANKER_HIDDEN1] of film [n][VECTOR_DIMS]. */
+extern void ranker_films_forward(float *half, const float *film, const float *params,
+								 const StageShape *shape, int n);
+
+/* dfilm [n][VECTOR_DIMS] and the films' half of RANK_W1's gradient, from dhalf. */
+extern void ranker_films_backward(float *dfilm, float *dparams, const float *dhalf,
+								  const float *film, const float *params,
+								  const StageShape *shape, int n);
 
 /*
- * tape->dinput from tape->dprediction; gradients of the weights are added to
- * dparams.
+ * tape->prediction of the pairs, in training mode.
  */
-extern void ranker_backward(RankerTape *tape, float *dparams, const float *params,
+extern void ranker_forward(RankerTape *tape, const RankerPairs *pairs, const float *params,
+						   const StageShape *shape, const RankerDropout *dropout, int rows);
+
+/*
+ * From tape->dprediction: duser [n_users][VECTOR_DIMS]; of each row's film, by
+ * its half of the first layer, the gradient in tape->out1 [rows][RANKER_HIDDEN1],
+ * and by its vector itself dfilm [rows][VECTOR_DIMS]; and those of the weights,
+ * but for the films' half of RANK_W1, in dparams.
+ */
+extern void ranker_backward(RankerTape *tape, const RankerPairs *pairs, float *duser,
+							float *dfilm, float *dparams, const float *params,
 							const StageShape *shape, const RankerDropout *dropout, int rows);
 
 /*

@@ -18,109 +18,86 @@
  * For a large catalogue the softmax is over the films of the batch, each logit
  * corrected by the logarithm of the chance that its film is in a batch (Yi et
  * al., RecSys 2019).
+ *
+ * The softmax is shared out by films: each participant takes the liked rows of
+ * the whole batch, block by block, with its own films.  A row's sum is known when
+ * all have met; then the films' gradients are complete where they are, and only
+ * the rows' are in parts.
  */
 #include "trainer_state.h"
 
 #include <math.h>
 #include <string.h>
 
-/* Rows of a shard that are in the softmax, in blocks that fit the caches. */
-static int32_t
-next_block(Trainer *trainer, int shard, int32_t *row)
+#include "simd.h"
+
+static float
+temperature_of(const Trainer *trainer)
+{
+	return expf(tensor(trainer->params, &trainer->shape, HEAD)[HEAD_LOG_TEMPERATURE]);
+}
+
+/* A user's vector, of the row in a slot. */
+static const float *
+user_of(const Trainer *trainer, int shard, int32_t slot)
+{
+	return trainer->user.unit +
+		((int64_t) shard * trainer->plan.shard_rows + trainer->batch.vector[slot]) * VECTOR_DIMS;
+}
+
+/* Cross-entropy of liked or not on the rows of a shard. */
+static void
+liked_rows(Trainer *trainer, int shard, float *dhead)
 {
 	const Batch *batch = &trainer->batch;
-	int32_t		n = 0;
+	const float *head = tensor(trainer->params, &trainer->shape, HEAD);
+	UserTape	tape = user_shard(trainer, shard);
+	float		scale = expf(head[HEAD_LOG_SCALE]);
+	double		loss = 0;
 
-	for (; *row < batch->shard_rows[shard] && n < SOFTMAX_ROWS; (*row)++)
+	memset(tape.dout, 0, sizeof(float) * batch->shard_vectors[shard] * VECTOR_DIMS);
+	for (int32_t row = 0; row < batch->shard_rows[shard]; row++)
 	{
-		int32_t		slot = shard * trainer->plan.shard_rows + *row;
+		int32_t		slot = shard * trainer->plan.shard_rows + row;
+		const float *user = user_of(trainer, shard, slot);
+		const float *film = trainer->film_unit + (int64_t) batch->place[slot] * VECTOR_DIMS;
+		float	   *duser = tape.dout + (int64_t) batch->vector[slot] * VECTOR_DIMS;
+		float	   *dfilm = trainer->dmovie + (int64_t) slot * VECTOR_DIMS;
+		float		liked = batch->rating[slot] >= trainer->options.like_threshold;
+		float		cosine = simd_dot(user, film, VECTOR_DIMS);
+		float		logit = scale * cosine + head[HEAD_BIAS];
+		float		dlogit;
 
-		if (!batch->sampled[slot])
-			continue;
-		trainer->softmax.slot[n] = slot;
-		trainer->softmax.target[n] = batch->place[slot];
-		n++;
+		loss += fmaxf(logit, 0) - logit * liked + log1pf(expf(-fabsf(logit)));
+		dlogit = (1.0f / (1.0f + expf(-logit)) - liked) / batch->n_rows;
+		dhead[HEAD_LOG_SCALE] += dlogit * scale * cosine;
+		dhead[HEAD_BIAS] += dlogit;
+		simd_axpy(duser, dlogit * scale, film, VECTOR_DIMS);
+		for (int d = 0; d < VECTOR_DIMS; d++)
+			dfilm[d] = dlogit * scale * user[d];
 	}
-	return n;
+	trainer->loss[shard] += loss;
 }
 
-/* Makes films that the user of a row knows already impossible, but for its own. */
-static void
-mask_known(Trainer *trainer, float *logits, const Segment *segment, int64_t row)
+void
+retrieval_rows(Trainer *trainer, int shard)
 {
-	const Ratings *ratings = trainer->ratings;
-	bool		itself;
-	int64_t		start = ratings->start[segment->user];
-	int32_t		end = history_end(ratings, segment->user, row, &itself);
-	int32_t		own = ratings->movie[row];
-
-	for (int64_t h = start; h < start + end; h++)
-	{
-		int32_t		movie = ratings->movie[h];
-		int32_t		place = full_softmax(trainer) ? movie : trainer->batch.place_of[movie];
-
-		if (place >= 0 && movie != own)
-			logits[place] = IMPOSSIBLE_LOGIT;
-	}
-}
-
-/* The segment of the batch that a slot is in; slots ascend with segments. */
-static const ShownSegment *
-segment_of(const Batch *batch, int shard, int32_t slot)
-{
-	int32_t		low = batch->first_segment[shard];
-	int32_t		high = batch->first_segment[shard + 1] - 1;
-
-	while (low < high)
-	{
-		int32_t		middle = (low + high + 1) / 2;
-
-		if (batch->segments[middle].slot <= slot)
-			low = middle;
-		else
-			high = middle - 1;
-	}
-	return &batch->segments[low];
-}
-
-static void
-softmax_block(Trainer *trainer, int shard, int32_t n, float weight, float temperature,
-			  double *dlog_temperature)
-{
-	SoftmaxWork *work = &trainer->softmax;
 	const Batch *batch = &trainer->batch;
-	int32_t		first = shard * trainer->plan.shard_rows;
-	int32_t		films = batch->n_films;
+	UserTape	tape = user_shard(trainer, shard);
+	float		temperature = temperature_of(trainer);
+	float	   *dhead = trainer->dweights + shard * trainer->shape.n_weights +
+		trainer->shape.offset[HEAD];
 
-	for (int32_t i = 0; i < n; i++)
+	unit_forward(tape.unit, tape.inverse_norm, tape.raw, batch->shard_vectors[shard], VECTOR_DIMS);
+	memset(dhead, 0, sizeof(float) * N_HEAD);
+	liked_rows(trainer, shard, dhead);
+	for (int32_t k = batch->first_sampled[shard]; k < batch->first_sampled[shard + 1]; k++)
 	{
-		const float *unit = trainer->user.unit + (int64_t) (work->slot[i] - first) * VECTOR_DIMS;
+		const float *user = user_of(trainer, shard, batch->sampled[k].slot);
+		float	   *query = trainer->softmax.query + (int64_t) k * VECTOR_DIMS;
 
 		for (int d = 0; d < VECTOR_DIMS; d++)
-			work->query[i * VECTOR_DIMS + d] = temperature * unit[d];
-	}
-	matmul_transposed(work->logits, films, work->query, VECTOR_DIMS, trainer->film_unit,
-					  n, films, VECTOR_DIMS, false);
-	for (int32_t i = 0; i < n; i++)
-	{
-		const ShownSegment *shown = segment_of(batch, shard, work->slot[i]);
-
-		mask_known(trainer, work->logits + (int64_t) i * films, shown->segment,
-				   shown->segment->row + work->slot[i] - shown->slot);
-	}
-	trainer->loss[shard] += trainer->options.softmax_weight * batch->n_rows / batch->n_sampled *
-		softmax_cross_entropy(work->logits, work->target, work->offset, 1.0f, weight,
-							  dlog_temperature, n, films);
-	matmul(work->dquery, VECTOR_DIMS, work->logits, films, trainer->film_unit,
-		   n, films, VECTOR_DIMS, false);
-	matmul_gradient(trainer->dfilm_softmax + (int64_t) shard * trainer->max_films * VECTOR_DIMS,
-					work->logits, films, work->query, VECTOR_DIMS, n, films, VECTOR_DIMS);
-	for (int32_t i = 0; i < n; i++)
-	{
-		float	   *dout = trainer->user.dout + (int64_t) (work->slot[i] - first) * VECTOR_DIMS;
-
-		for (int d = 0; d < VECTOR_DIMS; d++)
-			dout[d] += temperature * work->dquery[i * VECTOR_DIMS + d];
+			query[d] = temperature * user[d];
 	}
 }
 
@@ -135,91 +112,259 @@ log_inclusion(const Trainer *trainer, int32_t movie)
 
 /* What is added to the cosines: popularity, less what sampling adds by itself. */
 static void
-softmax_offsets(Trainer *trainer)
+softmax_offsets(Trainer *trainer, int32_t from, int32_t to)
 {
-	const Batch *batch = &trainer->batch;
 	bool		sampled = !full_softmax(trainer);
 
-	for (int32_t film = 0; film < batch->n_films; film++)
+	for (int32_t film = from; film < to; film++)
 	{
-		int32_t		movie = batch->films[film];
+		int32_t		movie = trainer->batch.films[film];
 
 		trainer->softmax.offset[film] = trainer->films.popularity[movie] -
 			(sampled ? log_inclusion(trainer, movie) : 0);
 	}
 }
 
+/* This participant's films. */
 static void
-softmax_shard(Trainer *trainer, int shard, float *dhead)
+own_films(const Trainer *trainer, int32_t *from, int32_t *to)
 {
-	const Batch *batch = &trainer->batch;
-	float		temperature = expf(tensor(trainer->params, &trainer->shape,
-										  HEAD)[HEAD_LOG_TEMPERATURE]);
-	double		dlog_temperature = 0;
-	int32_t		row = 0;
-	int32_t		n;
+	int			first;
+	int			end;
+	int32_t		ignored;
 
-	memset(trainer->dfilm_softmax + (int64_t) shard * trainer->max_films * VECTOR_DIMS, 0,
-		   sizeof(float) * batch->n_films * VECTOR_DIMS);
-	softmax_offsets(trainer);
-	while ((n = next_block(trainer, shard, &row)) > 0)
+	own_shards(trainer, &first, &end);
+	*from = *to = 0;
+	if (first < end)
 	{
-		softmax_block(trainer, shard, n, trainer->options.softmax_weight / batch->n_sampled,
-					  temperature, &dlog_temperature);
-		tick(trainer);
+		film_shard(trainer, first, from, &ignored);
+		film_shard(trainer, end - 1, &ignored, to);
 	}
-	dhead[HEAD_LOG_TEMPERATURE] += (float) dlog_temperature;
 }
 
-/* Cross-entropy of liked or not on the rows of a shard. */
+/* The films of a history that are this participant's, as places in the batch. */
+typedef struct OwnHistory
+{
+	int32_t		from;			/* this participant's films */
+	int32_t		to;
+	int32_t		user;			/* whose history; -1: nobody's yet */
+	int32_t		end;			/* how many of his rows have been looked at */
+	int32_t		n;
+	int32_t    *place;			/* [n] */
+} OwnHistory;
+
+/*
+ * Makes them the films that the user of a row knew before it.  Rows of a segment
+ * follow each other, and each knows what those before it know.
+ */
 static void
-liked_shard(Trainer *trainer, int shard, float *dhead)
+recall(OwnHistory *history, const Trainer *trainer, const SampledRow *sampled)
+{
+	const Ratings *ratings = trainer->ratings;
+	const int32_t *movie = ratings->movie + ratings->start[sampled->user];
+	bool		itself;
+	int32_t		end = history_end(ratings, sampled->user, sampled->row, &itself);
+
+	if (sampled->user != history->user || end < history->end)
+	{
+		history->user = sampled->user;
+		history->end = 0;
+		history->n = 0;
+	}
+	/* no branch on whose a film is: no processor could foresee it */
+	for (; history->end < end; history->end++)
+	{
+		int32_t		place = trainer->batch.place_of[movie[history->end]];
+
+		history->place[history->n] = place;
+		history->n += place >= history->from && place < history->to;
+	}
+}
+
+/* Makes what the users of a block's rows know already impossible, but for a row's own film. */
+static void
+mask_known(Trainer *trainer, int32_t first, int32_t n)
 {
 	const Batch *batch = &trainer->batch;
-	const float *head = tensor(trainer->params, &trainer->shape, HEAD);
-	float		scale = expf(head[HEAD_LOG_SCALE]);
-	int32_t		first = shard * trainer->plan.shard_rows;
-	double		loss = 0;
+	OwnHistory	history = {.user = -1, .place = trainer->own_movie};
 
-	for (int32_t row = 0; row < batch->shard_rows[shard]; row++)
+	own_films(trainer, &history.from, &history.to);
+	for (int32_t i = 0; i < n; i++)
 	{
-		int32_t		slot = first + row;
-		const float *user = trainer->user.unit + (int64_t) row * VECTOR_DIMS;
-		const float *film = trainer->film_unit + (int64_t) batch->place[slot] * VECTOR_DIMS;
-		float	   *duser = trainer->user.dout + (int64_t) row * VECTOR_DIMS;
-		float	   *dfilm = trainer->dmovie + (int64_t) slot * VECTOR_DIMS;
-		float		liked = batch->rating[slot] >= trainer->options.like_threshold;
-		float		cosine = 0;
-		float		logit;
-		float		dlogit;
+		const SampledRow *sampled = &batch->sampled[first + i];
+		float	   *logits = trainer->softmax.logits + (int64_t) i * batch->n_films;
+		int32_t		own = batch->place[sampled->slot];
+		float		own_logit = logits[own];
 
-		for (int d = 0; d < VECTOR_DIMS; d++)
-			cosine += user[d] * film[d];
-		logit = scale * cosine + head[HEAD_BIAS];
-		loss += fmaxf(logit, 0) - logit * liked + log1pf(expf(-fabsf(logit)));
-		dlogit = (1.0f / (1.0f + expf(-logit)) - liked) / batch->n_rows;
-		dhead[HEAD_LOG_SCALE] += dlogit * scale * cosine;
-		dhead[HEAD_BIAS] += dlogit;
-		for (int d = 0; d < VECTOR_DIMS; d++)
-		{
-			duser[d] = dlogit * scale * film[d];
-			dfilm[d] = dlogit * scale * user[d];
-		}
+		recall(&history, trainer, sampled);
+		for (int32_t h = 0; h < history.n; h++)
+			logits[history.place[h]] = IMPOSSIBLE_LOGIT;
+		logits[own] = own_logit;
 	}
-	trainer->loss[shard] += loss;
+}
+
+static float
+softmax_weight(const Trainer *trainer)
+{
+	return trainer->options.softmax_weight / trainer->batch.n_sampled;
+}
+
+/* Logits of a block of rows, first .. first + n - 1, with this participant's films. */
+static void
+block_logits(Trainer *trainer, int32_t first, int32_t n)
+{
+	SoftmaxWork *work = &trainer->softmax;
+	int32_t		stride = trainer->batch.n_films;
+	int			shard;
+	int			end;
+	int32_t		from;
+	int32_t		to;
+
+	for (own_shards(trainer, &shard, &end); shard < end; shard++)
+	{
+		film_shard(trainer, shard, &from, &to);
+		matmul_transposed(work->logits + from, stride,
+						  work->query + (int64_t) first * VECTOR_DIMS, VECTOR_DIMS,
+						  trainer->film_unit + (int64_t) from * VECTOR_DIMS,
+						  n, to - from, VECTOR_DIMS, false);
+	}
+	mask_known(trainer, first, n);
+}
+
+/* From the logits to chances, not yet divided by their sum, and the rows' gradients by them. */
+static void
+block_chances(Trainer *trainer, int32_t first, int32_t n)
+{
+	SoftmaxWork *work = &trainer->softmax;
+	int32_t		stride = trainer->batch.n_films;
+	int			shard;
+	int			end;
+
+	for (own_shards(trainer, &shard, &end); shard < end; shard++)
+	{
+		int64_t		at = (int64_t) shard * trainer->slots + first;
+		int32_t		from;
+		int32_t		to;
+
+		film_shard(trainer, shard, &from, &to);
+		softmax_part(work->logits + from, stride, work->part + at, work->offset + from,
+					 n, to - from);
+		matmul(work->dquery + at * VECTOR_DIMS, VECTOR_DIMS, work->logits + from, stride,
+			   trainer->film_unit + (int64_t) from * VECTOR_DIMS, n, to - from, VECTOR_DIMS,
+			   false);
+	}
+}
+
+/* The films' gradients by their chances, once all participants have theirs. */
+static void
+block_films(Trainer *trainer, int32_t first, int32_t n)
+{
+	SoftmaxWork *work = &trainer->softmax;
+	int			shard;
+	int			end;
+
+	for (own_shards(trainer, &shard, &end); shard < end; shard++)
+	{
+		int32_t		from;
+		int32_t		to;
+
+		for (int32_t i = 0; i < n; i++)
+		{
+			const float *query = work->query + (int64_t) (first + i) * VECTOR_DIMS;
+			float		share[N_SHARDS];
+			float		mean;
+
+			softmax_join(share, &mean, work->part + first + i, trainer->slots, N_SHARDS);
+			for (int d = 0; d < VECTOR_DIMS; d++)
+				work->shares[i * VECTOR_DIMS + d] =
+					softmax_weight(trainer) * share[shard] * query[d];
+		}
+		film_shard(trainer, shard, &from, &to);
+		matmul_gradient(trainer->dfilm + (int64_t) from * VECTOR_DIMS, work->logits + from,
+						trainer->batch.n_films, work->shares, VECTOR_DIMS,
+						n, to - from, VECTOR_DIMS, first > 0);
+	}
 }
 
 void
-retrieval_shard(Trainer *trainer, int shard)
+retrieval_softmax(Trainer *trainer)
 {
-	UserTape   *tape = &trainer->user;
-	int			rows = trainer->batch.shard_rows[shard];
-	float	   *dhead = trainer->dweights + shard * trainer->shape.n_weights +
-		trainer->shape.offset[HEAD];
+	int32_t		n_sampled = trainer->batch.n_sampled;
+	int32_t		from;
+	int32_t		to;
 
-	unit_forward(tape->unit, tape->inverse_norm, tape->raw, rows, VECTOR_DIMS);
-	liked_shard(trainer, shard, dhead);
-	if (trainer->batch.n_sampled > 0)
-		softmax_shard(trainer, shard, dhead);
-	unit_backward(tape->dout, tape->dout, tape->unit, tape->inverse_norm, rows, VECTOR_DIMS);
+	own_films(trainer, &from, &to);
+	softmax_offsets(trainer, from, to);
+	for (int32_t first = 0; first < n_sampled; first += SOFTMAX_ROWS)
+	{
+		int32_t		n = n_sampled - first < SOFTMAX_ROWS ? n_sampled - first : SOFTMAX_ROWS;
+
+		block_logits(trainer, first, n);
+		block_chances(trainer, first, n);
+		barrier(trainer);
+		block_films(trainer, first, n);
+	}
+}
+
+/* The softmax of a row: its loss, and its gradients by the user and the temperature. */
+static void
+softmax_row(Trainer *trainer, int shard, int32_t k, float *duser, float *dlog_temperature)
+{
+	const SoftmaxWork *work = &trainer->softmax;
+	const Batch *batch = &trainer->batch;
+	int32_t		target = batch->place[batch->sampled[k].slot];
+	const float *film = trainer->film_unit + (int64_t) target * VECTOR_DIMS;
+	float		cosine = simd_dot(work->query + (int64_t) k * VECTOR_DIMS, film, VECTOR_DIMS);
+	float		weight = softmax_weight(trainer);
+	float		scale = weight * temperature_of(trainer);
+	float		share[N_SHARDS];
+	float		mean;
+	float		log_sum = softmax_join(share, &mean, work->part + k, trainer->slots, N_SHARDS);
+
+	for (int part = 0; part < N_SHARDS; part++)
+		if (share[part] > 0)
+			simd_axpy(duser, scale * share[part], work->dquery +
+					  ((int64_t) part * trainer->slots + k) * VECTOR_DIMS, VECTOR_DIMS);
+	simd_axpy(duser, -scale, film, VECTOR_DIMS);
+	*dlog_temperature += weight * (mean - cosine);
+	trainer->loss[shard] += (double) weight * batch->n_rows *
+		(log_sum - cosine - work->offset[target]);
+}
+
+void
+retrieval_users(Trainer *trainer, int shard)
+{
+	const Batch *batch = &trainer->batch;
+	UserTape	tape = user_shard(trainer, shard);
+	float	   *dlog_temperature = trainer->dweights + shard * trainer->shape.n_weights +
+		trainer->shape.offset[HEAD] + HEAD_LOG_TEMPERATURE;
+
+	for (int32_t k = batch->first_sampled[shard]; k < batch->first_sampled[shard + 1]; k++)
+		softmax_row(trainer, shard, k, tape.dout +
+					(int64_t) batch->vector[batch->sampled[k].slot] * VECTOR_DIMS,
+					dlog_temperature);
+	unit_backward(tape.dout, tape.dout, tape.unit, tape.inverse_norm,
+				  batch->shard_vectors[shard], VECTOR_DIMS);
+}
+
+void
+retrieval_films(Trainer *trainer, int shard)
+{
+	const Batch *batch = &trainer->batch;
+	int32_t		from;
+	int32_t		to;
+	float	   *dfilm;
+
+	film_shard(trainer, shard, &from, &to);
+	dfilm = trainer->dfilm + (int64_t) from * VECTOR_DIMS;
+	if (batch->n_sampled == 0)
+		memset(dfilm, 0, sizeof(float) * (to - from) * VECTOR_DIMS);
+	for (int32_t k = 0; k < batch->n_sampled; k++)
+	{
+		int32_t		target = batch->place[batch->sampled[k].slot];
+
+		if (target >= from && target < to)
+			simd_axpy(dfilm + (int64_t) (target - from) * VECTOR_DIMS, -softmax_weight(trainer),
+					  trainer->softmax.query + (int64_t) k * VECTOR_DIMS, VECTOR_DIMS);
+	}
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "rng.h"
+#include "simd.h"
 
 /* Rates of dropout inside the networks. */
 #define TOWER_DROPOUT 0.2f
@@ -48,40 +49,49 @@ happens(const Trainer *trainer, int purpose, int64_t index, float rate)
 	return rate > 0 && rng_uniform(rng_u64(trainer->batch.key, purpose), index) < rate;
 }
 
-/* Takes a segment into the batch, with what is hidden of it. */
+/* Takes a row into the batch. */
 static void
-show_segment(Trainer *trainer, const Segment *segment, int32_t slot)
+show_row(Trainer *trainer, const ShownSegment *shown, int32_t i)
 {
 	Batch	   *batch = &trainer->batch;
 	const Ratings *ratings = trainer->ratings;
+	int64_t		row = shown->segment->row + i;
+	int32_t		slot = shown->slot + i;
+	int32_t		first = slot - slot % trainer->plan.shard_rows;
+
+	batch->movie[slot] = ratings->movie[row];
+	batch->rating[slot] = ratings->rating[row];
+	batch->vector[slot] = shown->vector - first + (shown->n_vectors > 1 ? i : 0);
+	if (with_softmax(trainer) &&
+		ratings->rating[row] >= trainer->options.like_threshold &&
+		happens(trainer, PURPOSE_SOFTMAX, slot, SOFTMAX_SAMPLE))
+		batch->sampled[batch->n_sampled++] = (SampledRow) {slot, shown->segment->user, row};
+}
+
+/* Takes a segment into the batch, with what is hidden of it. */
+static void
+show_segment(Trainer *trainer, const Segment *segment, int32_t slot, int32_t vector)
+{
+	Batch	   *batch = &trainer->batch;
 	const TrainOptions *options = &trainer->options;
 	int32_t		index = batch->n_segments++;
 	ShownSegment *shown = &batch->segments[index];
+	bool		with_histories = trainer->shape.history > 0;
 
 	shown->segment = segment;
 	shown->slot = slot;
-	shown->with_history = trainer->shape.history > 0 &&
+	shown->vector = vector;
+	shown->n_vectors = with_histories ? segment->n_rows : 1;
+	shown->with_history = with_histories &&
 		!happens(trainer, PURPOSE_HISTORY, index, options->history_dropout);
 	shown->user_row = trainer->user_row[segment->user];
 
 	/* without a history he is a newcomer, who has no id either */
-	if ((trainer->shape.history > 0 && !shown->with_history) ||
+	if ((with_histories && !shown->with_history) ||
 		happens(trainer, PURPOSE_USER_ID, index, options->id_dropout))
 		shown->user_row = 0;
-	for (int32_t i = 0; i < segment->n_rows; i++, slot++)
-	{
-		int32_t		movie = ratings->movie[segment->row + i];
-		float		rating = ratings->rating[segment->row + i];
-
-		batch->movie[slot] = movie;
-		batch->rating[slot] = rating;
-		batch->movie_row[slot] = happens(trainer, PURPOSE_MOVIE_ID, slot, MOVIE_ID_DROPOUT) ?
-			0 : movie + 1;
-		batch->sampled[slot] = options->softmax_weight > 0 &&
-			rating >= options->like_threshold &&
-			happens(trainer, PURPOSE_SOFTMAX, slot, SOFTMAX_SAMPLE);
-		batch->n_sampled += batch->sampled[slot];
-	}
+	for (int32_t i = 0; i < segment->n_rows; i++)
+		show_row(trainer, shown, i);
 	batch->n_rows += segment->n_rows;
 }
 
@@ -90,32 +100,28 @@ static void
 list_films(Trainer *trainer)
 {
 	Batch	   *batch = &trainer->batch;
-	bool		full = full_softmax(trainer);
 
-	if (!full)
+	if (full_softmax(trainer))
+		for (batch->n_films = 0; batch->n_films < trainer->shape.n_movies; batch->n_films++)
+			batch->films[batch->n_films] = batch->n_films;
+	else
+	{
 		for (int32_t film = 0; film < batch->n_films; film++)
 			batch->place_of[batch->films[film]] = -1;
-	batch->n_films = 0;
-	if (full)
-		for (int32_t movie = 0; movie < trainer->shape.n_movies; movie++)
-			batch->films[batch->n_films++] = movie;
+		batch->n_films = 0;
+	}
 	for (int shard = 0; shard < N_SHARDS; shard++)
 		for (int32_t i = 0; i < batch->shard_rows[shard]; i++)
 		{
 			int32_t		slot = shard * trainer->plan.shard_rows + i;
 			int32_t		movie = batch->movie[slot];
 
-			if (full)
-				batch->place[slot] = movie;
-			else
+			if (batch->place_of[movie] < 0)
 			{
-				if (batch->place_of[movie] < 0)
-				{
-					batch->place_of[movie] = batch->n_films;
-					batch->films[batch->n_films++] = movie;
-				}
-				batch->place[slot] = batch->place_of[movie];
+				batch->place_of[movie] = batch->n_films;
+				batch->films[batch->n_films++] = movie;
 			}
+			batch->place[slot] = batch->place_of[movie];
 		}
 	for (int32_t film = 0; film < batch->n_films; film++)
 	{
@@ -139,28 +145,30 @@ describe_batch(Trainer *trainer, int32_t epoch, int64_t number)
 	{
 		int32_t		first = shard * trainer->plan.shard_rows;
 		int32_t		slot = first;
+		int32_t		vector = first;
 		int64_t		from;
 		int64_t		to;
 
 		batch_shard(&trainer->plan, number, shard, &from, &to);
 		batch->first_segment[shard] = batch->n_segments;
+		batch->first_sampled[shard] = batch->n_sampled;
 		for (int64_t i = from; i < to; i++)
 		{
-			const Segment *segment = &trainer->segments[trainer->order[i]];
-
-			show_segment(trainer, segment, slot);
-			slot += segment->n_rows;
+			show_segment(trainer, &trainer->segments[trainer->order[i]], slot, vector);
+			slot += batch->segments[batch->n_segments - 1].segment->n_rows;
+			vector += batch->segments[batch->n_segments - 1].n_vectors;
 		}
 		batch->shard_rows[shard] = slot - first;
+		batch->shard_vectors[shard] = vector - first;
 	}
 	batch->first_segment[N_SHARDS] = batch->n_segments;
-	if (trainer->shape.stage == RETRIEVAL)
-		list_films(trainer);
+	batch->first_sampled[N_SHARDS] = batch->n_sampled;
+	list_films(trainer);
 }
 
 void
 gather_segment(float *x, const Trainer *trainer, const Segment *segment,
-			   int32_t user_row, bool with_history, float *sum)
+			   int32_t user_row, bool with_history, int32_t n)
 {
 	const StageShape *shape = &trainer->shape;
 	const Ratings *ratings = trainer->ratings;
@@ -170,9 +178,10 @@ gather_segment(float *x, const Trainer *trainer, const Segment *segment,
 	History		history;
 
 	if (shape->history > 0)
-		history_begin(&history, tensor(trainer->params, shape, HISTORY), shape->history, sum);
+		history_begin(&history, tensor(trainer->params, shape, HISTORY), shape->history,
+					  trainer->history);
 	user_input(x, trainer->params, shape, user_row, ratings->attribute + user * N_ATTRIBUTES);
-	for (int32_t i = 0; i < segment->n_rows; i++, x += shape->user_inputs)
+	for (int32_t i = 0; i < n; i++, x += shape->user_inputs)
 	{
 		int64_t		row = segment->row + i;
 		bool		itself;
@@ -194,15 +203,25 @@ gather_segment(float *x, const Trainer *trainer, const Segment *segment,
 	}
 }
 
+void
+gather_features(float *out, const Trainer *trainer, const int32_t *movie, int32_t n)
+{
+	int			width = trainer->shape.n_features;
+
+	for (int32_t i = 0; i < n; i++)
+		memcpy(out + (int64_t) i * width,
+			   trainer->ratings->movie_features + (int64_t) movie[i] * width,
+			   sizeof(float) * width);
+}
+
 /* Inputs and raw vectors of the users of one shard. */
 static void
 forward_users(Trainer *trainer, int shard)
 {
 	const StageShape *shape = &trainer->shape;
 	Batch	   *batch = &trainer->batch;
-	UserTape   *tape = &trainer->user;
-	int32_t		first = shard * trainer->plan.shard_rows;
-	int			rows = batch->shard_rows[shard];
+	UserTape	tape = user_shard(trainer, shard);
+	int			vectors = batch->shard_vectors[shard];
 	Dropout		input = step_dropout(trainer, PURPOSE_HISTORY_INPUT, shard, HISTORY_INPUT_DROPOUT);
 	int			width = 2 * shape->history;
 
@@ -210,20 +229,21 @@ forward_users(Trainer *trainer, int shard)
 	{
 		const ShownSegment *shown = &batch->segments[s];
 
-		gather_segment(tape->x + (int64_t) (shown->slot - first) * shape->user_inputs, trainer,
-					   shown->segment, shown->user_row, shown->with_history, tape->history);
+		gather_segment(trainer->user.x + (int64_t) shown->vector * shape->user_inputs, trainer,
+					   shown->segment, shown->user_row, shown->with_history, shown->n_vectors);
 		tick(trainer);
 	}
-	for (int row = 0; row < rows; row++)
-		dropout_apply(tape->x + (int64_t) row * shape->user_inputs + user_input_history(shape),
-					  input, (int64_t) row * width, width);
-	user_tower_forward(tape->raw, tape->hidden, tape->x, trainer->params, shape,
-					   step_dropout(trainer, PURPOSE_TOWER, shard, TOWER_DROPOUT), rows);
+	for (int v = 0; v < vectors; v++)
+		dropout_apply(tape.x + (int64_t) v * shape->user_inputs + user_input_history(shape),
+					  input, (int64_t) v * width, width);
+	user_tower_forward(tape.raw, tape.hidden, tape.x, trainer->params, shape,
+					   step_dropout(trainer, PURPOSE_TOWER, shard, TOWER_DROPOUT), vectors);
+	tick(trainer);
 }
 
 /*
- * From the gradient of the raw user vectors to that of the inputs, in shared
- * memory.  The history's part is made the gradient of the sums: through the
+ * From the gradient of the raw user vectors to that of the inputs, in place of
+ * those.  The history's part is made the gradient of the sums: through the
  * dropout and the scale.
  */
 static void
@@ -232,82 +252,71 @@ backward_users(Trainer *trainer, int shard)
 	const StageShape *shape = &trainer->shape;
 	const Ratings *ratings = trainer->ratings;
 	Batch	   *batch = &trainer->batch;
-	UserTape   *tape = &trainer->user;
-	int32_t		first = shard * trainer->plan.shard_rows;
-	float	   *dx = trainer->dx + (int64_t) first * shape->user_inputs;
+	UserTape	tape = user_shard(trainer, shard);
 	float	   *dweights = trainer->dweights + shard * shape->n_weights;
 	Dropout		input = step_dropout(trainer, PURPOSE_HISTORY_INPUT, shard, HISTORY_INPUT_DROPOUT);
 	int			width = 2 * shape->history;
+	float	   *d = tape.x;
+	int64_t		at = 0;
 
-	user_tower_backward(dx, dweights, tape->dhidden, tape->dout, tape->hidden, tape->x,
+	user_tower_backward(tape.x, dweights, trainer->dhidden, tape.dout, tape.hidden, tape.x,
 						trainer->params, shape,
 						step_dropout(trainer, PURPOSE_TOWER, shard, TOWER_DROPOUT),
-						batch->shard_rows[shard]);
+						batch->shard_vectors[shard]);
+	tick(trainer);
+	memset(dweights + shape->offset[GENDER], 0,
+		   sizeof(float) * (shape->offset[OCCUPATION + 1] - shape->offset[GENDER]));
 	for (int32_t s = batch->first_segment[shard]; s < batch->first_segment[shard + 1]; s++)
 	{
 		const Segment *segment = batch->segments[s].segment;
 		const uint8_t *attribute = ratings->attribute + segment->user * N_ATTRIBUTES;
 
-		for (int32_t i = 0; i < segment->n_rows; i++)
+		for (int32_t i = 0; i < batch->segments[s].n_vectors; i++, d += shape->user_inputs)
 		{
-			int32_t		row = batch->segments[s].slot - first + i;
-			float	   *d = dx + (int64_t) row * shape->user_inputs;
 			bool		itself;
 			int32_t		end = history_end(ratings, segment->user, segment->row + i, &itself);
-			float		scale = history_scale(end - itself);
 
 			for (int a = 0; a < N_ATTRIBUTES; a++)
-				bias_backward(dweights + shape->offset[GENDER + a] + attribute[a] * ATTRIBUTE_DIMS,
-							  d + shape->user_id + a * ATTRIBUTE_DIMS, 1, ATTRIBUTE_DIMS);
-			d += user_input_history(shape);
-			dropout_apply(d, input, (int64_t) row * width, width);
-			for (int k = 0; k < width; k++)
-				d[k] *= scale;
+				simd_axpy(dweights + shape->offset[GENDER + a] + attribute[a] * ATTRIBUTE_DIMS,
+						  1, d + shape->user_id + a * ATTRIBUTE_DIMS, ATTRIBUTE_DIMS);
+			dropout_apply(d + user_input_history(shape), input, at, width);
+			simd_scale(d + user_input_history(shape), history_scale(end - itself), width);
+			at += width;
 		}
 	}
 }
 
-/* The ranking head for one shard. */
+/* The ranking head for one shard, from loss to the gradients of its vectors. */
 static void
-ranking_shard(Trainer *trainer, int shard)
+ranking_rows(Trainer *trainer, int shard)
 {
 	const StageShape *shape = &trainer->shape;
 	Batch	   *batch = &trainer->batch;
-	UserTape   *user = &trainer->user;
+	UserTape	user = user_shard(trainer, shard);
 	RankerTape *tape = &trainer->ranker;
 	int32_t		first = shard * trainer->plan.shard_rows;
 	int			rows = batch->shard_rows[shard];
-	float	   *dweights = trainer->dweights + shard * shape->n_weights;
-	float	   *dmovie = trainer->dmovie + (int64_t) first * VECTOR_DIMS;
 	float	   *statistics = trainer->statistics + shard * STATISTICS;
-	Dropout		off = dropout_make(0, 0);
+	RankerPairs pairs = {
+		.n_users = batch->shard_vectors[shard],
+		.user = user.raw,
+		.user_of = batch->vector + first,
+		.film = trainer->film_raw,
+		.film_half = trainer->film_half,
+		.film_of = batch->place + first
+	};
 	RankerDropout dropout = {
 		step_dropout(trainer, PURPOSE_RANKER1, shard, RANKER_DROPOUT1),
 		step_dropout(trainer, PURPOSE_RANKER2, shard, RANKER_DROPOUT2),
 		step_dropout(trainer, PURPOSE_RANKER3, shard, RANKER_DROPOUT3)
 	};
 
-	for (int row = 0; row < rows; row++)
-		memcpy(user->features + (int64_t) row * shape->n_features,
-			   trainer->ratings->movie_features +
-			   (int64_t) batch->movie[first + row] * shape->n_features,
-			   sizeof(float) * shape->n_features);
-	movie_tower_forward(dmovie, NULL, NULL, batch->movie_row + first, user->features,
-						trainer->params, shape, off, rows);
-	for (int row = 0; row < rows; row++)
-	{
-		float	   *input = tape->input + (int64_t) row * 2 * VECTOR_DIMS;
-
-		memcpy(input, user->raw + (int64_t) row * VECTOR_DIMS, sizeof(float) * VECTOR_DIMS);
-		memcpy(input + VECTOR_DIMS, dmovie + (int64_t) row * VECTOR_DIMS,
-			   sizeof(float) * VECTOR_DIMS);
-	}
+	tape->out1 = trainer->dhalf + (int64_t) first * RANKER_HIDDEN1;
 	tape->mean1 = statistics;
 	tape->istd1 = tape->mean1 + RANKER_HIDDEN1;
 	tape->mean2 = tape->istd1 + RANKER_HIDDEN1;
 	tape->istd2 = tape->mean2 + RANKER_HIDDEN2;
-	tick(trainer);
-	ranker_forward(tape, trainer->params, shape, &dropout, rows);
+	ranker_forward(tape, &pairs, trainer->params, shape, &dropout, rows);
 	tick(trainer);
 	for (int row = 0; row < rows; row++)
 	{
@@ -316,139 +325,154 @@ ranking_shard(Trainer *trainer, int shard)
 		trainer->loss[shard] += (double) error * error;
 		tape->dprediction[row] = 2 * error / batch->n_rows;
 	}
-	ranker_backward(tape, dweights, trainer->params, shape, &dropout, rows);
+	ranker_backward(tape, &pairs, user.dout, trainer->dmovie + (int64_t) first * VECTOR_DIMS,
+					trainer->dweights + shard * shape->n_weights, trainer->params, shape,
+					&dropout, rows);
 	tick(trainer);
-	for (int row = 0; row < rows; row++)
-	{
-		const float *dinput = tape->dinput + (int64_t) row * 2 * VECTOR_DIMS;
-
-		memcpy(user->dout + (int64_t) row * VECTOR_DIMS, dinput, sizeof(float) * VECTOR_DIMS);
-		memcpy(dmovie + (int64_t) row * VECTOR_DIMS, dinput + VECTOR_DIMS,
-			   sizeof(float) * VECTOR_DIMS);
-	}
-	movie_tower_backward(NULL, dweights, NULL, dmovie, NULL, NULL, user->features,
-						 trainer->params, shape, off, rows);
 }
 
-/* Films from .. to - 1 of the step belong to a shard of films. */
-static void
-film_shard(const Trainer *trainer, int shard, int32_t *from, int32_t *to)
+/* Where films from `from` on begin in an array that not every stage has. */
+static float *
+films_from(float *array, int32_t from, int32_t width)
 {
-	*from = (int32_t) ((int64_t) trainer->batch.n_films * shard / N_SHARDS);
-	*to = (int32_t) ((int64_t) trainer->batch.n_films * (shard + 1) / N_SHARDS);
-}
-
-static void
-gather_film_features(Trainer *trainer, int32_t from, int32_t to)
-{
-	int			n_features = trainer->shape.n_features;
-
-	for (int32_t film = from; film < to; film++)
-		memcpy(trainer->film_features + (int64_t) (film - from) * n_features,
-			   trainer->ratings->movie_features +
-			   (int64_t) trainer->batch.films[film] * n_features, sizeof(float) * n_features);
+	return array ? array + (int64_t) from * width : NULL;
 }
 
 static void
 forward_films(Trainer *trainer, int shard)
 {
 	const StageShape *shape = &trainer->shape;
+	const Batch *batch = &trainer->batch;
 	int32_t		from;
 	int32_t		to;
 	float	   *raw;
 
 	film_shard(trainer, shard, &from, &to);
 	raw = trainer->film_raw + (int64_t) from * VECTOR_DIMS;
-	gather_film_features(trainer, from, to);
-	movie_tower_forward(raw, trainer->film_hidden + (int64_t) from * shape->hidden,
-						trainer->film_x + (int64_t) from * shape->movie_inputs,
-						trainer->batch.film_row + from, trainer->film_features,
-						trainer->params, shape,
+	gather_features(trainer->film_features, trainer, batch->films + from, to - from);
+	movie_tower_forward(raw, films_from(trainer->film_hidden, from, shape->hidden),
+						films_from(trainer->film_x, from, shape->movie_inputs),
+						batch->film_row + from, trainer->film_features, trainer->params, shape,
 						step_dropout(trainer, PURPOSE_FILM, shard, TOWER_DROPOUT), to - from);
-	unit_forward(trainer->film_unit + (int64_t) from * VECTOR_DIMS,
-				 trainer->film_inverse_norm + from, raw, to - from, VECTOR_DIMS);
+	if (shape->stage == RANKING)
+		ranker_films_forward(trainer->film_half + (int64_t) from * RANKER_HIDDEN1, raw,
+							 trainer->params, shape, to - from);
+	else
+		unit_forward(trainer->film_unit + (int64_t) from * VECTOR_DIMS,
+					 trainer->film_inverse_norm + from, raw, to - from, VECTOR_DIMS);
+	tick(trainer);
 }
 
-/* The gradient of a shard of film vectors, summed in a fixed order, and back. */
+/*
+ * Adds what the rows of the batch have for the films of a shard, row by row:
+ * dfilm [films of the shard][width] += drow [slots][width].
+ */
 static void
-backward_films(Trainer *trainer, int shard)
+sum_by_film(float *dfilm, const Trainer *trainer, int shard, const float *drow, int width)
 {
-	const StageShape *shape = &trainer->shape;
 	const Batch *batch = &trainer->batch;
 	int32_t		from;
 	int32_t		to;
-	float	   *dfilm;
 
 	film_shard(trainer, shard, &from, &to);
-	dfilm = trainer->dfilm + (int64_t) from * VECTOR_DIMS;
-	memset(dfilm, 0, sizeof(float) * VECTOR_DIMS * (to - from));
 	for (int s = 0; s < N_SHARDS; s++)
-	{
-		/* an empty shard has written none */
-		if (batch->n_sampled > 0 && batch->shard_rows[s] > 0)
-			bias_backward(dfilm, trainer->dfilm_softmax +
-						  ((int64_t) s * trainer->max_films + from) * VECTOR_DIMS,
-						  1, (to - from) * VECTOR_DIMS);
 		for (int32_t i = 0; i < batch->shard_rows[s]; i++)
 		{
 			int32_t		slot = s * trainer->plan.shard_rows + i;
 			int32_t		film = batch->place[slot];
 
 			if (film >= from && film < to)
-				bias_backward(trainer->dfilm + (int64_t) film * VECTOR_DIMS,
-							  trainer->dmovie + (int64_t) slot * VECTOR_DIMS, 1, VECTOR_DIMS);
+				simd_axpy(dfilm + (int64_t) (film - from) * width, 1,
+						  drow + (int64_t) slot * width, width);
 		}
+}
+
+/* From the gradients of a shard of film vectors to their tower's. */
+static void
+backward_films(Trainer *trainer, int shard)
+{
+	const StageShape *shape = &trainer->shape;
+	int32_t		from;
+	int32_t		to;
+	int32_t		n;
+	float	   *dfilm;
+	float	   *dweights = trainer->dweights + shard * shape->n_weights;
+
+	film_shard(trainer, shard, &from, &to);
+	n = to - from;
+	dfilm = trainer->dfilm + (int64_t) from * VECTOR_DIMS;
+	if (shape->stage == RANKING)
+	{
+		memset(trainer->film_dhalf, 0, sizeof(float) * n * RANKER_HIDDEN1);
+		sum_by_film(trainer->film_dhalf, trainer, shard, trainer->dhalf, RANKER_HIDDEN1);
+		ranker_films_backward(dfilm, dweights, trainer->film_dhalf,
+							  trainer->film_raw + (int64_t) from * VECTOR_DIMS,
+							  trainer->params, shape, n);
 	}
-	unit_backward(dfilm, dfilm, trainer->film_unit + (int64_t) from * VECTOR_DIMS,
-				  trainer->film_inverse_norm + from, to - from, VECTOR_DIMS);
-	movie_tower_backward(trainer->dfilm_id + (int64_t) from * ID_DIMS,
-						 trainer->dweights + shard * shape->n_weights, trainer->film_work, dfilm,
-						 trainer->film_hidden + (int64_t) from * shape->hidden,
-						 trainer->film_x + (int64_t) from * shape->movie_inputs, NULL,
-						 trainer->params, shape,
-						 step_dropout(trainer, PURPOSE_FILM, shard, TOWER_DROPOUT), to - from);
+	else
+		retrieval_films(trainer, shard);
+	tick(trainer);
+	sum_by_film(dfilm, trainer, shard, trainer->dmovie, VECTOR_DIMS);
+	if (shape->stage == RETRIEVAL)
+		unit_backward(dfilm, dfilm, trainer->film_unit + (int64_t) from * VECTOR_DIMS,
+					  trainer->film_inverse_norm + from, n, VECTOR_DIMS);
+	gather_features(trainer->film_features, trainer, trainer->batch.films + from, n);
+	movie_tower_backward(trainer->dfilm_id + (int64_t) from * shape->width[MOVIE_ID], dweights,
+						 trainer->film_work, dfilm,
+						 films_from(trainer->film_hidden, from, shape->hidden),
+						 films_from(trainer->film_x, from, shape->movie_inputs),
+						 trainer->film_features, trainer->params, shape,
+						 step_dropout(trainer, PURPOSE_FILM, shard, TOWER_DROPOUT), n);
+	tick(trainer);
+}
+
+/* A phase of a step: this participant's shards, then all wait for each other. */
+static void
+phase(Trainer *trainer, void (*work) (Trainer *trainer, int shard))
+{
+	int			from;
+	int			to;
+
+	own_shards(trainer, &from, &to);
+	for (int shard = from; shard < to; shard++)
+		work(trainer, shard);
+	barrier(trainer);
+}
+
+static void
+rows_phase(Trainer *trainer, int shard)
+{
+	forward_users(trainer, shard);
+	if (trainer->shape.stage == RETRIEVAL)
+		retrieval_rows(trainer, shard);
+	else
+	{
+		ranking_rows(trainer, shard);
+		/* at once, while the activations are in the caches */
+		backward_users(trainer, shard);
+	}
+}
+
+static void
+back_phase(Trainer *trainer, int shard)
+{
+	if (trainer->shape.stage == RETRIEVAL)
+	{
+		retrieval_users(trainer, shard);
+		backward_users(trainer, shard);
+	}
+	backward_films(trainer, shard);
 }
 
 void
 step_train(Trainer *trainer, int32_t epoch, int64_t batch)
 {
-	bool		retrieval = trainer->shape.stage == RETRIEVAL;
-	int			n = trainer->team.n_participants;
-
 	describe_batch(trainer, epoch, batch);
-	if (retrieval)
-	{
-		for (int shard = trainer->team.participant; shard < N_SHARDS; shard += n)
-		{
-			forward_films(trainer, shard);
-			tick(trainer);
-		}
-		barrier(trainer);
-	}
-	for (int shard = trainer->team.participant; shard < N_SHARDS; shard += n)
-	{
-		if (trainer->batch.shard_rows[shard] == 0)
-			continue;
-		forward_users(trainer, shard);
-		tick(trainer);
-		if (retrieval)
-			retrieval_shard(trainer, shard);
-		else
-			ranking_shard(trainer, shard);
-		tick(trainer);
-		backward_users(trainer, shard);
-		tick(trainer);
-	}
-	barrier(trainer);
-	if (retrieval)
-	{
-		for (int shard = trainer->team.participant; shard < N_SHARDS; shard += n)
-		{
-			backward_films(trainer, shard);
-			tick(trainer);
-		}
-		barrier(trainer);
-	}
+	phase(trainer, forward_films);
+	phase(trainer, rows_phase);
+	if (with_softmax(trainer))
+		retrieval_softmax(trainer);
+	phase(trainer, back_phase);
 	step_update(trainer);
 	barrier(trainer);
 	if (trainer->team.participant == 0)

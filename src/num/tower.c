@@ -39,12 +39,13 @@ two_layers_backward(float *dx, float *dparams, float *dhidden, const float *dout
 
 	bias_backward(dparams + shape->offset[w1 + 3], dout, rows, VECTOR_DIMS);
 	matmul_gradient(dparams + shape->offset[w1 + 2], hidden, width, dout, VECTOR_DIMS,
-					rows, width, VECTOR_DIMS);
+					rows, width, VECTOR_DIMS, false);
 	matmul_transposed(dhidden, width, dout, VECTOR_DIMS, tensor(params, shape, w1 + 2),
 					  rows, width, VECTOR_DIMS, false);
 	bias_relu_dropout_backward(dhidden, dparams + shape->offset[w1 + 1], hidden, dropout,
 							   rows, width);
-	matmul_gradient(dparams + shape->offset[w1], x, inputs, dhidden, width, rows, inputs, width);
+	matmul_gradient(dparams + shape->offset[w1], x, inputs, dhidden, width,
+					rows, inputs, width, false);
 	matmul_transposed(dx, inputs, dhidden, width, tensor(params, shape, w1),
 					  rows, inputs, width, false);
 }
@@ -106,7 +107,7 @@ movie_tower_backward(float *did, float *dparams, float *work, const float *dout,
 	if (shape->stage == RANKING)
 	{
 		matmul_gradient(dparams + shape->offset[MOVIE_W1], features, inputs, dout, VECTOR_DIMS,
-						rows, inputs, VECTOR_DIMS);
+						rows, inputs, VECTOR_DIMS, false);
 		return;
 	}
 	two_layers_backward(dx, dparams, dhidden, dout, hidden, x, inputs, params, shape,

@@ -38,7 +38,8 @@ extern void user_tower_forward(float *out, float *hidden, const float *x, const 
 							   const StageShape *shape, Dropout dropout, int rows);
 
 /*
- * dx [rows][user_inputs] from dout; dhidden [rows][hidden] is work space.
+ * dx [rows][user_inputs] from dout; dx may be x.  dhidden [rows][hidden] is work
+ * space.
  */
 extern void user_tower_backward(float *dx, float *dparams, float *dhidden, const float *dout,
 								const float *hidden, const float *x, const float *params,

@@ -44,11 +44,21 @@ max_films(const StageShape *shape, const TrainOptions *options, const BatchPlan 
 {
 	int32_t		slots = N_SHARDS * plan->shard_rows;
 
-	if (shape->stage != RETRIEVAL)
-		return 0;
-	if (options->softmax_weight > 0 && shape->n_movies <= MAX_FULL_SOFTMAX)
+	if (shape->stage == RETRIEVAL && options->softmax_weight > 0 &&
+		shape->n_movies <= MAX_FULL_SOFTMAX)
 		return shape->n_movies;
 	return slots < shape->n_movies ? slots : shape->n_movies;
+}
+
+static void
+carve_users(UserTape *tape, Arena *arena, const StageShape *shape, int64_t n)
+{
+	tape->x = ARENA_ARRAY(arena, float, n * shape->user_inputs);
+	tape->hidden = ARENA_ARRAY(arena, float, n * shape->hidden);
+	tape->raw = ARENA_ARRAY(arena, float, n * VECTOR_DIMS);
+	tape->unit = ARENA_ARRAY(arena, float, n * VECTOR_DIMS);
+	tape->inverse_norm = ARENA_ARRAY(arena, float, n);
+	tape->dout = ARENA_ARRAY(arena, float, n * VECTOR_DIMS);
 }
 
 static void
@@ -70,23 +80,29 @@ carve_shared(Trainer *t, Arena *arena)
 	t->user_row = ARENA_ARRAY(arena, int32_t, t->ratings->n_users);
 	t->history_movie = ARENA_ARRAY(arena, int32_t, t->ratings->n_rows);
 	t->deviation = ARENA_ARRAY(arena, float, t->ratings->n_rows);
-	t->dx = ARENA_ARRAY(arena, float, (int64_t) t->slots * shape->user_inputs);
+	carve_users(&t->user, arena, shape, t->slots);
 	t->dmovie = ARENA_ARRAY(arena, float, (int64_t) t->slots * VECTOR_DIMS);
 	t->loss = ARENA_ARRAY(arena, double, N_SHARDS);
 	t->validation = ARENA_ARRAY(arena, float, t->n_validation);
+	t->film_raw = ARENA_ARRAY(arena, float, films * VECTOR_DIMS);
+	t->dfilm = ARENA_ARRAY(arena, float, films * VECTOR_DIMS);
 	if (shape->stage == RANKING)
 	{
+		t->dfilm_id = t->dfilm; /* the vector is the embedding, and more */
 		t->statistics = ARENA_ARRAY(arena, float, N_SHARDS * STATISTICS);
+		t->film_half = ARENA_ARRAY(arena, float, films * RANKER_HIDDEN1);
+		t->dhalf = ARENA_ARRAY(arena, float, (int64_t) t->slots * RANKER_HIDDEN1);
 		return;
 	}
+	t->dfilm_id = ARENA_ARRAY(arena, float, films * ID_DIMS);
 	t->film_x = ARENA_ARRAY(arena, float, films * shape->movie_inputs);
 	t->film_hidden = ARENA_ARRAY(arena, float, films * shape->hidden);
-	t->film_raw = ARENA_ARRAY(arena, float, films * VECTOR_DIMS);
 	t->film_unit = ARENA_ARRAY(arena, float, films * VECTOR_DIMS);
 	t->film_inverse_norm = ARENA_ARRAY(arena, float, films);
-	t->dfilm_softmax = ARENA_ARRAY(arena, float, N_SHARDS * films * VECTOR_DIMS);
-	t->dfilm = ARENA_ARRAY(arena, float, films * VECTOR_DIMS);
-	t->dfilm_id = ARENA_ARRAY(arena, float, films * ID_DIMS);
+	t->softmax.offset = ARENA_ARRAY(arena, float, films);
+	t->softmax.query = ARENA_ARRAY(arena, float, (int64_t) t->slots * VECTOR_DIMS);
+	t->softmax.dquery = ARENA_ARRAY(arena, float, (int64_t) N_SHARDS * t->slots * VECTOR_DIMS);
+	t->softmax.part = ARENA_ARRAY(arena, SoftmaxPart, N_SHARDS * t->slots);
 }
 
 static void
@@ -102,54 +118,67 @@ carve_batch(Trainer *t, Arena *arena)
 	Batch	   *batch = &t->batch;
 
 	batch->segments = ARENA_ARRAY(arena, ShownSegment, N_SHARDS * t->plan.shard_segments);
+	batch->vector = ARENA_ARRAY(arena, int32_t, t->slots);
 	batch->movie = ARENA_ARRAY(arena, int32_t, t->slots);
-	batch->movie_row = ARENA_ARRAY(arena, int32_t, t->slots);
 	batch->place = ARENA_ARRAY(arena, int32_t, t->slots);
 	batch->rating = ARENA_ARRAY(arena, float, t->slots);
-	batch->sampled = ARENA_ARRAY(arena, uint8_t, t->slots);
+	batch->sampled = ARENA_ARRAY(arena, SampledRow, t->slots);
 	batch->films = ARENA_ARRAY(arena, int32_t, t->max_films);
 	batch->film_row = ARENA_ARRAY(arena, int32_t, t->max_films);
 	batch->place_of = ARENA_ARRAY(arena, int32_t, t->shape.n_movies);
+}
+
+static int64_t
+longest_history(const Ratings *ratings)
+{
+	int64_t		longest = 0;
+
+	for (int32_t user = 0; user < ratings->n_users; user++)
+		if (ratings->start[user + 1] - ratings->start[user] > longest)
+			longest = ratings->start[user + 1] - ratings->start[user];
+	return longest;
+}
+
+/* Floats that validate_rows needs. */
+static int64_t
+validation_scratch(const StageShape *shape)
+{
+	int64_t		towers = (int64_t) VALIDATION_ROWS *
+		(shape->n_features + shape->movie_inputs + shape->hidden + 1);
+	int64_t		ranker = shape->stage == RANKING ? ranker_scratch(VALIDATION_ROWS) : 0;
+
+	return towers > ranker ? towers : ranker;
 }
 
 static void
 carve_private(Trainer *t, Arena *arena)
 {
 	const StageShape *shape = &t->shape;
-	int64_t		rows = t->plan.shard_rows > VALIDATION_ROWS ? t->plan.shard_rows : VALIDATION_ROWS;
 	int64_t		shard_films = t->max_films / N_SHARDS + 1;
-	UserTape   *user = &t->user;
 
 	carve_batch(t, arena);
-	user->x = ARENA_ARRAY(arena, float, rows * shape->user_inputs);
-	user->hidden = ARENA_ARRAY(arena, float, rows * shape->hidden);
-	user->raw = ARENA_ARRAY(arena, float, rows * VECTOR_DIMS);
-	user->unit = ARENA_ARRAY(arena, float, rows * VECTOR_DIMS);
-	user->inverse_norm = ARENA_ARRAY(arena, float, rows);
-	user->dout = ARENA_ARRAY(arena, float, rows * VECTOR_DIMS);
-	user->dhidden = ARENA_ARRAY(arena, float, rows * shape->hidden);
-	user->history = ARENA_ARRAY(arena, float, 2 * shape->history);
-	user->features = ARENA_ARRAY(arena, float, rows * shape->n_features);
-	user->movie_row = ARENA_ARRAY(arena, int32_t, rows);
+	carve_users(&t->validated, arena, shape, VALIDATION_ROWS);
+	t->history = ARENA_ARRAY(arena, float, 2 * shape->history);
+	t->own_film = ARENA_ARRAY(arena, uint8_t, shape->n_movies + 1);
+	t->own_movie = ARENA_ARRAY(arena, int32_t, longest_history(t->ratings) + 1);
+	t->own_deviation = ARENA_ARRAY(arena, float, longest_history(t->ratings) + 1);
+	t->dhidden = ARENA_ARRAY(arena, float, (int64_t) t->plan.shard_rows * shape->hidden);
 	carve_touched(&t->touched_users, arena, shape->n_users + 1);
 	carve_touched(&t->touched_movies, arena, shape->n_movies + 1);
 	carve_touched(&t->touched_history, arena, shape->n_movies + 1);
+	t->film_features = ARENA_ARRAY(arena, float, shard_films * shape->n_features);
 	t->metric_scratch = ARENA_ARRAY(arena, uint64_t, 3 * t->n_validation);
+	t->scratch = ARENA_ARRAY(arena, float, validation_scratch(shape));
 	if (shape->stage == RANKING)
 	{
-		ranker_tape(&t->ranker, arena, (int) rows);
+		ranker_tape(&t->ranker, arena, t->plan.shard_rows);
+		t->film_dhalf = ARENA_ARRAY(arena, float, shard_films * RANKER_HIDDEN1);
 		t->folded = ARENA_ARRAY(arena, FoldedRanker, 1);
-		t->scratch = ARENA_ARRAY(arena, float, ranker_scratch(VALIDATION_ROWS));
 		return;
 	}
-	t->film_features = ARENA_ARRAY(arena, float, shard_films * shape->n_features);
 	t->film_work = ARENA_ARRAY(arena, float, shard_films * (shape->hidden + shape->movie_inputs));
 	t->softmax.logits = ARENA_ARRAY(arena, float, (int64_t) SOFTMAX_ROWS * t->max_films);
-	t->softmax.query = ARENA_ARRAY(arena, float, SOFTMAX_ROWS * VECTOR_DIMS);
-	t->softmax.dquery = ARENA_ARRAY(arena, float, SOFTMAX_ROWS * VECTOR_DIMS);
-	t->softmax.offset = ARENA_ARRAY(arena, float, t->max_films);
-	t->scratch = ARENA_ARRAY(arena, float, VALIDATION_ROWS *
-							 (shape->movie_inputs + shape->hidden + VECTOR_DIMS + 2));
+	t->softmax.shares = ARENA_ARRAY(arena, float, SOFTMAX_ROWS * VECTOR_DIMS);
 }
 
 /* The sizes that everything else follows from. */
@@ -202,7 +231,9 @@ trainer_attach(void *shared, void *private, const StageShape *shape, const Ratin
 	trainer->team = *team;
 	carve_shared(trainer, &shared_arena);
 	carve_private(trainer, &arena);
-	memset(trainer->batch.place_of, 0xff, sizeof(int32_t) * shape->n_movies);
+	for (int32_t movie = 0; movie < shape->n_movies; movie++)
+		trainer->batch.place_of[movie] = full_softmax(trainer) ? movie : -1;
+	update_own_films(trainer);
 	memset(trainer->touched_users.mark, 0, shape->n_users + 1);
 	memset(trainer->touched_movies.mark, 0, shape->n_movies + 1);
 	memset(trainer->touched_history.mark, 0, shape->n_movies + 1);
@@ -214,9 +245,16 @@ trainer_begin(Trainer *trainer, const float *start)
 {
 	const Ratings *ratings = trainer->ratings;
 	int32_t		known = 0;
+	int64_t		size = stage_size(&trainer->shape);
 
+	memset(trainer->control, 0, sizeof(Control));
+	memset(trainer->m, 0, sizeof(float) * size);
+	memset(trainer->v, 0, sizeof(float) * size);
+	memset(trainer->dtables, 0, sizeof(float) * (size - trainer->shape.offset[FIRST_TABLE]));
+	memset(trainer->dweights, 0, sizeof(float) * N_SHARDS * trainer->shape.n_weights);
+	memset(trainer->loss, 0, sizeof(double) * N_SHARDS);
 	if (start)
-		memcpy(trainer->params, start, sizeof(float) * stage_size(&trainer->shape));
+		memcpy(trainer->params, start, sizeof(float) * size);
 	else
 	{
 		stage_init(trainer->params, &trainer->shape, trainer->options.seed);
@@ -235,7 +273,7 @@ trainer_begin(Trainer *trainer, const float *start)
 		trainer->deviation[row] = trained ? ratings->rating[row] - trainer->films.mean[movie] : 0;
 	}
 	/* what stays if there is no best epoch */
-	memcpy(trainer->best, trainer->params, sizeof(float) * stage_size(&trainer->shape));
+	memcpy(trainer->best, trainer->params, sizeof(float) * size);
 	trainer->control->rate = trainer->options.rates ? trainer->options.rates[0] :
 		trainer->options.learning_rate;
 	trainer->control->best = INFINITY;
@@ -254,40 +292,32 @@ validate_rows(Trainer *trainer, const Segment *segment, float *out)
 	const StageShape *shape = &trainer->shape;
 	const Ratings *ratings = trainer->ratings;
 	const Dropout off = {0, 0, 1.0f};
-	UserTape   *tape = &trainer->user;
+	UserTape   *tape = &trainer->validated;
 	int			n = segment->n_rows;
+	const int32_t *movie = ratings->movie + segment->row;
+	int32_t		movie_row[VALIDATION_ROWS];
+	float	   *features = trainer->scratch;
 	float	   *movies = tape->dout;
-	float	   *x = trainer->scratch;
+	float	   *x = features + (int64_t) n * shape->n_features;
 	float	   *hidden = x + (int64_t) n * shape->movie_inputs;
 	float	   *norm = hidden + (int64_t) n * shape->hidden;
 
 	gather_segment(tape->x, trainer, segment, trainer->user_row[segment->user],
-				   shape->history > 0, tape->history);
+				   shape->history > 0, n);
 	user_tower_forward(tape->raw, tape->hidden, tape->x, trainer->params, shape, off, n);
 	for (int i = 0; i < n; i++)
-	{
-		int32_t		movie = ratings->movie[segment->row + i];
-
-		tape->movie_row[i] = trainer->films.ratings[movie] > 0 ? movie + 1 : 0;
-		memcpy(tape->features + (int64_t) i * shape->n_features,
-			   ratings->movie_features + (int64_t) movie * shape->n_features,
-			   sizeof(float) * shape->n_features);
-	}
-	movie_tower_forward(movies, hidden, x, tape->movie_row, tape->features, trainer->params,
-						shape, off, n);
+		movie_row[i] = trainer->films.ratings[movie[i]] > 0 ? movie[i] + 1 : 0;
+	gather_features(features, trainer, movie, n);
+	movie_tower_forward(movies, hidden, x, movie_row, features, trainer->params, shape, off, n);
 	if (shape->stage == RANKING)
 	{
 		ranker_predict(out, trainer->folded, tape->raw, VECTOR_DIMS, movies, n, trainer->scratch);
 		return;
 	}
-	unit_forward(tape->unit, norm, tape->raw, n, VECTOR_DIMS);
+	unit_forward(tape->unit, tape->inverse_norm, tape->raw, n, VECTOR_DIMS);
 	unit_forward(movies, norm, movies, n, VECTOR_DIMS);
 	for (int i = 0; i < n; i++)
-	{
-		out[i] = 0;
-		for (int d = 0; d < VECTOR_DIMS; d++)
-			out[i] += tape->unit[i * VECTOR_DIMS + d] * movies[i * VECTOR_DIMS + d];
-	}
+		out[i] = simd_dot(tape->unit + i * VECTOR_DIMS, movies + i * VECTOR_DIMS, VECTOR_DIMS);
 }
 
 /* Scores the validation rows; users are shared out. */

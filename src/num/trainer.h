@@ -73,16 +73,15 @@ extern size_t trainer_private_size(const StageShape *shape, const Ratings *ratin
 								   const TrainOptions *options);
 
 /*
- * Makes a trainer in private memory.  The shared block must be zeroed before
- * the leader attaches.  ratings and films must outlive the trainer.
+ * Makes a trainer in private memory.  ratings and films must outlive it.
  */
 extern Trainer *trainer_attach(void *shared, void *private, const StageShape *shape,
 							   const Ratings *ratings, const FilmStatistics *films,
 							   const TrainOptions *options, const Team *team);
 
 /*
- * Called by the leader before the others begin: puts the first parameters in
- * place, random ones or, where start [stage_size] is not NULL, those.
+ * Called by the leader before anybody begins: fills the shared block, with the
+ * first parameters random or, where start [stage_size] is not NULL, those.
  */
 extern void trainer_begin(Trainer *trainer, const float *start);
 

@@ -1,21 +1,25 @@
 /*
- * trainer_state.h: what a trainer is made of, for trainer.c, step.c and
- * retrieval.c only.
+ * trainer_state.h: what a trainer is made of, for trainer.c, step.c, update.c
+ * and retrieval.c only.
  *
- * A step has four phases, with a barrier behind each:
+ * A step has these phases, with a barrier behind each:
  *
- *	films	retrieval: vectors of the films that the batch needs	(films shared out)
- *	rows	user vectors, head, loss, and back to the user inputs	(shards shared out)
- *	back	retrieval: from the films' gradients to their tower		(films shared out)
- *	update	Adam: weights by ranges, tables by columns				(numbers shared out)
+ *	films	vectors of the films that the batch needs			(films shared out)
+ *	rows	user vectors, head and loss							(rows shared out)
+ *	softmax	retrieval: over the films, for some liked rows at a
+ *			time, with a barrier for each such block			(films shared out)
+ *	back	to the user inputs									(rows shared out)
+ *			to the films' inputs								(films shared out)
+ *	update	Adam: weights by ranges, tables by rows				(numbers shared out)
  *
- * Ranking has no shared film vectors: its films are looked up row by row, and
- * it needs the second and the last phase only.
+ * Rows and films are shared out as N_SHARDS shards of either.  A film of the
+ * batch is computed once, however many rows it has; a user's vector is that of
+ * a row with his history before it, or else of a segment.
  *
  * Gradients of weights are summed shard by shard.  Gradients of the tables are
  * never summed between processes at all: each process goes through all rows of
- * the batch in the same order and takes only its own columns.  Hence the same
- * bits from any number of participants, and one gradient table for all.
+ * the batch in the same order and takes only its own rows of a table.  Hence the
+ * same bits from any number of participants, and one gradient table for all.
  */
 #ifndef TRAINER_STATE_H
 #define TRAINER_STATE_H
@@ -44,7 +48,17 @@ typedef struct ShownSegment
 	bool		with_history;
 	int32_t		slot;			/* of its first row; shard s owns slots from
 								 * s * shard_rows on */
+	int32_t		vector;			/* slot of its first user vector */
+	int32_t		n_vectors;		/* its n_rows, or 1 without a history */
 } ShownSegment;
+
+/* A liked row that takes part in the softmax. */
+typedef struct SampledRow
+{
+	int32_t		slot;
+	int32_t		user;
+	int64_t		row;
+} SampledRow;
 
 /* The batch at hand; every participant describes it to itself. */
 typedef struct Batch
@@ -54,15 +68,18 @@ typedef struct Batch
 	ShownSegment *segments;
 	int32_t		n_rows;
 	int32_t		shard_rows[N_SHARDS];	/* rows in each shard */
+	int32_t		shard_vectors[N_SHARDS];	/* user vectors in each shard */
+	int32_t    *vector;			/* [slots] place in the shard's user vectors */
 	int32_t    *movie;			/* [slots] catalogue index */
-	int32_t    *movie_row;		/* [slots] row of MOVIE_ID, 0 if shown as unknown */
-	int32_t    *place;			/* [slots] retrieval: place in films */
+	int32_t    *place;			/* [slots] place in films */
 	float	   *rating;			/* [slots] */
-	uint8_t    *sampled;		/* [slots] the row takes part in the softmax */
 	int32_t		n_sampled;
+	int32_t		first_sampled[N_SHARDS + 1];
+	SampledRow *sampled;		/* [slots] */
 	int32_t		n_films;
-	int32_t    *films;			/* [max_films] retrieval: the films of the step */
-	int32_t    *film_row;		/* [max_films] their rows of MOVIE_ID */
+	int32_t    *films;			/* [max_films] the films of the step */
+	int32_t    *film_row;		/* [max_films] their rows of MOVIE_ID, 0 if
+								 * unknown or shown so */
 	int32_t    *place_of;		/* [n_movies] place in films, -1: not there */
 	uint64_t	key;			/* of the step's random numbers */
 } Batch;
@@ -75,33 +92,29 @@ typedef struct Touched
 	uint8_t    *mark;
 } Touched;
 
-/* Activations of the user tower for one shard. */
+/* Activations of the user tower. */
 typedef struct UserTape
 {
-	float	   *x;				/* [rows][user_inputs] */
-	float	   *hidden;			/* [rows][hidden] */
-	float	   *raw;			/* [rows][VECTOR_DIMS] */
+	float	   *x;				/* [vectors][user_inputs], then its gradient */
+	float	   *hidden;			/* [vectors][hidden] */
+	float	   *raw;			/* [vectors][VECTOR_DIMS] */
 	float	   *unit;			/* retrieval */
 	float	   *inverse_norm;
-	float	   *dout;			/* [rows][VECTOR_DIMS] */
-	float	   *dhidden;
-	float	   *history;		/* [2 * history] a running sum */
-	float	   *features;		/* [rows][n_features], ranking */
-	int32_t    *movie_row;		/* [rows] */
+	float	   *dout;			/* [vectors][VECTOR_DIMS] */
 } UserTape;
 
-/* Rows of the softmax at a time. */
-#define SOFTMAX_ROWS 64
+/* Rows of the softmax at a time: their logits, with the films, fit the caches. */
+#define SOFTMAX_ROWS 384
 
-/* Work space of the softmax over films. */
+/* The softmax over films: its parts are the shards of films. */
 typedef struct SoftmaxWork
 {
-	float	   *logits;			/* [SOFTMAX_ROWS][max_films] */
-	float	   *query;			/* [SOFTMAX_ROWS][VECTOR_DIMS] */
-	float	   *dquery;
-	float	   *offset;			/* [max_films] correction for sampled films */
-	int32_t		slot[SOFTMAX_ROWS];
-	int32_t		target[SOFTMAX_ROWS];
+	float	   *offset;			/* [max_films] added to the cosines */
+	float	   *query;			/* [slots][VECTOR_DIMS] temperature * user */
+	float	   *dquery;			/* [N_SHARDS][slots][VECTOR_DIMS] */
+	SoftmaxPart *part;			/* [N_SHARDS][slots] */
+	float	   *logits;			/* private: [SOFTMAX_ROWS][max_films] */
+	float	   *shares;			/* private: [SOFTMAX_ROWS][VECTOR_DIMS] */
 } SoftmaxWork;
 
 struct Trainer
@@ -123,36 +136,43 @@ struct Trainer
 	float	   *m;
 	float	   *v;
 	float	   *dtables;		/* gradients of the tables, zero between steps */
-	float	   *dweights;		/* [N_SHARDS][n_weights], zero between steps */
+	float	   *dweights;		/* [N_SHARDS][n_weights] */
 	Segment    *segments;
 	int32_t    *order;
 	int32_t    *user_row;		/* [n_users] rows of USER_ID */
 	int32_t    *history_movie;	/* [n_rows] film, -1 without fit rows */
 	float	   *deviation;		/* [n_rows] rating - mean of the film */
-	float	   *dx;				/* [slots][user_inputs] */
+	UserTape	user;			/* [slots] */
 	float	   *dmovie;			/* [slots][VECTOR_DIMS] */
 	double	   *loss;			/* [N_SHARDS] */
 	float	   *validation;		/* [n_validation] scores or predictions */
+	float	   *film_raw;		/* [max_films][VECTOR_DIMS] */
+	float	   *dfilm;			/* [max_films][VECTOR_DIMS] */
+	float	   *dfilm_id;		/* [max_films][width of MOVIE_ID] */
 	float	   *statistics;		/* ranking: [N_SHARDS][STATISTICS] */
+	float	   *film_half;		/* ranking: [max_films][RANKER_HIDDEN1] */
+	float	   *dhalf;			/* ranking: [slots][RANKER_HIDDEN1] */
 	float	   *film_x;			/* retrieval, from here on: [max_films][movie_inputs] */
 	float	   *film_hidden;
-	float	   *film_raw;
 	float	   *film_unit;
 	float	   *film_inverse_norm;
-	float	   *dfilm_softmax;	/* [N_SHARDS][max_films][VECTOR_DIMS] */
-	float	   *dfilm;			/* [max_films][VECTOR_DIMS] */
-	float	   *dfilm_id;		/* [max_films][ID_DIMS] */
+	SoftmaxWork softmax;
 
 	/* private */
 	Batch		batch;
-	UserTape	user;
+	UserTape	validated;		/* [VALIDATION_ROWS] */
+	float	   *history;		/* [2 * history] a running sum */
+	uint8_t    *own_film;		/* [n_movies + 1] whether a row of HISTORY is ours */
+	int32_t    *own_movie;		/* [longest history + 1] films of one that are */
+	float	   *own_deviation;
+	float	   *dhidden;		/* [vectors of a shard][hidden] */
 	RankerTape	ranker;
-	SoftmaxWork softmax;
 	Touched		touched_history;
 	Touched		touched_movies;
 	Touched		touched_users;
 	float	   *film_features;	/* [films of a shard][n_features] */
 	float	   *film_work;
+	float	   *film_dhalf;		/* ranking: [films of a shard][RANKER_HIDDEN1] */
 	FoldedRanker *folded;
 	float	   *scratch;		/* validation */
 	uint64_t   *metric_scratch;
@@ -161,9 +181,16 @@ struct Trainer
 #define STATISTICS (2 * (RANKER_HIDDEN1 + RANKER_HIDDEN2))
 
 static inline bool
+with_softmax(const Trainer *trainer)
+{
+	return trainer->shape.stage == RETRIEVAL && trainer->options.softmax_weight > 0;
+}
+
+/* Whether the films of a step are the whole catalogue. */
+static inline bool
 full_softmax(const Trainer *trainer)
 {
-	return trainer->options.softmax_weight > 0 && trainer->shape.n_movies <= MAX_FULL_SOFTMAX;
+	return with_softmax(trainer) && trainer->shape.n_movies <= MAX_FULL_SOFTMAX;
 }
 
 /* This participant's part of n things: from .. to - 1. */
@@ -172,6 +199,44 @@ share_out(const Trainer *trainer, int64_t n, int64_t *from, int64_t *to)
 {
 	*from = n * trainer->team.participant / trainer->team.n_participants;
 	*to = n * (trainer->team.participant + 1) / trainer->team.n_participants;
+}
+
+/* Shards from .. to - 1 are this participant's. */
+static inline void
+own_shards(const Trainer *trainer, int *from, int *to)
+{
+	int64_t		f;
+	int64_t		t;
+
+	share_out(trainer, N_SHARDS, &f, &t);
+	*from = (int) f;
+	*to = (int) t;
+}
+
+/* Films from .. to - 1 of the step belong to a shard of films. */
+static inline void
+film_shard(const Trainer *trainer, int shard, int32_t *from, int32_t *to)
+{
+	*from = (int32_t) ((int64_t) trainer->batch.n_films * shard / N_SHARDS);
+	*to = (int32_t) ((int64_t) trainer->batch.n_films * (shard + 1) / N_SHARDS);
+}
+
+/* The user vectors of a shard of rows. */
+static inline UserTape
+user_shard(const Trainer *trainer, int shard)
+{
+	const UserTape *all = &trainer->user;
+	int64_t		first = (int64_t) shard * trainer->plan.shard_rows;
+	UserTape	tape = {
+		.x = all->x + first * trainer->shape.user_inputs,
+		.hidden = all->hidden + first * trainer->shape.hidden,
+		.raw = all->raw + first * VECTOR_DIMS,
+		.unit = all->unit + first * VECTOR_DIMS,
+		.inverse_norm = all->inverse_norm + first,
+		.dout = all->dout + first * VECTOR_DIMS
+	};
+
+	return tape;
 }
 
 static inline void
@@ -187,11 +252,11 @@ tick(const Trainer *trainer)
 }
 
 /*
- * The inputs of a segment's rows for the user tower: x [n_rows][user_inputs].
+ * The inputs of a segment's first n rows for the user tower: x [n][user_inputs].
  * Used in training and validation alike.
  */
 extern void gather_segment(float *x, const Trainer *trainer, const Segment *segment,
-						   int32_t user_row, bool with_history, float *sum);
+						   int32_t user_row, bool with_history, int32_t n);
 
 /* How many rows of its user a row's history has, and whether itself is among them. */
 static inline int32_t
@@ -201,6 +266,14 @@ history_end(const Ratings *ratings, int32_t user, int64_t row, bool *itself)
 	return ratings->leave_one_out ? ratings->n_fit[user] : ratings->prefix[row];
 }
 
+/*
+ * Gathers the features of n films, given as catalogue indices: out [n][n_features].
+ */
+extern void gather_features(float *out, const Trainer *trainer, const int32_t *movie, int32_t n);
+
+/* Fills own_film, once. */
+extern void update_own_films(Trainer *trainer);
+
 /* The phase `update` of a step: Adam on all that the batch has reached. */
 extern void step_update(Trainer *trainer);
 
@@ -208,9 +281,15 @@ extern void step_update(Trainer *trainer);
 extern void step_train(Trainer *trainer, int32_t epoch, int64_t batch);
 
 /*
- * The retrieval head for one shard: adds losses and gradients, and leaves the
- * gradient of the user vectors in user.dout.
+ * The retrieval head.  retrieval_rows: the cross-entropy of a shard of rows, and
+ * what the softmax asks.  retrieval_softmax: the answers, and the gradient of the
+ * chances by this participant's films; has barriers of its own.
+ * retrieval_users: the gradient of a shard's user vectors, in user.dout.
+ * retrieval_films: that of a shard of films' unit vectors by the softmax, in dfilm.
  */
-extern void retrieval_shard(Trainer *trainer, int shard);
+extern void retrieval_rows(Trainer *trainer, int shard);
+extern void retrieval_softmax(Trainer *trainer);
+extern void retrieval_users(Trainer *trainer, int shard);
+extern void retrieval_films(Trainer *trainer, int shard);
 
 #endif							/* TRAINER_STATE_H */

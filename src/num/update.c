@@ -1,18 +1,23 @@
 /*
  * update.c: the last phase of a step: from gradients to parameters.
  *
- * Weights are shared out by ranges, tables by columns: see trainer_state.h for
- * why that gives the same bits from any number of participants.
+ * Weights are shared out by ranges, tables by rows: see trainer_state.h for why
+ * that gives the same bits from any number of participants.
  */
 #include "trainer_state.h"
 
 #include <string.h>
+
+#include "simd.h"
 
 /*
  * Embeddings learn at so many times the rate of the weights: a row has a
  * gradient in few steps only.
  */
 #define TABLE_RATE 3.0f
+
+/* So many rows of a table that follow each other have one owner. */
+#define ROWS_TOGETHER 8
 
 /* Running statistics take over this much of a batch; a shard is a part of one. */
 #define BATCHNORM_MOMENTUM 0.9975f
@@ -26,16 +31,22 @@ touch(Touched *touched, int32_t row)
 	touched->row[touched->n++] = row;
 }
 
-/* This participant's columns of a table. */
-static void
-own_columns(const Trainer *trainer, int32_t width, int32_t *from, int32_t *to)
+/*
+ * Whether a row of a table is this participant's.  Some rows that follow each
+ * other have one owner, so that no two processors write to one place of memory.
+ */
+static bool
+owns(const Trainer *trainer, int64_t row)
 {
-	int64_t		f;
-	int64_t		t;
+	return row / ROWS_TOGETHER % trainer->team.n_participants == trainer->team.participant;
+}
 
-	share_out(trainer, width, &f, &t);
-	*from = (int32_t) f;
-	*to = (int32_t) t;
+void
+update_own_films(Trainer *trainer)
+{
+	for (int32_t movie = 0; movie < trainer->shape.n_movies; movie++)
+		trainer->own_film[movie + 1] = owns(trainer, movie + 1);
+	trainer->own_film[0] = 0;	/* films without fit rows have no history */
 }
 
 static float *
@@ -45,16 +56,39 @@ table_gradient(const Trainer *trainer, Tensor table, int64_t row)
 		trainer->shape.offset[FIRST_TABLE] + row * trainer->shape.width[table];
 }
 
-/* Adds columns from .. to - 1 of a gradient to a row of a table's. */
+/* Adds a gradient to that of a row of a table, if it is this participant's. */
 static void
-scatter(Trainer *trainer, Tensor table, Touched *touched, int32_t row,
-		const float *gradient, int32_t from, int32_t to)
+scatter(Trainer *trainer, Tensor table, Touched *touched, int32_t row, const float *gradient)
 {
-	float	   *d = table_gradient(trainer, table, row);
-
-	for (int32_t i = from; i < to; i++)
-		d[i] += gradient[i];
+	if (!owns(trainer, row))
+		return;
+	simd_axpy(table_gradient(trainer, table, row), 1, gradient, trainer->shape.width[table]);
 	touch(touched, row);
+}
+
+/*
+ * Adds the gradient dsum of the sums over a history to the films of its places
+ * first .. first + n - 1, this participant's only; those are listed first, since
+ * no processor could foresee a branch on who owns a film.
+ */
+static void
+scatter_films(Trainer *trainer, const float *dsum, int64_t first, int32_t n, float sign)
+{
+	const int32_t *movie = trainer->history_movie + first;
+	const float *deviation = trainer->deviation + first;
+	int32_t    *own_movie = trainer->own_movie;
+	int32_t		n_own = 0;
+
+	for (int32_t h = 0; h < n; h++)
+	{
+		own_movie[n_own] = movie[h];
+		trainer->own_deviation[n_own] = deviation[h];
+		n_own += trainer->own_film[movie[h] + 1];
+	}
+	history_backward(table_gradient(trainer, HISTORY, 0), dsum, trainer->shape.history,
+					 own_movie, trainer->own_deviation, n_own, sign);
+	for (int32_t h = 0; h < n_own; h++)
+		touch(&trainer->touched_history, own_movie[h] + 1);
 }
 
 /*
@@ -63,81 +97,53 @@ scatter(Trainer *trainer, Tensor table, Touched *touched, int32_t row,
  * row at a time.
  */
 static void
-scatter_history(Trainer *trainer, const ShownSegment *shown, int32_t from, int32_t to)
+scatter_history(Trainer *trainer, const ShownSegment *shown)
 {
 	const StageShape *shape = &trainer->shape;
 	const Ratings *ratings = trainer->ratings;
 	const Segment *segment = shown->segment;
 	int64_t		start = ratings->start[segment->user];
-	const int32_t *movie = trainer->history_movie + start;
-	const float *deviation = trainer->deviation + start;
-	float	   *dtable = table_gradient(trainer, HISTORY, 0);
-	float	   *sum = trainer->user.history;
+	int32_t		width = 2 * shape->history;
+	float	   *sum = trainer->history;
 	bool		itself;
-	int32_t		end = 0;
 
-	memset(sum + from, 0, sizeof(float) * (to - from));
+	memset(sum, 0, sizeof(float) * width);
 	for (int32_t i = segment->n_rows - 1; i >= 0; i--)
 	{
-		const float *d = trainer->dx + (int64_t) (shown->slot + i) * shape->user_inputs +
+		const float *d = trainer->user.x + (int64_t) (shown->vector + i) * shape->user_inputs +
 			user_input_history(shape);
 		int64_t		row = segment->row + i;
-		int32_t		before = 0;
+		int32_t		end = history_end(ratings, segment->user, row, &itself);
+		int32_t		before = i == 0 ? 0 : history_end(ratings, segment->user, row - 1, &itself);
 
-		end = history_end(ratings, segment->user, row, &itself);
-		if (i > 0)
-			before = history_end(ratings, segment->user, row - 1, &itself);
-		for (int32_t k = from; k < to; k++)
-			sum[k] += d[k];
-		history_backward(dtable, sum, shape->history, movie + before, deviation + before,
-						 end - before, from, to, 1);
-		for (int32_t h = before; h < end; h++)
-			touch(&trainer->touched_history, movie[h] + 1);
+		simd_axpy(sum, 1, d, width);
+		scatter_films(trainer, sum, start + before, end - before, 1);
 		if (ratings->leave_one_out)
-			history_backward(dtable, d, shape->history, trainer->history_movie + row,
-							 trainer->deviation + row, 1, from, to, -1);
+			scatter_films(trainer, d, row, 1, -1);
 	}
 }
 
-/* Gradients of the tables, this participant's columns of them. */
+/* Gradients of the tables, this participant's rows of them. */
 static void
 scatter_tables(Trainer *trainer)
 {
 	const StageShape *shape = &trainer->shape;
 	Batch	   *batch = &trainer->batch;
-	int32_t		from;
-	int32_t		to;
 
-	own_columns(trainer, shape->user_id, &from, &to);
-	for (int32_t s = 0; s < batch->n_segments && shape->user_id > 0; s++)
+	for (int32_t s = 0; s < batch->n_segments; s++)
 	{
 		const ShownSegment *shown = &batch->segments[s];
 
-		for (int32_t i = 0; i < shown->segment->n_rows; i++)
+		for (int32_t i = 0; i < shown->n_vectors && shape->user_id > 0; i++)
 			scatter(trainer, USER_ID, &trainer->touched_users, shown->user_row,
-					trainer->dx + (int64_t) (shown->slot + i) * shape->user_inputs, from, to);
-	}
-	own_columns(trainer, 2 * shape->history, &from, &to);
-	for (int32_t s = 0; s < batch->n_segments; s++)
-	{
-		if (batch->segments[s].with_history)
-			scatter_history(trainer, &batch->segments[s], from, to);
+					trainer->user.x + (int64_t) (shown->vector + i) * shape->user_inputs);
+		if (shown->with_history)
+			scatter_history(trainer, shown);
 		tick(trainer);
 	}
-	own_columns(trainer, shape->width[MOVIE_ID], &from, &to);
-	if (shape->stage == RETRIEVAL)
-		for (int32_t film = 0; film < batch->n_films; film++)
-			scatter(trainer, MOVIE_ID, &trainer->touched_movies, batch->film_row[film],
-					trainer->dfilm_id + (int64_t) film * ID_DIMS, from, to);
-	else
-		for (int shard = 0; shard < N_SHARDS; shard++)
-			for (int32_t i = 0; i < batch->shard_rows[shard]; i++)
-			{
-				int32_t		slot = shard * trainer->plan.shard_rows + i;
-
-				scatter(trainer, MOVIE_ID, &trainer->touched_movies, batch->movie_row[slot],
-						trainer->dmovie + (int64_t) slot * VECTOR_DIMS, from, to);
-			}
+	for (int32_t film = 0; film < batch->n_films; film++)
+		scatter(trainer, MOVIE_ID, &trainer->touched_movies, batch->film_row[film],
+				trainer->dfilm_id + (int64_t) film * shape->width[MOVIE_ID]);
 }
 
 /*
@@ -148,17 +154,14 @@ static void
 update_table(Trainer *trainer, Tensor table, Touched *touched, AdamStep step)
 {
 	int32_t		width = trainer->shape.width[table];
-	int32_t		from;
-	int32_t		to;
 
-	own_columns(trainer, width, &from, &to);
 	for (int32_t i = 0; i < touched->n; i++)
 	{
 		int64_t		row = touched->row[i];
-		int64_t		at = trainer->shape.offset[table] + row * width + from;
+		int64_t		at = trainer->shape.offset[table] + row * width;
 
 		adam_update_clear(trainer->params + at, trainer->m + at, trainer->v + at,
-						  table_gradient(trainer, table, row) + from, to - from, step);
+						  table_gradient(trainer, table, row), width, step);
 		touched->mark[row] = 0;
 	}
 	touched->n = 0;
@@ -182,8 +185,6 @@ step_update(Trainer *trainer)
 	share_out(trainer, shape->n_weights, &from, &to);
 	adam_update(trainer->params + from, trainer->m + from, trainer->v + from,
 				trainer->dweights + from, N_SHARDS, shape->n_weights, to - from, weights);
-	for (int shard = 0; shard < N_SHARDS; shard++)
-		memset(trainer->dweights + shard * shape->n_weights + from, 0, sizeof(float) * (to - from));
 	if (shape->stage == RANKING && trainer->team.participant == 0)
 		for (int shard = 0; shard < N_SHARDS; shard++)
 		{

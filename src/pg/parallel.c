@@ -160,8 +160,6 @@ fill_team(TeamMemory *memory, void *block, const ParallelJob *job)
 	Arena		arena = {aligned(block), 0};
 
 	carve(memory, &arena, job->shape, job->ratings, job->films, job->options);
-	memset(memory->trainer, 0,
-		   trainer_shared_size(job->shape, job->ratings, job->options));
 	SpinLockInit(&memory->shared->mutex);
 	ConditionVariableInit(&memory->shared->complete);
 	pg_atomic_init_u32(&memory->shared->meeting.arrived, 0);

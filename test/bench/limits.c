@@ -113,7 +113,8 @@ static void
 layer(Work *work, int rows, int fan_in, int fan_out)
 {
 	matmul(work->out, fan_out, work->in, fan_in, work->weight, rows, fan_in, fan_out, false);
-	matmul_gradient(work->weight, work->in, fan_in, work->out, fan_out, rows, fan_in, fan_out);
+	matmul_gradient(work->weight, work->in, fan_in, work->out, fan_out, rows, fan_in, fan_out,
+					false);
 	matmul_transposed(work->in, fan_in, work->out, fan_out, work->weight, rows, fan_in, fan_out,
 					  false);
 }

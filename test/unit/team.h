@@ -50,7 +50,7 @@ team_report(void *arg, const EpochReport *report)
 		memcpy(trained->best, trainer_params(trained->trainer), sizeof(float) * trained->size);
 }
 
-/* Memory that forked processes share; zeroed. */
+/* Memory that forked processes share, full of NaN. */
 static inline void *
 team_memory(size_t size)
 {
@@ -61,10 +61,11 @@ team_memory(size_t size)
 		perror("mmap");
 		exit(1);
 	}
+	memset(block, 0xff, size);
 	return block;
 }
 
-/* Private memory full of NaN, for whoever reads what he has not written. */
+/* Private memory full of NaN too, for whoever reads what he has not written. */
 static inline Trainer *
 team_attach(void *shared, const StageShape *shape, const SmallRatings *data,
 			const TrainOptions *options, const Team *team)

@@ -126,32 +126,10 @@ test_backward(int without)
 	float		dtable[(MOVIES + 1) * COLUMNS] = {0};
 	Slope		slope = {sums_loss, &without, 0.1, 1e-4};
 
-	history_backward(dtable, coefficient, WIDTH, movie, deviation, FILMS, 0, COLUMNS, 1);
+	history_backward(dtable, coefficient, WIDTH, movie, deviation, FILMS, 1);
 	if (without >= 0)
-		history_backward(dtable, coefficient, WIDTH, movie + without, deviation + without, 1,
-						 0, COLUMNS, -1);
+		history_backward(dtable, coefficient, WIDTH, movie + without, deviation + without, 1, -1);
 	check_gradient("the table of films", &slope, table, dtable, (MOVIES + 1) * COLUMNS);
-}
-
-/* Columns shared out in any way give the bits of one pass. */
-static void
-test_columns(void)
-{
-	static const int cuts[][4] = {{0, 6, 6, 12}, {0, 5, 7, 12}, {0, 1, 11, 12}, {0, 0, 9, 12},
-		{0, 3, 3, 12}};
-	float		whole[(MOVIES + 1) * COLUMNS];
-	float		parts[(MOVIES + 1) * COLUMNS];
-
-	for (size_t c = 0; c < sizeof(cuts) / sizeof(cuts[0]); c++)
-	{
-		fill_random(whole, (MOVIES + 1) * COLUMNS, 1, 5);
-		memcpy(parts, whole, sizeof(whole));
-		history_backward(whole, coefficient, WIDTH, movie, deviation, FILMS, 0, COLUMNS, 1);
-		for (int k = 0; k < 3; k++)
-			history_backward(parts, coefficient, WIDTH, movie, deviation, FILMS, cuts[c][k],
-							 cuts[c][k + 1], 1);
-		CHECK(memcmp(whole, parts, sizeof(whole)) == 0);
-	}
 }
 
 int
@@ -165,6 +143,5 @@ main(void)
 	test_backward(-1);
 	test_backward(0);
 	test_backward(7);
-	test_columns();
 	return unit_finish();
 }

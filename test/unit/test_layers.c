@@ -86,11 +86,11 @@ test_products_of(int rows, int fan_in, int fan_out, bool accumulate)
 	check_padding(out, in_stride, rows, fan_in);
 
 	memcpy(before, weight, sizeof(weight));
-	matmul_gradient(weight, in, in_stride, dout, out_stride, rows, fan_in, fan_out);
+	matmul_gradient(weight, in, in_stride, dout, out_stride, rows, fan_in, fan_out, accumulate);
 	for (int i = 0; i < fan_in; i++)
 		for (int o = 0; o < fan_out; o++)
 		{
-			double		sum = before[i * fan_out + o];
+			double		sum = accumulate ? before[i * fan_out + o] : 0;
 
 			for (int row = 0; row < rows; row++)
 				sum += (double) AT(in, in_stride, row, i) * AT(dout, out_stride, row, o);
@@ -110,11 +110,13 @@ test_products(void)
 		for (int accumulate = 0; accumulate < 2; accumulate++)
 			test_products_of(sizes[i][0], sizes[i][1], sizes[i][2], accumulate);
 
-	/* without rows nothing is read or written */
+	/* without rows nothing is read, and no gradient but 0 written */
 	matmul(&out, 1, NULL, 1, NULL, 0, 1, 1, false);
 	matmul_transposed(&out, 1, NULL, 1, NULL, 0, 1, 1, false);
-	matmul_gradient(&out, NULL, 1, NULL, 1, 0, 1, 1);
+	matmul_gradient(&out, NULL, 1, NULL, 1, 0, 1, 1, true);
 	CHECK(out == 7);
+	matmul_gradient(&out, NULL, 1, NULL, 1, 0, 1, 1, false);
+	CHECK(out == 0);
 }
 
 static void
@@ -125,7 +127,7 @@ test_bias(void)
 	float		dbias[] = {100, 200, 300};
 
 	bias_backward(dbias, out, 2, 3);
-	CHECK(dbias[0] == 105 && dbias[1] == 207 && dbias[2] == 309);
+	CHECK(dbias[0] == 5 && dbias[1] == 7 && dbias[2] == 9);
 	bias_forward(out, bias, 2, 3);
 	CHECK(out[0] == 11 && out[2] == 33 && out[3] == 14 && out[5] == 36);
 }
@@ -238,7 +240,7 @@ static void
 test_relu(int rows, int width, float dropout)
 {
 	static float dy[MAX_SIZE];
-	float		dbias[MAX_WIDTH] = {0};
+	float		dbias[MAX_WIDTH] = {UNTOUCHED};
 	Slope		slope = {relu_loss, NULL, 1e-2, 1e-3};
 	int			wrong = 0;
 
@@ -304,9 +306,9 @@ static void
 test_batchnorm(int rows, int width, float dropout)
 {
 	static float dy[MAX_SIZE];
-	float		dbias[MAX_WIDTH] = {0};
-	float		dgamma[MAX_WIDTH] = {0};
-	float		dbeta[MAX_WIDTH] = {0};
+	float		dbias[MAX_WIDTH] = {UNTOUCHED};
+	float		dgamma[MAX_WIDTH] = {UNTOUCHED};
+	float		dbeta[MAX_WIDTH] = {UNTOUCHED};
 	float		work[2 * MAX_WIDTH];
 	Slope		slope = {batchnorm_loss, NULL, 5e-3, 4e-3};
 
@@ -389,19 +391,19 @@ test_unit(int rows, int width)
 
 #define SOFTMAX_ROWS 5
 #define MAX_CLASSES 50
+#define SOFTMAX_STRIDE (MAX_CLASSES + PADDING)
 
 typedef struct Softmax
 {
 	int			width;
-	float		x[SOFTMAX_ROWS * MAX_CLASSES];
+	float		x[SOFTMAX_ROWS * SOFTMAX_STRIDE];
 	int32_t		target[SOFTMAX_ROWS];
 	float		offset[MAX_CLASSES];
-	bool		with_offset;
-	float		scale;
 } Softmax;
 
 static Softmax softmax;
 
+/* The cross-entropy of all rows, written out. */
 static double
 softmax_loss(void *arg)
 {
@@ -409,90 +411,103 @@ softmax_loss(void *arg)
 
 	for (int row = 0; row < SOFTMAX_ROWS; row++)
 	{
-		const float *x = softmax.x + row * softmax.width;
+		const float *x = softmax.x + row * SOFTMAX_STRIDE;
 		double		sum = 0;
-		double		wanted = 0;
 
 		for (int i = 0; i < softmax.width; i++)
-		{
-			double		logit = (double) softmax.scale * x[i] +
-				(softmax.with_offset ? softmax.offset[i] : 0);
-
-			sum += exp(logit);
-			if (i == softmax.target[row])
-				wanted = logit;
-		}
-		loss += log(sum) - wanted;
+			sum += exp((double) x[i] + softmax.offset[i]);
+		loss += log(sum) - x[softmax.target[row]] - softmax.offset[softmax.target[row]];
 	}
 	return loss;
 }
 
-/* Against the loss written out above, one film impossible in each row. */
 static void
-test_softmax(int width, bool with_offset, float scale)
+make_softmax(int width)
 {
-	static float x[SOFTMAX_ROWS * MAX_CLASSES];
-	const float weight = 0.25f;
-	Slope		slope = {softmax_loss, NULL, 1e-2, 2e-3};
-	double		dscale = 0;
-	double		loss;
-	float		dscale_part;
-	int			impossible = 0;
-
 	softmax.width = width;
-	softmax.with_offset = with_offset;
-	softmax.scale = scale;
-	fill_random(softmax.x, SOFTMAX_ROWS * width, 1, 21);
 	fill_random(softmax.offset, width, 2, 22);
 	for (int row = 0; row < SOFTMAX_ROWS; row++)
 	{
+		float	   *x = softmax.x + row * SOFTMAX_STRIDE;
+
+		fill_random(x, width, 2, 21 + row);
+		for (int i = width; i < SOFTMAX_STRIDE; i++)
+			x[i] = UNTOUCHED;
 		softmax.target[row] = rng_below(23, row, width);
-		softmax.x[row * width + (softmax.target[row] + 1) % width] = IMPOSSIBLE_LOGIT;
+		x[(softmax.target[row] + 1) % width] = IMPOSSIBLE_LOGIT;
 	}
-	memcpy(x, softmax.x, sizeof(x));
-	loss = softmax_cross_entropy(x, softmax.target, with_offset ? softmax.offset : NULL, scale,
-								 weight, &dscale, SOFTMAX_ROWS, width);
-	CHECK_NEAR(loss, softmax_loss(NULL), 1e-5 * loss);
-
-	for (int row = 0; row < SOFTMAX_ROWS; row++)
-	{
-		float		sum = 0;
-
-		for (int i = 0; i < width; i++)
-			sum += x[row * width + i];
-		CHECK_NEAR(sum, 0, 1e-6);
-		impossible += x[row * width + (softmax.target[row] + 1) % width] == 0;
-	}
-	CHECK(impossible == SOFTMAX_ROWS);
-
-	/* by the logits it is given, by the numbers in x it is scale times as much */
-	for (int i = 0; i < SOFTMAX_ROWS * width; i++)
-		x[i] *= scale / weight;
-	check_gradient("the logits of a softmax", &slope, softmax.x, x, SOFTMAX_ROWS * width);
-	dscale_part = (float) (dscale / weight);
-	check_gradient("the scale of a softmax", &slope, &softmax.scale, &dscale_part, 1);
 }
 
 /*
- * The exponential, seen through two classes: the chance of the one that is d
- * less likely is 1 / (1 + exp(d)).
+ * In n parts and in one: chances and loss against the loss written out above,
+ * one film impossible in each row.  A part may be empty.
  */
+static void
+test_softmax(int width, int n)
+{
+	static float chance[SOFTMAX_ROWS * SOFTMAX_STRIDE];
+	SoftmaxPart part[MAX_CLASSES * SOFTMAX_ROWS];
+	Slope		slope = {softmax_loss, NULL, 1e-2, 2e-3};
+	double		loss = 0;
+	int			impossible = 0;
+
+	make_softmax(width);
+	memcpy(chance, softmax.x, sizeof(chance));
+	for (int k = 0; k < n; k++)
+	{
+		int			from = width * k / n;
+
+		softmax_part(chance + from, SOFTMAX_STRIDE, part + k * SOFTMAX_ROWS,
+					 softmax.offset + from, SOFTMAX_ROWS, width * (k + 1) / n - from);
+	}
+	check_padding(chance, SOFTMAX_STRIDE, SOFTMAX_ROWS, width);
+	for (int row = 0; row < SOFTMAX_ROWS; row++)
+	{
+		float	   *c = chance + row * SOFTMAX_STRIDE;
+		const float *x = softmax.x + row * SOFTMAX_STRIDE;
+		float		share[MAX_CLASSES];
+		float		mean;
+		double		exact = 0;
+		double		sum = 0;
+
+		loss += softmax_join(share, &mean, part + row, SOFTMAX_ROWS, n) -
+			x[softmax.target[row]] - softmax.offset[softmax.target[row]];
+		for (int k = 0; k < n; k++)
+			for (int i = width * k / n; i < width * (k + 1) / n; i++)
+			{
+				c[i] *= share[k];
+				sum += c[i];
+				exact += (double) c[i] * x[i];
+			}
+		CHECK_NEAR(sum, 1, 1e-6);
+		CHECK_NEAR(mean, exact, 1e-5);
+		impossible += c[(softmax.target[row] + 1) % width] == 0;
+		/* what is left is the gradient by the logits */
+		c[softmax.target[row]] -= 1;
+	}
+	CHECK(impossible == SOFTMAX_ROWS);
+	CHECK_NEAR(loss, softmax_loss(NULL), 1e-5 * loss);
+	for (int row = 0; row < SOFTMAX_ROWS; row++)
+		check_gradient("the logits of a softmax", &slope, softmax.x + row * SOFTMAX_STRIDE,
+					   chance + row * SOFTMAX_STRIDE, width);
+}
+
+/* The exponential, seen through two classes: the other one's chance over the first's. */
 static void
 test_exponential(void)
 {
-	const int32_t target = 0;
+	const float offset[2] = {0, 0};
+	SoftmaxPart part;
 	double		worst = 0;
-	double		dscale = 0;
 
 	for (double d = 0; d < 87; d += 0.0173)
 	{
 		float		x[2] = {0, (float) -d};
-		double		exact = 1 / (1 + exp(-(double) x[1]));
-		double		loss = softmax_cross_entropy(x, &target, NULL, 1, 1, &dscale, 1, 2);
+		double		exact = exp(-(double) (float) d);
 
-		worst = fmax(worst, fabs(x[1] / exact - 1) / (4 + d));
-		if (d < 10)
-			worst = fmax(worst, fabs(loss - log1p(exp(-d))) / 4);
+		softmax_part(x, 2, &part, offset, 1, 2);
+		worst = fmax(worst, fabs(x[1] / exact - 1) / (3 + d));
+		worst = fmax(worst, fabs(part.sum / (1 + exact) - 1) / 4);
 	}
 	CHECK_NEAR(worst, 0, 0x1p-24);
 
@@ -501,34 +516,62 @@ test_exponential(void)
 	{
 		float		x[2] = {0, (float) -d};
 
-		softmax_cross_entropy(x, &target, NULL, 1, 1, &dscale, 1, 2);
-		if (!(x[1] >= 0 && x[1] <= 1.7e-38f))
+		softmax_part(x, 2, &part, offset, 1, 2);
+		if (!(x[1] >= 0 && x[1] <= 1.7e-38f && isfinite(part.weighted)))
 		{
 			CHECK_NEAR(x[1], 0, 0);
 			break;
 		}
 	}
-	CHECK(isfinite(dscale));
+}
+
+/* The largest logit, in any place and of any sign. */
+static void
+test_largest_logit(void)
+{
+	float		x[MAX_CLASSES];
+	float		offset[MAX_CLASSES];
+	SoftmaxPart part;
+	int			wrong = 0;
+
+	for (int width = 0; width <= MAX_CLASSES; width++)
+		for (int round = 0; round < 3; round++)
+		{
+			float		max = -INFINITY;
+
+			fill_random(x, width, 40, width);
+			for (int i = 0; i < width; i++)
+			{
+				offset[i] = 60.0f * (round - 1);
+				max = fmaxf(max, x[i] + offset[i]);
+			}
+			softmax_part(x, width, &part, offset, 1, width);
+			wrong += part.max != max || !(width == 0 ? part.sum == 0 : part.sum >= 1);
+		}
+	CHECK(wrong == 0);
 }
 
 static void
 test_softmax_extremes(void)
 {
-	const int32_t target = 0;
-	double		dscale = 0;
 	float		one = 3;
 	float		large[] = {-60, 80, 80};
+	const float offset[] = {0.5f, 0, 0};
+	float		share[2];
+	float		mean;
+	SoftmaxPart part[2];
 
 	/* a single class is certain */
-	CHECK_NEAR(softmax_cross_entropy(&one, &target, NULL, 2, 1, &dscale, 1, 1), 0, 1e-6);
-	CHECK_NEAR(one, 0, 1e-6);
-	CHECK_NEAR(dscale, 0, 1e-6);
+	softmax_part(&one, 1, part, offset, 1, 1);
+	CHECK(one == 1 && part->max == 3.5f && part->sum == 1 && part->weighted == 3);
+	CHECK_NEAR(softmax_join(share, &mean, part, 1, 1), 3.5, 1e-6);
+	CHECK(share[0] == 1 && mean == 3);
 
-	/* logits whose exponentials a float cannot hold */
-	CHECK_NEAR(softmax_cross_entropy(large, &target, NULL, 2, 1, &dscale, 1, 3),
-			   280 + log(2), 1e-4);
-	CHECK_NEAR(large[0], -1, 1e-6);
-	CHECK_NEAR(large[1], 0.5, 1e-6);
+	/* exponentials of parts far apart do not overflow */
+	softmax_part(large, 1, part, offset, 1, 1);
+	softmax_part(large + 1, 2, part + 1, offset + 1, 1, 2);
+	CHECK_NEAR(softmax_join(share, &mean, part, 1, 2), 80 + log(2), 1e-5);
+	CHECK(share[0] >= 0 && share[0] < 1e-30f && share[1] == 0.5f && mean == 80);
 }
 
 int
@@ -547,12 +590,12 @@ main(void)
 	test_batchnorm_extremes();
 	test_unit(6, 5);
 	test_unit(5, 64);
-	for (int with_offset = 0; with_offset < 2; with_offset++)
-	{
-		test_softmax(3, with_offset, 1);
-		test_softmax(16, with_offset, 2.5f);
-		test_softmax(50, with_offset, 0.7f);
-	}
+	test_softmax(3, 1);
+	test_softmax(3, 4);
+	test_softmax(16, 2);
+	test_softmax(50, 1);
+	test_softmax(50, 4);
+	test_largest_logit();
 	test_exponential();
 	test_softmax_extremes();
 	return unit_finish();

@@ -9,6 +9,8 @@
 #include "tower.h"
 
 #define ROWS 24
+#define USERS 7
+#define FILMS 11
 #define INPUTS (2 * VECTOR_DIMS)
 
 static StageShape shape;
@@ -17,13 +19,34 @@ static float *dparams;
 static RankerTape tape;
 static RankerDropout dropout;
 static float coefficient[ROWS];
+static float user[ROWS * VECTOR_DIMS];
+static float film[FILMS * VECTOR_DIMS];
+static float film_half[FILMS * RANKER_HIDDEN1];
+static int32_t user_of[ROWS];
+static int32_t film_of[ROWS];
+static RankerPairs pairs = {
+	.user = user, .user_of = user_of, .film = film, .film_half = film_half, .film_of = film_of
+};
 
 /* ranker_forward, as a loss that weighs the predictions */
 static double
 ranker_loss(void *arg)
 {
-	ranker_forward(&tape, params, &shape, &dropout, ROWS);
+	ranker_films_forward(film_half, film, params, &shape, FILMS);
+	ranker_forward(&tape, &pairs, params, &shape, &dropout, ROWS);
 	return weighted_sum(tape.prediction, coefficient, ROWS);
+}
+
+/* Users of several rows each, or one for each row. */
+static void
+pair_up(int n_users)
+{
+	pairs.n_users = n_users;
+	for (int row = 0; row < ROWS; row++)
+	{
+		user_of[row] = row * n_users / ROWS;
+		film_of[row] = rng_below(31, row, FILMS);
+	}
 }
 
 static void
@@ -44,7 +67,13 @@ set_up(void)
 	ranker_tape(&tape, &arena, ROWS);
 	arena = (Arena) {aligned_alloc(ARENA_ALIGN, arena.used), 0};
 	ranker_tape(&tape, &arena, ROWS);
-	fill_random(tape.input, ROWS * INPUTS, 1, 2);
+	tape.out1 = malloc(sizeof(float) * ROWS * RANKER_HIDDEN1);
+	tape.mean1 = malloc(sizeof(float) * 2 * (RANKER_HIDDEN1 + RANKER_HIDDEN2));
+	tape.istd1 = tape.mean1 + RANKER_HIDDEN1;
+	tape.mean2 = tape.istd1 + RANKER_HIDDEN1;
+	tape.istd2 = tape.mean2 + RANKER_HIDDEN2;
+	fill_random(user, ROWS * VECTOR_DIMS, 1, 2);
+	fill_random(film, FILMS * VECTOR_DIMS, 1, 4);
 	fill_random(coefficient, ROWS, 1, 3);
 }
 
@@ -66,44 +95,58 @@ static const struct
 
 #define N_WEIGHTS (sizeof(weights) / sizeof(weights[0]))
 
+/* From tape.dprediction to all gradients, the films' summed over their rows. */
 static void
-test_gradients(bool with_dropout)
+backward(float *duser, float *dfilm)
+{
+	float		drow[ROWS * VECTOR_DIMS];
+	static float dhalf[FILMS * RANKER_HIDDEN1];
+
+	memcpy(tape.dprediction, coefficient, sizeof(coefficient));
+	ranker_backward(&tape, &pairs, duser, drow, dparams, params, &shape, &dropout, ROWS);
+	memset(dhalf, 0, sizeof(dhalf));
+	for (int row = 0; row < ROWS; row++)
+		for (int i = 0; i < RANKER_HIDDEN1; i++)
+			dhalf[film_of[row] * RANKER_HIDDEN1 + i] += tape.out1[row * RANKER_HIDDEN1 + i];
+	ranker_films_backward(dfilm, dparams, dhalf, film, params, &shape, FILMS);
+	for (int row = 0; row < ROWS; row++)
+		for (int i = 0; i < VECTOR_DIMS; i++)
+			dfilm[film_of[row] * VECTOR_DIMS + i] += drow[row * VECTOR_DIMS + i];
+}
+
+static void
+test_gradients(int n_users, bool with_dropout)
 {
 	Slope		slope = {ranker_loss, NULL, 2e-3, 0.03};
-	float		dinput[ROWS * INPUTS];
+	float		duser[ROWS * VECTOR_DIMS];
+	float		dfilm[FILMS * VECTOR_DIMS];
 	int64_t		others = 0;
 
+	pair_up(n_users);
 	dropout.layer1 = dropout_make(rng_mix64(1), 0.3f * with_dropout);
 	dropout.layer2 = dropout_make(rng_mix64(2), 0.2f * with_dropout);
 	dropout.layer3 = dropout_make(rng_mix64(3), 0.1f * with_dropout);
-	memset(dparams, 0, sizeof(float) * shape.n_weights);
+	/* what is there is written over */
+	for (int64_t i = shape.offset[RANK_W1]; i < shape.n_weights; i++)
+		dparams[i] = 99;
 	ranker_loss(NULL);
-	memcpy(tape.dprediction, coefficient, sizeof(coefficient));
-	ranker_backward(&tape, dparams, params, &shape, &dropout, ROWS);
-	memcpy(dinput, tape.dinput, sizeof(dinput));
+	backward(duser, dfilm);
 	for (size_t i = 0; i < N_WEIGHTS; i++)
 		check_gradient(weights[i].name, &slope, params + shape.offset[weights[i].tensor],
 					   dparams + shape.offset[weights[i].tensor],
 					   (int64_t) weights[i].rows * shape.width[weights[i].tensor]);
-	check_gradient("ranker input", &slope, tape.input, dinput, ROWS * INPUTS);
-	/* all of a row, since the first number of each vector is a thing of its own */
-	check_gradient("ranker input of a row", &slope, tape.input + 5 * INPUTS, dinput + 5 * INPUTS,
-				   INPUTS);
+	check_gradient("ranker users", &slope, user, duser, n_users * VECTOR_DIMS);
+	check_gradient("ranker films", &slope, film, dfilm, FILMS * VECTOR_DIMS);
+	/* all of a vector, since its first number is a thing of its own */
+	check_gradient("a ranker user", &slope, user + 5 * VECTOR_DIMS, duser + 5 * VECTOR_DIMS,
+				   VECTOR_DIMS);
+	check_gradient("a ranker film", &slope, film + 5 * VECTOR_DIMS, dfilm + 5 * VECTOR_DIMS,
+				   VECTOR_DIMS);
 
 	/* the tensors of the towers are none of its business */
 	for (int64_t i = 0; i < shape.offset[RANK_W1]; i++)
 		others += dparams[i] != 0;
 	CHECK(others == 0);
-
-	/* gradients are added to what is there */
-	memcpy(tape.dprediction, coefficient, sizeof(coefficient));
-	ranker_loss(NULL);
-	{
-		float		once = dparams[shape.offset[RANK_B4]];
-
-		ranker_backward(&tape, dparams, params, &shape, &dropout, ROWS);
-		CHECK_NEAR(dparams[shape.offset[RANK_B4]], 2 * once, 1e-5);
-	}
 }
 
 /* The first number of a vector is a bias: u[0] + m[0] + u[1..] . m[1..] */
@@ -120,8 +163,8 @@ test_wide_part(void)
 	ranker_loss(NULL);
 	memcpy(before, tape.prediction, sizeof(before));
 	for (int i = 1; i < VECTOR_DIMS; i++)
-		dot += tape.input[i] * tape.input[VECTOR_DIMS + i];
-	CHECK_NEAR(before[0], tape.input[0] + tape.input[VECTOR_DIMS] + dot, 1e-5);
+		dot += user[i] * film[film_of[0] * VECTOR_DIMS + i];
+	CHECK_NEAR(before[0], user[0] + film[film_of[0] * VECTOR_DIMS] + dot, 1e-5);
 	fill_random(params + shape.offset[RANK_W4], RANKER_HIDDEN3, 0.3f, 7);
 	params[shape.offset[RANK_B4]] = 0.25f;
 }
@@ -157,7 +200,9 @@ test_running_statistics(void)
 	}
 
 	/* a single row has no variance, and none is invented */
-	ranker_forward(&tape, params, &shape, &dropout, 1);
+	pairs.n_users = 1;
+	ranker_forward(&tape, &pairs, params, &shape, &dropout, 1);
+	pair_up(ROWS);
 	ranker_update_statistics(params, &shape, tape.mean1, tape.istd1, tape.mean2, tape.istd2, 1, 0);
 	for (int i = 0; i < RANKER_HIDDEN1; i++)
 		if (!(fabsf(variance[i]) < 1e-6f))
@@ -191,17 +236,17 @@ plain_layer(double *out, const double *in, int fan_in, int fan_out, Tensor weigh
 }
 
 static double
-plain_prediction(const float *user, const float *movie)
+plain_prediction(const float *u, const float *movie)
 {
 	double		in[INPUTS];
 	double		h1[RANKER_HIDDEN1];
 	double		h2[RANKER_HIDDEN2];
 	double		h3[RANKER_HIDDEN3];
-	double		out = (double) user[0] + movie[0] + *tensor(params, &shape, RANK_B4);
+	double		out = (double) u[0] + movie[0] + *tensor(params, &shape, RANK_B4);
 
 	for (int i = 0; i < VECTOR_DIMS; i++)
 	{
-		in[i] = user[i];
+		in[i] = u[i];
 		in[VECTOR_DIMS + i] = movie[i];
 	}
 	plain_layer(h1, in, INPUTS, RANKER_HIDDEN1, RANK_W1, RANK_GAMMA1, RANK_MEAN1);
@@ -210,7 +255,7 @@ plain_prediction(const float *user, const float *movie)
 	for (int i = 0; i < RANKER_HIDDEN3; i++)
 		out += h3[i] * tensor(params, &shape, RANK_W4)[i];
 	for (int i = 1; i < VECTOR_DIMS; i++)
-		out += (double) user[i] * movie[i];
+		out += (double) u[i] * movie[i];
 	return out;
 }
 
@@ -250,8 +295,9 @@ int
 main(void)
 {
 	set_up();
-	test_gradients(false);
-	test_gradients(true);
+	test_gradients(ROWS, false);
+	test_gradients(ROWS, true);
+	test_gradients(USERS, true);
 	test_running_statistics();
 	test_folding();
 	test_wide_part();

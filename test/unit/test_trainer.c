@@ -52,21 +52,9 @@ batch_loss(void *arg)
 	return loss / trainer->batch.n_rows;
 }
 
-/* Has the softmax of an earlier step left anything in a shard of this one? */
-static bool
-left_in_shard(const Trainer *trainer, int shard)
-{
-	int64_t		n = (int64_t) trainer->max_films * VECTOR_DIMS;
-
-	for (int64_t i = 0; i < n; i++)
-		if (trainer->dfilm_softmax[shard * n + i] != 0)
-			return true;
-	return false;
-}
-
 /*
- * Takes a step on each batch until one has rows in the softmax, and an empty
- * shard with something in it that it must not find.
+ * Takes a step on each batch until one has rows in the softmax and a shard
+ * without rows, whose memory is full of what earlier steps left there.
  */
 static bool
 find_empty_shard(Trainer *trainer)
@@ -80,8 +68,8 @@ find_empty_shard(Trainer *trainer)
 
 			batch_loss(trainer);
 			for (int shard = 0; shard < N_SHARDS; shard++)
-				empty += trainer->batch.shard_rows[shard] == 0 && left_in_shard(trainer, shard);
-			if (empty > 0 && trainer->batch.n_sampled > 0)
+				empty += trainer->batch.shard_rows[shard] == 0;
+			if (empty > 0 && trainer->batch.n_sampled > 0 && epoch_at_hand > 1)
 				return true;
 		}
 	}
@@ -255,7 +243,7 @@ test_seeds(Stage stage)
 
 /* ------------------------------------------------------ learning and stopping */
 
-/* Gradients are left zero for the next step, which adds to them. */
+/* Gradients of tables are left zero for the next step, which adds to them. */
 static void
 check_left_clean(const Trained *trained)
 {
@@ -265,8 +253,6 @@ check_left_clean(const Trained *trained)
 
 	for (int64_t i = 0; i < tables; i++)
 		left += trainer->dtables[i] != 0;
-	for (int64_t i = 0; i < N_SHARDS * trained->shape.n_weights; i++)
-		left += trainer->dweights[i] != 0;
 	CHECK(left == 0);
 }
 
@@ -419,10 +405,9 @@ test_poor_data(void)
 static void
 inputs_of(float *x, const Trainer *trainer, int32_t user, int32_t n)
 {
-	float		sum[2 * HISTORY_DIMS];
 	Segment		segment = {trainer->ratings->start[user], user, n};
 
-	gather_segment(x, trainer, &segment, 1, true, sum);
+	gather_segment(x, trainer, &segment, 1, true, n);
 }
 
 /*
