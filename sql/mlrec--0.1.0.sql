@@ -595,7 +595,7 @@ activate: true, false, or if_better: only if the model beats the active one and 
 like_threshold: a rating from here on is a liking. softmax_weight, 0 to 100: of telling likings from the whole catalogue, against telling them from dislikings.
 history: whether users are told by their own earlier ratings too.
 from_model: the model to start from; NULL: from scratch.
-refit: train once more on all of the training part when the number of epochs is known.
+refit: go on for up to 3 epochs with all of the training part, at the last learning rates.
 comment: kept with the model.
 Columns: losses and metrics of the validation part (NULL if the stage lacks them), seconds of the epoch, whether it was the best so far.
 Errors: an option out of range, relations or columns that are missing, a null key, rating or time (told with the row), no ratings, more memory than mlrec.training_memory. Then, and when cancelled, nothing is left.';

@@ -8,6 +8,9 @@
 
 #include "multiversion.h"
 
+/* HISTORY_DIMS of stage.h: loops of this width need no loop. */
+#define USUAL_WIDTH 32
+
 void
 history_begin(History *history, const float *table, int32_t width, float *sum)
 {
@@ -19,10 +22,11 @@ history_begin(History *history, const float *table, int32_t width, float *sum)
 	memset(sum, 0, sizeof(float) * 2 * width);
 }
 
-MULTIVERSION void
-history_add(History *history, const int32_t *movie, const float *deviation, int64_t n)
+/* A history_add of a width that the compiler may know. */
+static inline void
+add_films(History *history, const int32_t *movie, const float *deviation, int64_t n,
+		  int32_t width)
 {
-	int32_t		width = history->width;
 	float	   *restrict weighted = history->sum;
 	float	   *restrict plain = history->sum + width;
 
@@ -41,6 +45,15 @@ history_add(History *history, const int32_t *movie, const float *deviation, int6
 		history->deviations += dev;
 		history->count++;
 	}
+}
+
+MULTIVERSION void
+history_add(History *history, const int32_t *movie, const float *deviation, int64_t n)
+{
+	if (history->width == USUAL_WIDTH)
+		add_films(history, movie, deviation, n, USUAL_WIDTH);
+	else
+		add_films(history, movie, deviation, n, history->width);
 }
 
 float
