@@ -30,11 +30,11 @@ BEGIN ATOMIC
 END;
 \set ECHO all
 
--- Each stage is trained until it does not get better, then once more on all
--- training ratings, for as many epochs as brought something.
+-- Each stage is trained until it does not get better, then goes on with all
+-- training ratings, for three epochs if so many have brought something.
 SELECT stage, max(epoch) FILTER (WHERE searched) = count(*) FILTER (WHERE searched) AS numbered,
 	max(epoch) FILTER (WHERE NOT searched) = count(*) FILTER (WHERE NOT searched) AS numbered_again,
-	count(*) FILTER (WHERE NOT searched) = count(*) FILTER (WHERE searched AND is_best) AS as_many_as_good,
+	count(*) FILTER (WHERE NOT searched) = least(3, count(*) FILTER (WHERE searched AND is_best)) AS three,
 	min(train_loss) < 0.9 * max(train_loss) AS learns, bool_and(seconds > 0 AND learning_rate > 0) AS filled
 FROM (SELECT *, val_loss IS NOT NULL AS searched FROM epochs) e
 GROUP BY stage ORDER BY stage DESC;
