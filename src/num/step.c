@@ -57,11 +57,10 @@ show_row(Trainer *trainer, const ShownSegment *shown, int32_t i)
 	const Ratings *ratings = trainer->ratings;
 	int64_t		row = shown->segment->row + i;
 	int32_t		slot = shown->slot + i;
-	int32_t		first = slot - slot % trainer->plan.shard_rows;
 
 	batch->movie[slot] = ratings->movie[row];
 	batch->rating[slot] = ratings->rating[row];
-	batch->vector[slot] = shown->vector - first + (shown->n_vectors > 1 ? i : 0);
+	batch->vector[slot] = shown->vector + (shown->n_vectors > 1 ? i : 0);
 	if (with_softmax(trainer) &&
 		ratings->rating[row] >= trainer->options.like_threshold &&
 		happens(trainer, PURPOSE_SOFTMAX, slot, SOFTMAX_SAMPLE))
@@ -95,6 +94,35 @@ show_segment(Trainer *trainer, const Segment *segment, int32_t slot, int32_t vec
 	batch->n_rows += segment->n_rows;
 }
 
+/* Lists the rows of each film, in order. */
+static void
+list_rows(Trainer *trainer)
+{
+	Batch	   *batch = &trainer->batch;
+	int32_t    *end = batch->first_row + 1;
+	int32_t		n = 0;
+
+	memset(batch->first_row, 0, sizeof(int32_t) * (batch->n_films + 1));
+	for (int shard = 0; shard < N_SHARDS; shard++)
+		for (int32_t i = 0; i < batch->shard_rows[shard]; i++)
+			end[batch->place[shard * trainer->plan.shard_rows + i]]++;
+	/* from here on `end` is where a film's next row goes */
+	for (int32_t film = 0; film < batch->n_films; film++)
+	{
+		int32_t		n_rows = end[film];
+
+		end[film] = n;
+		n += n_rows;
+	}
+	for (int shard = 0; shard < N_SHARDS; shard++)
+		for (int32_t i = 0; i < batch->shard_rows[shard]; i++)
+		{
+			int32_t		slot = shard * trainer->plan.shard_rows + i;
+
+			batch->rows[end[batch->place[slot]]++] = slot;
+		}
+}
+
 /* Lists the films whose vectors the step needs, and each row's place among them. */
 static void
 list_films(Trainer *trainer)
@@ -123,6 +151,7 @@ list_films(Trainer *trainer)
 			}
 			batch->place[slot] = batch->place_of[movie];
 		}
+	list_rows(trainer);
 	for (int32_t film = 0; film < batch->n_films; film++)
 	{
 		int32_t		movie = batch->films[film];
@@ -145,7 +174,7 @@ describe_batch(Trainer *trainer, int32_t epoch, int64_t number)
 	{
 		int32_t		first = shard * trainer->plan.shard_rows;
 		int32_t		slot = first;
-		int32_t		vector = first;
+		int32_t		vector = 0;
 		int64_t		from;
 		int64_t		to;
 
@@ -159,7 +188,7 @@ describe_batch(Trainer *trainer, int32_t epoch, int64_t number)
 			vector += batch->segments[batch->n_segments - 1].n_vectors;
 		}
 		batch->shard_rows[shard] = slot - first;
-		batch->shard_vectors[shard] = vector - first;
+		batch->shard_vectors[shard] = vector;
 	}
 	batch->first_segment[N_SHARDS] = batch->n_segments;
 	batch->first_sampled[N_SHARDS] = batch->n_sampled;
@@ -229,7 +258,7 @@ forward_users(Trainer *trainer, int shard)
 	{
 		const ShownSegment *shown = &batch->segments[s];
 
-		gather_segment(trainer->user.x + (int64_t) shown->vector * shape->user_inputs, trainer,
+		gather_segment(tape.x + (int64_t) shown->vector * shape->user_inputs, trainer,
 					   shown->segment, shown->user_row, shown->with_history, shown->n_vectors);
 		tick(trainer);
 	}
@@ -375,16 +404,9 @@ sum_by_film(float *dfilm, const Trainer *trainer, int shard, const float *drow, 
 	int32_t		to;
 
 	film_shard(trainer, shard, &from, &to);
-	for (int s = 0; s < N_SHARDS; s++)
-		for (int32_t i = 0; i < batch->shard_rows[s]; i++)
-		{
-			int32_t		slot = s * trainer->plan.shard_rows + i;
-			int32_t		film = batch->place[slot];
-
-			if (film >= from && film < to)
-				simd_axpy(dfilm + (int64_t) (film - from) * width, 1,
-						  drow + (int64_t) slot * width, width);
-		}
+	for (int32_t film = from; film < to; film++, dfilm += width)
+		for (int32_t i = batch->first_row[film]; i < batch->first_row[film + 1]; i++)
+			simd_axpy(dfilm, 1, drow + (int64_t) batch->rows[i] * width, width);
 }
 
 /* From the gradients of a shard of film vectors to their tower's. */

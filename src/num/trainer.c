@@ -125,6 +125,8 @@ carve_batch(Trainer *t, Arena *arena)
 	batch->sampled = ARENA_ARRAY(arena, SampledRow, t->slots);
 	batch->films = ARENA_ARRAY(arena, int32_t, t->max_films);
 	batch->film_row = ARENA_ARRAY(arena, int32_t, t->max_films);
+	batch->first_row = ARENA_ARRAY(arena, int32_t, t->max_films + 1);
+	batch->rows = ARENA_ARRAY(arena, int32_t, t->slots);
 	batch->place_of = ARENA_ARRAY(arena, int32_t, t->shape.n_movies);
 }
 

@@ -48,7 +48,7 @@ typedef struct ShownSegment
 	bool		with_history;
 	int32_t		slot;			/* of its first row; shard s owns slots from
 								 * s * shard_rows on */
-	int32_t		vector;			/* slot of its first user vector */
+	int32_t		vector;			/* its first among the shard's user vectors */
 	int32_t		n_vectors;		/* its n_rows, or 1 without a history */
 } ShownSegment;
 
@@ -80,6 +80,8 @@ typedef struct Batch
 	int32_t    *films;			/* [max_films] the films of the step */
 	int32_t    *film_row;		/* [max_films] their rows of MOVIE_ID, 0 if
 								 * unknown or shown so */
+	int32_t    *first_row;		/* [max_films + 1] of each, in rows */
+	int32_t    *rows;			/* [slots] slots, film by film */
 	int32_t    *place_of;		/* [n_movies] place in films, -1: not there */
 	uint64_t	key;			/* of the step's random numbers */
 } Batch;

@@ -92,12 +92,12 @@ scatter_films(Trainer *trainer, const float *dsum, int64_t first, int32_t n, flo
 }
 
 /*
- * The gradient of a segment's history: a film counts for all rows of the
- * segment that know it.  Going backwards the sum over those rows grows by one
+ * The gradient of a segment's history, from that of its user vectors' inputs: a
+ * film counts for all rows of the segment that know it.  Going backwards the sum over those rows grows by one
  * row at a time.
  */
 static void
-scatter_history(Trainer *trainer, const ShownSegment *shown)
+scatter_history(Trainer *trainer, const ShownSegment *shown, const float *dx)
 {
 	const StageShape *shape = &trainer->shape;
 	const Ratings *ratings = trainer->ratings;
@@ -110,8 +110,7 @@ scatter_history(Trainer *trainer, const ShownSegment *shown)
 	memset(sum, 0, sizeof(float) * width);
 	for (int32_t i = segment->n_rows - 1; i >= 0; i--)
 	{
-		const float *d = trainer->user.x + (int64_t) (shown->vector + i) * shape->user_inputs +
-			user_input_history(shape);
+		const float *d = dx + (int64_t) i * shape->user_inputs + user_input_history(shape);
 		int64_t		row = segment->row + i;
 		int32_t		end = history_end(ratings, segment->user, row, &itself);
 		int32_t		before = i == 0 ? 0 : history_end(ratings, segment->user, row - 1, &itself);
@@ -130,17 +129,20 @@ scatter_tables(Trainer *trainer)
 	const StageShape *shape = &trainer->shape;
 	Batch	   *batch = &trainer->batch;
 
-	for (int32_t s = 0; s < batch->n_segments; s++)
-	{
-		const ShownSegment *shown = &batch->segments[s];
+	for (int shard = 0; shard < N_SHARDS; shard++)
+		for (int32_t s = batch->first_segment[shard]; s < batch->first_segment[shard + 1]; s++)
+		{
+			const ShownSegment *shown = &batch->segments[s];
+			const float *dx = user_shard(trainer, shard).x +
+				(int64_t) shown->vector * shape->user_inputs;
 
-		for (int32_t i = 0; i < shown->n_vectors && shape->user_id > 0; i++)
-			scatter(trainer, USER_ID, &trainer->touched_users, shown->user_row,
-					trainer->user.x + (int64_t) (shown->vector + i) * shape->user_inputs);
-		if (shown->with_history)
-			scatter_history(trainer, shown);
-		tick(trainer);
-	}
+			for (int32_t i = 0; i < shown->n_vectors && shape->user_id > 0; i++)
+				scatter(trainer, USER_ID, &trainer->touched_users, shown->user_row,
+						dx + (int64_t) i * shape->user_inputs);
+			if (shown->with_history)
+				scatter_history(trainer, shown, dx);
+			tick(trainer);
+		}
 	for (int32_t film = 0; film < batch->n_films; film++)
 		scatter(trainer, MOVIE_ID, &trainer->touched_movies, batch->film_row[film],
 				trainer->dfilm_id + (int64_t) film * shape->width[MOVIE_ID]);
