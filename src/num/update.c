@@ -93,8 +93,8 @@ scatter_films(Trainer *trainer, const float *dsum, int64_t first, int32_t n, flo
 
 /*
  * The gradient of a segment's history, from that of its user vectors' inputs: a
- * film counts for all rows of the segment that know it.  Going backwards the sum over those rows grows by one
- * row at a time.
+ * film counts for all rows of the segment that know it.  Going backwards the sum
+ * over those rows grows by one row at a time.
  */
 static void
 scatter_history(Trainer *trainer, const ShownSegment *shown, const float *dx)
