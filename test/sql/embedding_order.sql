@@ -30,5 +30,5 @@ CREATE TEMP TABLE sorted AS SELECT row_number() OVER () AS place, x FROM (SELECT
 SELECT count(*) AS misplaced FROM (SELECT place, x, lag(x) OVER (ORDER BY place) AS before FROM sorted) t WHERE before >= x;
 SET enable_hashjoin = off;
 SET enable_nestloop = off;
-EXPLAIN (COSTS off) SELECT count(*) FROM e a JOIN e b USING (x);
-SELECT count(*) FROM e a JOIN e b USING (x);
+EXPLAIN (COSTS off) SELECT count(*) FROM e a FULL JOIN e b USING (x);
+SELECT count(*) FROM e a FULL JOIN e b USING (x);
