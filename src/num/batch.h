@@ -36,7 +36,7 @@ typedef struct BatchPlan
 	int64_t		n_batches;
 } BatchPlan;
 
-/* batch_size is the number of rows that a batch has at the most, N_SHARDS or more. */
+/* batch_size is the number of rows that a batch has at the most, N_SHARDS at the least. */
 extern void batch_plan(BatchPlan *plan, const Ratings *ratings, int32_t batch_size);
 
 /* Writes plan->n_segments segments, users in ascending order. */

@@ -117,7 +117,6 @@ fill_statistics(void *image, const ExportInput *input)
 static void
 fill_movie_vectors(void *image, const ExportInput *input, ExportWork *work)
 {
-	const Dropout off = {0, 0, 1.0f};
 	const Ratings *ratings = input->ratings;
 	float	   *retrieval = section(image, IMAGE_MOVIE_VECTORS);
 	float	   *ranking = section(image, IMAGE_MOVIE_RANK_VECTORS);
@@ -133,10 +132,10 @@ fill_movie_vectors(void *image, const ExportInput *input, ExportWork *work)
 		for (int i = 0; i < n; i++)
 			work->ids[i] = input->films->ratings[from + i] > 0 ? from + i + 1 : 0;
 		movie_tower_forward(retrieval + at, work->hidden, work->x, work->ids, features,
-							input->params[RETRIEVAL], input->shape[RETRIEVAL], off, n);
+							input->params[RETRIEVAL], input->shape[RETRIEVAL], DROPOUT_OFF, n);
 		unit_forward(retrieval + at, work->scratch, retrieval + at, n, VECTOR_DIMS);
 		movie_tower_forward(ranking + at, NULL, NULL, work->ids, features,
-							input->params[RANKING], input->shape[RANKING], off, n);
+							input->params[RANKING], input->shape[RANKING], DROPOUT_OFF, n);
 		work->tick();
 	}
 }

@@ -49,6 +49,9 @@ typedef struct Dropout
 	float		scale;
 } Dropout;
 
+/* Nothing is dropped. */
+#define DROPOUT_OFF ((Dropout) {0, 0, 1.0f})
+
 extern Dropout dropout_make(uint64_t key, float rate);
 extern void dropout_apply(float *x, Dropout dropout, int64_t first, int64_t n);
 

@@ -120,8 +120,6 @@ void
 model_users(const Model *model, const UserInput *inputs, int n,
 			float *retrieval, float *ranking, float *scratch)
 {
-	const Dropout off = {0, 0, 1.0f};
-
 	for (int stage = 0; stage < N_STAGES; stage++)
 	{
 		const StageShape *shape = &model->shape[stage];
@@ -130,7 +128,7 @@ model_users(const Model *model, const UserInput *inputs, int n,
 		float	   *hidden = x + (size_t) n * shape->user_inputs;
 
 		gather_users(x, model, stage, inputs, n);
-		user_tower_forward(out, hidden, x, model->params[stage], shape, off, n);
+		user_tower_forward(out, hidden, x, model->params[stage], shape, DROPOUT_OFF, n);
 	}
 	unit_forward(retrieval, scratch, retrieval, n, VECTOR_DIMS);
 }
@@ -148,7 +146,6 @@ void
 model_movies(const Model *model, const float *features, int n,
 			 float *retrieval, float *ranking, float *scratch)
 {
-	const Dropout off = {0, 0, 1.0f};
 	const StageShape *shape = &model->shape[RETRIEVAL];
 	int32_t    *unknown = (int32_t *) scratch;
 	float	   *x = scratch + n;
@@ -156,9 +153,9 @@ model_movies(const Model *model, const float *features, int n,
 
 	memset(unknown, 0, sizeof(int32_t) * n);
 	movie_tower_forward(ranking, NULL, NULL, unknown, features, model->params[RANKING],
-						&model->shape[RANKING], off, n);
+						&model->shape[RANKING], DROPOUT_OFF, n);
 	movie_tower_forward(retrieval, hidden, x, unknown, features, model->params[RETRIEVAL],
-						shape, off, n);
+						shape, DROPOUT_OFF, n);
 	unit_forward(retrieval, scratch, retrieval, n, VECTOR_DIMS);
 }
 

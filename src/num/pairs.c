@@ -8,8 +8,6 @@
 #include "multiversion.h"
 #include "simd.h"
 
-static const Dropout off = {0, 0, 1.0f};
-
 void
 pairs_user_halves(float *halves, const FoldedRanker *folded, const float *users, int n)
 {
@@ -85,10 +83,10 @@ pairs_predict(float *out, const FoldedRanker *folded, const RankPair *pairs, int
 	}
 	add_halves(h1, pairs, n);
 	matmul(h2, RANKER_HIDDEN2, h1, PAIR_HALF, folded->w2, n, PAIR_HALF, RANKER_HIDDEN2, false);
-	bias_relu_dropout_forward(h2, folded->b2, off, n, RANKER_HIDDEN2);
+	bias_relu_dropout_forward(h2, folded->b2, DROPOUT_OFF, n, RANKER_HIDDEN2);
 	matmul(h3, RANKER_HIDDEN3, h2, RANKER_HIDDEN2, folded->w3, n, RANKER_HIDDEN2, RANKER_HIDDEN3,
 		   false);
-	bias_relu_dropout_forward(h3, folded->b3, off, n, RANKER_HIDDEN3);
+	bias_relu_dropout_forward(h3, folded->b3, DROPOUT_OFF, n, RANKER_HIDDEN3);
 	for (int i = 0; i < n; i++)
 		out[i] = add_up(folded, h3 + (int64_t) i * RANKER_HIDDEN3, pairs[i].user, pairs[i].movie);
 }

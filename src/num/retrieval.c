@@ -125,9 +125,9 @@ softmax_offsets(Trainer *trainer, int32_t from, int32_t to)
 	}
 }
 
-/* This participant's films. */
+/* The films whose logits are this participant's. */
 static void
-own_films(const Trainer *trainer, int32_t *from, int32_t *to)
+softmax_films(const Trainer *trainer, int32_t *from, int32_t *to)
 {
 	int			first;
 	int			end;
@@ -142,7 +142,7 @@ own_films(const Trainer *trainer, int32_t *from, int32_t *to)
 	}
 }
 
-/* The films of a history that are this participant's, as places in the batch. */
+/* The films of a history whose logits are this participant's, as places in the batch. */
 typedef struct OwnHistory
 {
 	int32_t		from;			/* this participant's films */
@@ -188,7 +188,7 @@ mask_known(Trainer *trainer, int32_t first, int32_t n)
 	const Batch *batch = &trainer->batch;
 	OwnHistory	history = {.user = -1, .place = trainer->own_movie};
 
-	own_films(trainer, &history.from, &history.to);
+	softmax_films(trainer, &history.from, &history.to);
 	for (int32_t i = 0; i < n; i++)
 	{
 		const SampledRow *sampled = &batch->sampled[first + i];
@@ -204,7 +204,7 @@ mask_known(Trainer *trainer, int32_t first, int32_t n)
 }
 
 static float
-softmax_weight(const Trainer *trainer)
+row_weight(const Trainer *trainer)
 {
 	return trainer->options.softmax_weight / trainer->batch.n_sampled;
 }
@@ -277,7 +277,7 @@ block_films(Trainer *trainer, int32_t first, int32_t n)
 			softmax_join(share, &mean, work->part + first + i, trainer->slots, N_SHARDS);
 			for (int d = 0; d < VECTOR_DIMS; d++)
 				work->shares[i * VECTOR_DIMS + d] =
-					softmax_weight(trainer) * share[shard] * query[d];
+					row_weight(trainer) * share[shard] * query[d];
 		}
 		film_shard(trainer, shard, &from, &to);
 		matmul_gradient(trainer->dfilm + (int64_t) from * VECTOR_DIMS, work->logits + from,
@@ -293,7 +293,7 @@ retrieval_softmax(Trainer *trainer)
 	int32_t		from;
 	int32_t		to;
 
-	own_films(trainer, &from, &to);
+	softmax_films(trainer, &from, &to);
 	softmax_offsets(trainer, from, to);
 	for (int32_t first = 0; first < n_sampled; first += SOFTMAX_ROWS)
 	{
@@ -315,7 +315,7 @@ softmax_row(Trainer *trainer, int shard, int32_t k, float *duser, float *dlog_te
 	int32_t		target = batch->place[batch->sampled[k].slot];
 	const float *film = trainer->film_unit + (int64_t) target * VECTOR_DIMS;
 	float		cosine = simd_dot(work->query + (int64_t) k * VECTOR_DIMS, film, VECTOR_DIMS);
-	float		weight = softmax_weight(trainer);
+	float		weight = row_weight(trainer);
 	float		scale = weight * temperature_of(trainer);
 	float		share[N_SHARDS];
 	float		mean;
@@ -364,7 +364,7 @@ retrieval_films(Trainer *trainer, int shard)
 		int32_t		target = batch->place[batch->sampled[k].slot];
 
 		if (target >= from && target < to)
-			simd_axpy(dfilm + (int64_t) (target - from) * VECTOR_DIMS, -softmax_weight(trainer),
+			simd_axpy(dfilm + (int64_t) (target - from) * VECTOR_DIMS, -row_weight(trainer),
 					  trainer->softmax.query + (int64_t) k * VECTOR_DIMS, VECTOR_DIMS);
 	}
 }

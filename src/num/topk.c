@@ -227,9 +227,9 @@ make_heap(TopkEntry *heap, int32_t n)
 
 /*
  * Offers up to MANY scores together, with index[i], or first + i if that is NULL.
- * Selecting from ranks in a fixed order costs
- * at the worst as much as comparing all with all, which no stream of scores from
- * outside brings about: the middle one is the pivot.
+ * Selecting from ranks in a fixed order costs at the worst as much as comparing
+ * all with all, which no stream of scores from outside brings about: the middle
+ * one is the pivot.
  */
 static void
 push_many(Topk *topk, const float *scores, const int32_t *index, int32_t first, int32_t n,

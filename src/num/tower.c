@@ -101,8 +101,7 @@ movie_tower_backward(float *did, float *dparams, float *work, const float *dout,
 					 const float *params, const StageShape *shape, Dropout dropout, int rows)
 {
 	int			inputs = shape->movie_inputs;
-	float	   *dhidden = work;
-	float	   *dx = work + (int64_t) rows * shape->hidden;
+	float	   *dx;
 
 	if (shape->stage == RANKING)
 	{
@@ -110,7 +109,8 @@ movie_tower_backward(float *did, float *dparams, float *work, const float *dout,
 						rows, inputs, VECTOR_DIMS, false);
 		return;
 	}
-	two_layers_backward(dx, dparams, dhidden, dout, hidden, x, inputs, params, shape,
+	dx = work + (int64_t) rows * shape->hidden;
+	two_layers_backward(dx, dparams, work, dout, hidden, x, inputs, params, shape,
 						MOVIE_W1, dropout, rows);
 	for (int row = 0; row < rows; row++)
 		memcpy(did + (int64_t) row * ID_DIMS, dx + (int64_t) row * inputs,

@@ -3,7 +3,7 @@
  *
  * params and dparams are a stage's parameters and gradients of its weights;
  * the embedding tables are read by whoever gathers the inputs, and their
- * gradients go from dx to the tables in trainer.c.
+ * gradients go from dx to the tables in update.c.
  */
 #ifndef TOWER_H
 #define TOWER_H
@@ -56,7 +56,7 @@ extern void movie_tower_forward(float *out, float *hidden, float *x, const int32
 
 /*
  * did [rows][width of MOVIE_ID], the gradient of the id embeddings, from dout.
- * In ranking it is dout itself, did may be NULL.  work [rows][hidden + movie_inputs].
+ * In ranking it is dout itself, did and work may be NULL.  work [rows][hidden + movie_inputs].
  */
 extern void movie_tower_backward(float *did, float *dparams, float *work, const float *dout,
 								 const float *hidden, const float *x, const float *features,

@@ -32,22 +32,20 @@
 #define WEIGHT_DECAY 3e-5f
 
 void
-trainer_default_regularisation(TrainOptions *options, Stage stage)
+trainer_default_regularisation(TrainOptions *options)
 {
 	options->id_dropout = USER_ID_DROPOUT;
 	options->history_dropout = HISTORY_DROPOUT;
 	options->weight_decay = WEIGHT_DECAY;
 }
 
+/* The films of a step, at the most. */
 static int32_t
-max_films(const StageShape *shape, const TrainOptions *options, const BatchPlan *plan)
+max_films(const Trainer *t)
 {
-	int32_t		slots = N_SHARDS * plan->shard_rows;
+	int32_t		n_movies = t->shape.n_movies;
 
-	if (shape->stage == RETRIEVAL && options->softmax_weight > 0 &&
-		shape->n_movies <= MAX_FULL_SOFTMAX)
-		return shape->n_movies;
-	return slots < shape->n_movies ? slots : shape->n_movies;
+	return full_softmax(t) || n_movies < t->slots ? n_movies : t->slots;
 }
 
 static void
@@ -99,6 +97,8 @@ carve_shared(Trainer *t, Arena *arena)
 	t->film_hidden = ARENA_ARRAY(arena, float, films * shape->hidden);
 	t->film_unit = ARENA_ARRAY(arena, float, films * VECTOR_DIMS);
 	t->film_inverse_norm = ARENA_ARRAY(arena, float, films);
+	if (!with_softmax(t))
+		return;
 	t->softmax.offset = ARENA_ARRAY(arena, float, films);
 	t->softmax.query = ARENA_ARRAY(arena, float, (int64_t) t->slots * VECTOR_DIMS);
 	t->softmax.dquery = ARENA_ARRAY(arena, float, (int64_t) N_SHARDS * t->slots * VECTOR_DIMS);
@@ -179,6 +179,8 @@ carve_private(Trainer *t, Arena *arena)
 		return;
 	}
 	t->film_work = ARENA_ARRAY(arena, float, shard_films * (shape->hidden + shape->movie_inputs));
+	if (!with_softmax(t))
+		return;
 	t->softmax.logits = ARENA_ARRAY(arena, float, (int64_t) SOFTMAX_ROWS * t->max_films);
 	t->softmax.shares = ARENA_ARRAY(arena, float, SOFTMAX_ROWS * VECTOR_DIMS);
 }
@@ -193,7 +195,7 @@ measure(Trainer *t, const StageShape *shape, const Ratings *ratings, const Train
 	t->options = *options;
 	batch_plan(&t->plan, ratings, options->batch_size);
 	t->slots = N_SHARDS * t->plan.shard_rows;
-	t->max_films = max_films(shape, options, &t->plan);
+	t->max_films = max_films(t);
 	t->n_validation = ratings->n_train_rows - ratings->n_fit_rows;
 }
 
@@ -293,7 +295,6 @@ validate_rows(Trainer *trainer, const Segment *segment, float *out)
 {
 	const StageShape *shape = &trainer->shape;
 	const Ratings *ratings = trainer->ratings;
-	const Dropout off = {0, 0, 1.0f};
 	UserTape   *tape = &trainer->validated;
 	int			n = segment->n_rows;
 	const int32_t *movie = ratings->movie + segment->row;
@@ -306,11 +307,12 @@ validate_rows(Trainer *trainer, const Segment *segment, float *out)
 
 	gather_segment(tape->x, trainer, segment, trainer->user_row[segment->user],
 				   shape->history > 0, n);
-	user_tower_forward(tape->raw, tape->hidden, tape->x, trainer->params, shape, off, n);
+	user_tower_forward(tape->raw, tape->hidden, tape->x, trainer->params, shape, DROPOUT_OFF, n);
 	for (int i = 0; i < n; i++)
 		movie_row[i] = trainer->films.ratings[movie[i]] > 0 ? movie[i] + 1 : 0;
 	gather_features(features, trainer, movie, n);
-	movie_tower_forward(movies, hidden, x, movie_row, features, trainer->params, shape, off, n);
+	movie_tower_forward(movies, hidden, x, movie_row, features, trainer->params, shape,
+						DROPOUT_OFF, n);
 	if (shape->stage == RANKING)
 	{
 		ranker_predict(out, trainer->folded, tape->raw, VECTOR_DIMS, movies, n, trainer->scratch);

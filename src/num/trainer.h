@@ -33,17 +33,14 @@ typedef struct TrainOptions
 	uint64_t	seed;
 } TrainOptions;
 
-/*
- * Sets the dropouts of ids and histories and the weight decay to what is best
- * for a stage; see trainer.c for what was measured.
- */
-extern void trainer_default_regularisation(TrainOptions *options, Stage stage);
+/* Sets the dropouts of ids and histories and the weight decay as trainer.c has them. */
+extern void trainer_default_regularisation(TrainOptions *options);
 
 /* The others that train with us. */
 typedef struct Team
 {
 	int			participant;	/* 0 is the leader */
-	int			n_participants; /* at most N_SHARDS work, others idle */
+	int			n_participants; /* with more than N_SHARDS some have no shards */
 	void		(*barrier) (void *arg); /* returns once all have called it; may
 										 * not return if training is cancelled */
 	void	   *arg;

@@ -8,7 +8,7 @@
  *	rows	user vectors, head and loss							(rows shared out)
  *	softmax	retrieval: over the films, for some liked rows at a
  *			time, with a barrier for each such block			(films shared out)
- *	back	to the user inputs									(rows shared out)
+ *	back	to the user inputs, in ranking at the end of `rows`	(rows shared out)
  *			to the films' inputs								(films shared out)
  *	update	Adam: weights by ranges, tables by rows				(numbers shared out)
  *
@@ -105,7 +105,7 @@ typedef struct UserTape
 	float	   *dout;			/* [vectors][VECTOR_DIMS] */
 } UserTape;
 
-/* Rows of the softmax at a time: their logits, with the films, fit the caches. */
+/* Rows of the softmax at a time; with MovieLens 1M a batch has fewer. */
 #define SOFTMAX_ROWS 384
 
 /* The softmax over films: its parts are the shards of films. */
@@ -153,7 +153,8 @@ struct Trainer
 	float	   *dfilm_id;		/* [max_films][width of MOVIE_ID] */
 	float	   *statistics;		/* ranking: [N_SHARDS][STATISTICS] */
 	float	   *film_half;		/* ranking: [max_films][RANKER_HIDDEN1] */
-	float	   *dhalf;			/* ranking: [slots][RANKER_HIDDEN1] */
+	float	   *dhalf;			/* ranking: [slots][RANKER_HIDDEN1] of the first
+								 * layer, its outputs until the gradient is there */
 	float	   *film_x;			/* retrieval, from here on: [max_films][movie_inputs] */
 	float	   *film_hidden;
 	float	   *film_unit;
@@ -165,7 +166,9 @@ struct Trainer
 	UserTape	validated;		/* [VALIDATION_ROWS] */
 	float	   *history;		/* [2 * history] a running sum */
 	uint8_t    *own_film;		/* [n_movies + 1] whether a row of HISTORY is ours */
-	int32_t    *own_movie;		/* [longest history + 1] films of one that are */
+	int32_t    *own_movie;		/* [longest history + 1] films of one that are;
+								 * in the softmax the places of those that
+								 * this participant works on */
 	float	   *own_deviation;
 	float	   *dhidden;		/* [vectors of a shard][hidden] */
 	RankerTape	ranker;

@@ -19,7 +19,7 @@
 /* So many rows of a table that follow each other have one owner. */
 #define ROWS_TOGETHER 8
 
-/* Running statistics take over this much of a batch; a shard is a part of one. */
+/* Running statistics keep this much of themselves beside a shard of a batch. */
 #define BATCHNORM_MOMENTUM 0.9975f
 
 static void

@@ -143,14 +143,16 @@ team_size(const ParallelJob *job)
 
 /*
  * parallel_memory: the bytes that training takes at the most, all participants
- * together.
+ * together, with the first and the last parameters.
  */
 Size
 parallel_memory(const ParallelJob *job)
 {
-	return add_size(team_size(job),
-					mul_size(job->workers + 1,
-							 trainer_private_size(job->shape, job->ratings, job->options)));
+	Size		private = mul_size(job->workers + 1,
+								   trainer_private_size(job->shape, job->ratings, job->options));
+	Size		params = mul_size(2 * sizeof(float), stage_size(job->shape));
+
+	return add_size(team_size(job), add_size(private, params));
 }
 
 /* Puts the leader's data into the shared memory. */

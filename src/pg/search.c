@@ -26,8 +26,8 @@ search_define_settings(void)
 {
 	DefineCustomRealVariable("mlrec.recall",
 							 "Share of the best candidates that retrieval must find.",
-							 "1 searches everything. Less lets recommend() use the index that "
-							 "models of large catalogues have, as thoroughly as gave this recall "
+							 "1 finds them all. With less, a search of a large catalogue passes "
+							 "over what is unlikely to be among them, as far as gave this recall "
 							 "when the model was trained.",
 							 &recall_setting, 1.0, 0.0, 1.0,
 							 PGC_USERSET, 0, NULL, NULL, NULL);

@@ -109,7 +109,7 @@ stage_options(const Training *training, Stage stage)
 		.early_stopping = true,
 	};
 
-	trainer_default_regularisation(&options, stage);
+	trainer_default_regularisation(&options);
 	if (training->report.refitting)
 	{
 		options.epochs = Min(training->n_kept[stage], REFIT_EPOCHS);
@@ -169,12 +169,16 @@ train_stage(Training *training, Stage stage)
 	};
 	int			n_workers;
 
+	float	   *start;
+
 	train_report_begin(&training->report, stage);
-	job.start = first_params(training, stage);
-	check_memory(&job);
 	if (training->params[stage])
 		pfree(training->params[stage]);
+	check_memory(&job);
+	job.start = start = first_params(training, stage);
 	training->params[stage] = parallel_train(&job, &n_workers);
+	if (start)
+		pfree(start);
 	if (n_workers < job.workers)
 		training->shortage_level = DEBUG1;	/* once is enough */
 	if (training->n_kept[stage] == 0)
