@@ -42,11 +42,11 @@
 #define TEAM_KEY UINT64CONST(1)
 
 /*
- * Looks at the barrier before going to sleep, about a tenth of a millisecond.
+ * Looks at the barrier before going to sleep, about half a millisecond.
  * Participants have equal shares of work and arrive close together some
  * thousand times a second; falling asleep and being woken takes longer.
  */
-#define SPINS 2000
+#define SPINS 10000
 
 /* Where all participants meet: storage/barrier.h, but awake at first. */
 typedef struct Meeting
