@@ -82,11 +82,7 @@ pairs_predict(float *out, const FoldedRanker *folded, const RankPair *pairs, int
 		pairs_movie_halves(h1, folded, movies, n);
 	}
 	add_halves(h1, pairs, n);
-	matmul(h2, RANKER_HIDDEN2, h1, PAIR_HALF, folded->w2, n, PAIR_HALF, RANKER_HIDDEN2, false);
-	bias_relu_dropout_forward(h2, folded->b2, DROPOUT_OFF, n, RANKER_HIDDEN2);
-	matmul(h3, RANKER_HIDDEN3, h2, RANKER_HIDDEN2, folded->w3, n, RANKER_HIDDEN2, RANKER_HIDDEN3,
-		   false);
-	bias_relu_dropout_forward(h3, folded->b3, DROPOUT_OFF, n, RANKER_HIDDEN3);
+	ranker_layers(h3, h2, h1, folded, n);
 	for (int i = 0; i < n; i++)
 		out[i] = add_up(folded, h3 + (int64_t) i * RANKER_HIDDEN3, pairs[i].user, pairs[i].movie);
 }

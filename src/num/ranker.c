@@ -321,6 +321,17 @@ ranker_scratch(int n)
 }
 
 void
+ranker_layers(float *h3, float *h2, const float *h1, const FoldedRanker *folded, int n)
+{
+	matmul(h2, RANKER_HIDDEN2, h1, RANKER_HIDDEN1, folded->w2,
+		   n, RANKER_HIDDEN1, RANKER_HIDDEN2, false);
+	bias_relu_dropout_forward(h2, folded->b2, DROPOUT_OFF, n, RANKER_HIDDEN2);
+	matmul(h3, RANKER_HIDDEN3, h2, RANKER_HIDDEN2, folded->w3,
+		   n, RANKER_HIDDEN2, RANKER_HIDDEN3, false);
+	bias_relu_dropout_forward(h3, folded->b3, DROPOUT_OFF, n, RANKER_HIDDEN3);
+}
+
+void
 ranker_predict(float *out, const FoldedRanker *folded, const float *user, int user_stride,
 			   const float *movie, int n, float *scratch)
 {
@@ -339,12 +350,7 @@ ranker_predict(float *out, const FoldedRanker *folded, const float *user, int us
 		matmul(h1, RANKER_HIDDEN1, user, user_stride, folded->w1_user,
 			   n, VECTOR_DIMS, RANKER_HIDDEN1, true);
 	bias_relu_dropout_forward(h1, bias, DROPOUT_OFF, n, RANKER_HIDDEN1);
-	matmul(h2, RANKER_HIDDEN2, h1, RANKER_HIDDEN1, folded->w2,
-		   n, RANKER_HIDDEN1, RANKER_HIDDEN2, false);
-	bias_relu_dropout_forward(h2, folded->b2, DROPOUT_OFF, n, RANKER_HIDDEN2);
-	matmul(h3, RANKER_HIDDEN3, h2, RANKER_HIDDEN2, folded->w3,
-		   n, RANKER_HIDDEN2, RANKER_HIDDEN3, false);
-	bias_relu_dropout_forward(h3, folded->b3, DROPOUT_OFF, n, RANKER_HIDDEN3);
+	ranker_layers(h3, h2, h1, folded, n);
 	output_forward(out, h3, folded->w4, folded->b4, n);
 	wide_predict(out, user, user_stride, movie, n);
 }

@@ -114,6 +114,10 @@ typedef struct FoldedRanker
 
 extern void ranker_fold(FoldedRanker *folded, const float *params, const StageShape *shape);
 
+/* The second and third layer: h2 [n][RANKER_HIDDEN2] and h3 [n][RANKER_HIDDEN3] of h1. */
+extern void ranker_layers(float *h3, float *h2, const float *h1, const FoldedRanker *folded,
+						  int n);
+
 /*
  * out [n] = predicted ratings.  user: vectors of VECTOR_DIMS, user_stride
  * apart, 0 for the same user in all rows; movie [n][VECTOR_DIMS].  scratch:

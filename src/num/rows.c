@@ -70,15 +70,15 @@ rows_close(RowTable *table)
 	table->start[0] = 0;
 }
 
-/* The most rows that one user has. */
+/* The most rows that one user has, from the first row of each: start [n_users + 1]. */
 int64_t
-rows_longest(const RowTable *table)
+rows_longest(const int64_t *start, int32_t n_users)
 {
 	int64_t		longest = 0;
 
-	for (int32_t u = 0; u < table->n_users; u++)
-		if (table->start[u + 1] - table->start[u] > longest)
-			longest = table->start[u + 1] - table->start[u];
+	for (int32_t u = 0; u < n_users; u++)
+		if (start[u + 1] - start[u] > longest)
+			longest = start[u + 1] - start[u];
 	return longest;
 }
 

@@ -41,7 +41,7 @@ extern void rows_open(RowTable *table);
 extern void rows_place(RowTable *table, const int32_t *user, const int32_t *movie,
 					   const float *rating, const int64_t *time, int64_t n);
 extern void rows_close(RowTable *table);
-extern int64_t rows_longest(const RowTable *table);
+extern int64_t rows_longest(const int64_t *start, int32_t n_users);
 extern int32_t rows_order_user(RowTable *table, int32_t user, UserRow *scratch,
 							   int32_t *last_seen, int64_t *end);
 extern int64_t rows_take_user(UserRow *scratch, const RowTable *table, int32_t user);

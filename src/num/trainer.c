@@ -8,6 +8,7 @@
 
 #include "metrics.h"
 #include "rng.h"
+#include "rows.h"
 #include "simd.h"
 
 /* Rows that are validated at a time. */
@@ -130,17 +131,6 @@ carve_batch(Trainer *t, Arena *arena)
 	batch->place_of = ARENA_ARRAY(arena, int32_t, t->shape.n_movies);
 }
 
-static int64_t
-longest_history(const Ratings *ratings)
-{
-	int64_t		longest = 0;
-
-	for (int32_t user = 0; user < ratings->n_users; user++)
-		if (ratings->start[user + 1] - ratings->start[user] > longest)
-			longest = ratings->start[user + 1] - ratings->start[user];
-	return longest;
-}
-
 /* Floats that validate_rows needs. */
 static int64_t
 validation_scratch(const StageShape *shape)
@@ -157,13 +147,14 @@ carve_private(Trainer *t, Arena *arena)
 {
 	const StageShape *shape = &t->shape;
 	int64_t		shard_films = t->max_films / N_SHARDS + 1;
+	int64_t		longest = rows_longest(t->ratings->start, t->ratings->n_users);
 
 	carve_batch(t, arena);
 	carve_users(&t->validated, arena, shape, VALIDATION_ROWS);
 	t->history = ARENA_ARRAY(arena, float, 2 * shape->history);
 	t->own_film = ARENA_ARRAY(arena, uint8_t, shape->n_movies + 1);
-	t->own_movie = ARENA_ARRAY(arena, int32_t, longest_history(t->ratings) + 1);
-	t->own_deviation = ARENA_ARRAY(arena, float, longest_history(t->ratings) + 1);
+	t->own_movie = ARENA_ARRAY(arena, int32_t, longest + 1);
+	t->own_deviation = ARENA_ARRAY(arena, float, longest + 1);
 	t->dhidden = ARENA_ARRAY(arena, float, (int64_t) t->plan.shard_rows * shape->hidden);
 	carve_touched(&t->touched_users, arena, shape->n_users + 1);
 	carve_touched(&t->touched_movies, arena, shape->n_movies + 1);

@@ -101,7 +101,7 @@ static void
 order_rows(LoadedDataset *d)
 {
 	RowTable   *table = &d->rows;
-	int64		longest = rows_longest(table);
+	int64		longest = rows_longest(table->start, table->n_users);
 	int32	   *last_seen = encode_alloc(table->n_movies, sizeof(int32));
 	int64		end = 0;
 	int64		ordered = 0;

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "best_first.h"
 #include "rng.h"
 #include "scan.h"
 #include "scan_kernels.h"
@@ -156,17 +157,6 @@ make_films(int n, FilmMaker maker)
  * The plain way
  * ------------------------------------------------------------------------- */
 
-static int
-compare(const void *a, const void *b)
-{
-	const TopkEntry *x = a;
-	const TopkEntry *y = b;
-
-	if (x->score != y->score)
-		return x->score > y->score ? -1 : 1;
-	return x->index < y->index ? -1 : x->index > y->index;
-}
-
 /* All scores, sorted; returns how many of k there are. */
 static int
 reference(TopkEntry *sorted, const ScanFilms *films, const ScanQuery *query, int from, int to,
@@ -185,7 +175,7 @@ reference(TopkEntry *sorted, const ScanFilms *films, const ScanQuery *query, int
 		sorted[found].score = films->bias != NULL ? score + films->bias[film] : score;
 		sorted[found++].index = film;
 	}
-	qsort(sorted, found, sizeof(TopkEntry), compare);
+	qsort(sorted, found, sizeof(TopkEntry), best_first);
 	return found < k ? found : k;
 }
 

@@ -185,7 +185,7 @@ load(Loaded *d, const Row *row, int n)
 	rows_place(t, user, movie, rating, time, n / 3);
 	rows_place(t, user + n / 3, movie + n / 3, rating + n / 3, time + n / 3, n - n / 3);
 	rows_close(t);
-	CHECK(rows_longest(t) <= n);
+	CHECK(rows_longest(t->start, t->n_users) <= n);
 	for (int32_t u = 0; u < t->n_users; u++)
 		d->n_dropped += rows_order_user(t, u, d->scratch, last_seen, &end);
 }

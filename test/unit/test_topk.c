@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "best_first.h"
 #include "topk.h"
 
 #define MAX_N 2500
@@ -19,17 +20,6 @@ draw(int values)
 {
 	state = state * 6364136223846793005ULL + 1442695040888963407ULL;
 	return (float) ((state >> 33) % values) - (float) values / 2;
-}
-
-static int
-compare(const void *a, const void *b)
-{
-	const TopkEntry *x = a;
-	const TopkEntry *y = b;
-
-	if (x->score != y->score)
-		return x->score > y->score ? -1 : 1;
-	return x->index < y->index ? -1 : x->index > y->index;
 }
 
 /* The plain way: all of them, sorted.  Returns how many of k there are. */
@@ -46,7 +36,7 @@ reference(TopkEntry *sorted, const float *scores, int n, const uint8_t *skip, in
 			sorted[found++].index = i;
 		}
 	}
-	qsort(sorted, found, sizeof(TopkEntry), compare);
+	qsort(sorted, found, sizeof(TopkEntry), best_first);
 	return found < k ? found : k;
 }
 
