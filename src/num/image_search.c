@@ -13,13 +13,13 @@ image_search_scratch(const ImageHeader *header)
 		ivf_search_scratch(image_section(header, IMAGE_INDEX)) : 0;
 }
 
-static void
-search_rows(Topk *topk, const ScanFilms *films, int32_t n, const ScanQuery *query,
-			void (*tick) (void))
+void
+image_search_rows(Topk *topk, const ScanFilms *films, int32_t first, int32_t n,
+				  const ScanQuery *query, void (*tick) (void))
 {
 	for (int32_t at = 0; at < n; at += ROWS_AT_A_TIME)
 	{
-		scan_rows(topk, films, 0, at, n - at < ROWS_AT_A_TIME ? n : at + ROWS_AT_A_TIME, query);
+		scan_rows(topk, films, first, at, n - at < ROWS_AT_A_TIME ? n : at + ROWS_AT_A_TIME, query);
 		if (tick != NULL)
 			tick();
 	}
@@ -39,7 +39,7 @@ image_search(Topk *topk, const void *image, const float *vector, IvfOrder order,
 	scan_prepare(&query, vector, order == IVF_LIKELIEST ? header->temperature : 1, scan_level());
 	if (header->length[IMAGE_INDEX] == 0)
 	{
-		search_rows(topk, &films, header->n_movies, &query, tick);
+		image_search_rows(topk, &films, 0, header->n_movies, &query, tick);
 		return;
 	}
 	codes_open(&codes, image_section(image, IMAGE_MOVIE_CODES));

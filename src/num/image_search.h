@@ -19,4 +19,11 @@ extern size_t image_search_scratch(const ImageHeader *header);
 extern void image_search(Topk *topk, const void *image, const float *vector, IvfOrder order,
 						 float margin, const uint8_t *skip, void (*tick) (void), void *scratch);
 
+/*
+ * Offers films 0 .. n - 1, which have rows only, as first .. first + n - 1; with
+ * ticks as above.
+ */
+extern void image_search_rows(Topk *topk, const ScanFilms *films, int32_t first, int32_t n,
+							  const ScanQuery *query, void (*tick) (void));
+
 #endif							/* IMAGE_SEARCH_H */

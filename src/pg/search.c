@@ -7,14 +7,11 @@
  */
 #include "postgres.h"
 
-#include "miscadmin.h"
 #include "utils/guc.h"
 
 #include "../num/image_search.h"
 #include "search.h"
-
-/* Fresh films between two looks for interrupts: a few milliseconds at most */
-#define FILMS_AT_A_TIME (256 * 1024)
+#include "tick.h"
 
 static double recall_setting = 1.0;
 
@@ -54,12 +51,6 @@ level_for(const ImageHeader *header, IvfOrder order, double recall)
 	return ivf_level(image_section(header, IMAGE_INDEX), order, (float) recall);
 }
 
-static void
-check_for_interrupts(void)
-{
-	CHECK_FOR_INTERRUPTS();
-}
-
 /* Films that the model does not have: some, hardly ever many. */
 static void
 search_fresh(const Catalogue *catalogue, const float *vector, float scale, const uint8 *skip,
@@ -69,12 +60,7 @@ search_fresh(const Catalogue *catalogue, const float *vector, float scale, const
 	ScanQuery	query;
 
 	scan_prepare(&query, vector, scale, scan_level());
-	for (int32 at = 0; at < catalogue->n_fresh; at += FILMS_AT_A_TIME)
-	{
-		CHECK_FOR_INTERRUPTS();
-		scan_rows(topk, &films, catalogue->n_known, at,
-				  at + Min(FILMS_AT_A_TIME, catalogue->n_fresh - at), &query);
-	}
+	image_search_rows(topk, &films, catalogue->n_known, catalogue->n_fresh, &query, tick);
 }
 
 static void
@@ -85,7 +71,7 @@ search(const Catalogue *catalogue, const float *vector, IvfOrder order, double r
 	void	   *scratch = palloc(image_search_scratch(header));
 
 	image_search(topk, header, vector, order, level_for(header, order, recall).margin, skip,
-				 check_for_interrupts, scratch);
+				 tick, scratch);
 	search_fresh(catalogue, vector, order == IVF_LIKELIEST ? header->temperature : 1, skip, topk);
 	pfree(scratch);
 }
