@@ -31,7 +31,7 @@ else
 EXTENSION    = mlrec
 MODULE_big   = mlrec
 DATA         = $(wildcard sql/mlrec--*.sql)
-OBJS         = $(patsubst %.c,%.o,$(sort $(wildcard src/num/*.c)) $(sort $(wildcard src/pg/*.c)))
+OBJS         = $(patsubst %.c,%.o,$(sort $(wildcard src/num/*.c src/num/*/*.c)) $(sort $(wildcard src/pg/*.c src/pg/*/*.c)))
 EXTRA_CLEAN  = $(OBJS:.o=.d) build
 TESTS        = $(sort $(patsubst test/sql/%.sql,%,$(wildcard test/sql/*.sql)))
 REGRESS      = $(if $(ML1M),$(TESTS),$(filter-out ml1m_%,$(TESTS)))
@@ -43,7 +43,7 @@ REGRESS_PREP = build/sample/ratings.dat
 include src/num/num.mk
 
 PG_CONFIG  ?= pg_config
-PG_CPPFLAGS = -Isrc/num $(NUM_CPPFLAGS) -MMD -MP
+PG_CPPFLAGS = -Isrc $(NUM_CPPFLAGS) -MMD -MP
 PG_CFLAGS   = -Wall -Wextra -Wno-unused-parameter -Wno-sign-compare -Wno-missing-field-initializers -O3 \
               $(CLANG_CFLAGS)
 # The server's headers and flags are those of the gcc that built it.

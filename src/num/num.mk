@@ -12,5 +12,5 @@ NUM_LIBS     = $(BLAS_DIR)/libopenblas.a -lm
 
 # Reassociation only where sums may be reordered freely: the kernels.  Never
 # -ffast-math: linked into a shared object it changes the whole backend.
-KERNELS       = simd layers adam history ranker
+KERNELS       = base/simd net/layers net/adam net/history net/ranker
 KERNEL_CFLAGS = -fassociative-math -fno-signed-zeros -fno-trapping-math -fno-math-errno -ffp-contract=fast

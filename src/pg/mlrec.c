@@ -8,9 +8,9 @@
 
 #include "fmgr.h"
 
-#include "load.h"
-#include "search.h"
-#include "train.h"
+#include "pg/catalogue/search.h"
+#include "pg/store/load.h"
+#include "pg/train/train.h"
 
 PG_MODULE_MAGIC;
 

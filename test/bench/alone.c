@@ -27,14 +27,14 @@
 
 #include <cblas.h>
 
-#include "codes.h"
-#include "ivf.h"
-#include "layers.h"
-#include "model.h"
-#include "ranker.h"
-#include "scan.h"
+#include "num/index/codes.h"
+#include "num/index/ivf.h"
+#include "num/index/scan.h"
+#include "num/model/model.h"
+#include "num/net/layers.h"
+#include "num/net/ranker.h"
 #include "timing.h"
-#include "topk.h"
+#include "num/base/topk.h"
 
 #define RETRIEVE 200
 #define ROUNDS 20

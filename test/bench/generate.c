@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "rng.h"
+#include "num/base/rng.h"
 #include "timing.h"
 
 #define TRAITS 8

@@ -26,10 +26,10 @@
 
 #include <cblas.h>
 
-#include "batch.h"
-#include "layers.h"
-#include "simd.h"
-#include "stage.h"
+#include "num/base/simd.h"
+#include "num/data/batch.h"
+#include "num/net/layers.h"
+#include "num/net/tensors.h"
 #include "timing.h"
 
 /* Rows of the softmax at a time, as in the trainer, and the share of liked rows in it. */

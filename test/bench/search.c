@@ -30,9 +30,9 @@
 #include <string.h>
 #include <time.h>
 
-#include "ivf_build.h"
-#include "rng.h"
-#include "simd.h"
+#include "num/base/rng.h"
+#include "num/base/simd.h"
+#include "num/index/ivf_build.h"
 #include "timing.h"
 
 #define K 200

@@ -10,7 +10,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "arena.h"
+#include "num/base/arena.h"
 
 double
 now(void)

@@ -3,8 +3,8 @@
  * text and within the array, and what it accepts is finite and reads back the
  * same from its own printing.
  *
- *   clang -g -O1 -fsanitize=fuzzer,address,undefined -Isrc/num \
- *       test/fuzz/fuzz_vectext.c src/num/vectext.c -lm -o build/fuzz_vectext
+ *   clang -g -O1 -fsanitize=fuzzer,address,undefined -Isrc \
+ *       test/fuzz/fuzz_vectext.c src/num/base/vectext.c -lm -o build/fuzz_vectext
  *   build/fuzz_vectext -max_total_time=60
  */
 #include <assert.h>
@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "vectext.h"
+#include "num/base/vectext.h"
 
 extern int	LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

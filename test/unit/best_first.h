@@ -4,7 +4,7 @@
 #ifndef BEST_FIRST_H
 #define BEST_FIRST_H
 
-#include "topk.h"
+#include "num/base/topk.h"
 
 static inline int
 best_first(const void *a, const void *b)

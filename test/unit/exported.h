@@ -4,8 +4,8 @@
 #ifndef EXPORTED_H
 #define EXPORTED_H
 
-#include "arena.h"
-#include "export.h"
+#include "num/base/arena.h"
+#include "num/train/export.h"
 #include "small_ratings.h"
 
 /*

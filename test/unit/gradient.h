@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "rng.h"
+#include "num/base/rng.h"
 #include "unit.h"
 
 /* Tensors up to this size are checked element by element, others at samples. */

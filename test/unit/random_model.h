@@ -9,10 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "model.h"
-#include "ratings.h"
-#include "rng.h"
-#include "stage.h"
+#include "num/base/rng.h"
+#include "num/data/ratings.h"
+#include "num/model/model.h"
+#include "num/net/tensors.h"
 
 #define RANDOM_MODEL_HISTORY 32
 

@@ -9,9 +9,9 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-#include "ratings.h"
-#include "rng.h"
-#include "statistics.h"
+#include "num/base/rng.h"
+#include "num/data/ratings.h"
+#include "num/data/statistics.h"
 
 #define LIKE_THRESHOLD 4.0f
 

@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "small_ratings.h"
-#include "trainer_state.h"
+#include "num/train/trainer_state.h"
 #include "unit.h"
 
 /* A team that hangs is killed after so many seconds. */

@@ -5,8 +5,8 @@
 
 #include <string.h>
 
-#include "adam.h"
-#include "rng.h"
+#include "num/base/rng.h"
+#include "num/net/adam.h"
 
 #define N 37					/* not a multiple of any vector */
 #define PARTS 3

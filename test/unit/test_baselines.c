@@ -5,7 +5,7 @@
 
 #include <stdlib.h>
 
-#include "baselines.h"
+#include "num/eval/baselines.h"
 
 static const int64_t user_ids[] = {1, 2, 3};
 static const int64_t movie_ids[] = {10, 20, 30, 40};

@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-#include "batch.h"
+#include "num/data/batch.h"
 #include "small_ratings.h"
 
 /* Every fit row is in one segment, in order; no other row is in any. */

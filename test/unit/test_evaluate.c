@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "arena.h"
-#include "evaluate.h"
-#include "metrics.h"
+#include "num/base/arena.h"
+#include "num/eval/evaluate.h"
+#include "num/eval/metrics.h"
 #include "random_model.h"
 
 #define N_USERS 37

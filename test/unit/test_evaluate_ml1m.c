@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "arena.h"
-#include "evaluate.h"
+#include "num/base/arena.h"
+#include "num/eval/evaluate.h"
 #include "random_model.h"
 
 #define N_USERS 6040

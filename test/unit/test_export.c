@@ -6,7 +6,7 @@
 #include "unit.h"
 
 #include "exported.h"
-#include "relevance.h"
+#include "num/eval/relevance.h"
 #include "team.h"
 
 #define GENRES 3

@@ -3,7 +3,7 @@
  */
 #include <string.h>
 
-#include "film.h"
+#include "num/data/movie_features.h"
 #include "unit.h"
 
 /* The genres of a list, each in brackets */

@@ -3,7 +3,7 @@
  */
 #include "gradient.h"
 
-#include "history.h"
+#include "num/net/history.h"
 
 #define WIDTH 6
 #define COLUMNS (2 * WIDTH)

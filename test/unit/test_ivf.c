@@ -8,10 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ivf_build.h"
-#include "rng.h"
-#include "scan.h"
-#include "simd.h"
+#include "num/base/rng.h"
+#include "num/base/simd.h"
+#include "num/index/ivf_build.h"
+#include "num/index/scan.h"
 
 #define MOVIES 60000
 #define USERS 100

@@ -4,7 +4,7 @@
  */
 #include "gradient.h"
 
-#include "layers.h"
+#include "num/net/layers.h"
 
 #define MAX_ROWS 40
 #define MAX_WIDTH 64

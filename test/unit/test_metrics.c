@@ -5,7 +5,7 @@
 
 #include <stdint.h>
 
-#include "metrics.h"
+#include "num/eval/metrics.h"
 
 #define MAX_N 300
 

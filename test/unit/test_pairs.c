@@ -6,7 +6,7 @@
 
 #include <stdlib.h>
 
-#include "pairs.h"
+#include "num/net/rank_pairs.h"
 
 #define USERS 7
 #define MOVIES 31

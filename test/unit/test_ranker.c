@@ -4,9 +4,9 @@
  */
 #include "gradient.h"
 
-#include "arena.h"
-#include "ranker.h"
-#include "tower.h"
+#include "num/base/arena.h"
+#include "num/net/ranker.h"
+#include "num/net/tower.h"
 
 #define ROWS 24
 #define USERS 7

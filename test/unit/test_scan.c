@@ -8,9 +8,9 @@
 #include <string.h>
 
 #include "best_first.h"
-#include "rng.h"
-#include "scan.h"
-#include "scan_kernels.h"
+#include "num/base/rng.h"
+#include "num/index/scan.h"
+#include "num/index/scan_kernels.h"
 
 #define MAX_N 3000
 #define MAX_K 400

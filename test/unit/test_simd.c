@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "simd.h"
+#include "num/base/simd.h"
 
 #define MAX_N		130
 #define MAX_SHIFT	4

@@ -7,7 +7,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-#include "similarity.h"
+#include "num/base/similarity.h"
 
 #define DIMS	100
 

@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "idmap.h"
-#include "split.h"
+#include "num/base/idmap.h"
+#include "num/data/split.h"
 #include "unit.h"
 
 #define MAX_ROWS 3000

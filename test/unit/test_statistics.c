@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-#include "statistics.h"
+#include "num/data/statistics.h"
 
 #define MOVIES 4
 #define ROWS 20

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "best_first.h"
-#include "topk.h"
+#include "num/base/topk.h"
 
 #define MAX_N 2500
 

@@ -4,7 +4,7 @@
  */
 #include "gradient.h"
 
-#include "tower.h"
+#include "num/net/tower.h"
 
 #define ROWS 12
 #define USERS 5

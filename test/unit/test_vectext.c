@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "vectext.h"
+#include "num/base/vectext.h"
 
 #define MAX_DIMS	8
 

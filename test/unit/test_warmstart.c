@@ -5,8 +5,8 @@
 #include "gradient.h"
 
 #include "exported.h"
-#include "layers.h"
-#include "warmstart.h"
+#include "num/net/layers.h"
+#include "num/train/warm_start.h"
 
 #define GENRES 3
 #define HISTORY_WIDTH HISTORY_DIMS

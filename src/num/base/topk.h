@@ -1,0 +1,41 @@
+/*
+ * topk.h: the k best of a stream, by a bounded heap.
+ *
+ * Larger scores are better; equal scores are ordered by the smaller index, so
+ * the result does not depend on the order of arrival.
+ */
+#ifndef MLREC_BASE_TOPK_H
+#define MLREC_BASE_TOPK_H
+
+#include <stdint.h>
+
+typedef struct TopkEntry
+{
+	float		score;
+	int32_t		index;
+} TopkEntry;
+
+typedef struct Topk
+{
+	TopkEntry  *entry;			/* [k], the caller's */
+	int32_t		k;
+	int32_t		n;				/* how many are in */
+} Topk;
+
+extern void topk_init(Topk *topk, TopkEntry *entries, int32_t k);
+extern void topk_push(Topk *topk, float score, int32_t index);
+
+/* Pushes scores[i] with index i for all i < n whose skip[i] is 0 (skip may be NULL). */
+extern void topk_push_all(Topk *topk, const float *scores, int32_t n, const uint8_t *skip);
+
+/* Likewise a part of the stream: scores[i] with index first + i. */
+extern void topk_push_block(Topk *topk, const float *scores, int32_t first, int32_t n,
+							const uint8_t *skip);
+
+/* And some of it: scores[i] with index[i]. */
+extern void topk_push_some(Topk *topk, const float *scores, const int32_t *index, int32_t n);
+
+/* Orders the entries from best to worst; ends the heap. */
+extern void topk_sort(Topk *topk);
+
+#endif							/* MLREC_BASE_TOPK_H */

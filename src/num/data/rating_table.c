@@ -1,0 +1,227 @@
+/*
+ * rating_table.c: ratings grouped by user and put in order.
+ *
+ * A counting sort by user (rows_count, rows_open, rows_place, rows_close),
+ * then each user's rows on their own (rows_order_user): they fit into the
+ * cache, and often arrive in order already.  Sorting all rows at once by
+ * (user, time, movie) with a radix sort would take some eight passes over all
+ * of them.
+ *
+ * The caller's loops around these functions are where a long run can be
+ * interrupted.
+ */
+#include <stdbool.h>
+#include <string.h>
+
+#include "num/data/rating_table.h"
+
+#define SHORT_RUN 12			/* rows sorted by insertion before merging */
+
+/*
+ * Adds the rows user[n] to start[n_users], which begins as zeros.
+ */
+void
+rows_count(int64_t *start, const int32_t *user, int64_t n)
+{
+	for (int64_t i = 0; i < n; i++)
+		start[user[i]]++;
+}
+
+/* Turns counts into first rows. */
+void
+rows_open(RowTable *table)
+{
+	int64_t		sum = 0;
+
+	for (int32_t u = 0; u < table->n_users; u++)
+	{
+		int64_t		count = table->start[u];
+
+		table->start[u] = sum;
+		sum += count;
+	}
+	table->start[table->n_users] = sum;
+	table->n_rows = sum;
+}
+
+/*
+ * Puts n rows into their users' places.  Meanwhile start[u] is the next free
+ * place of user u.
+ */
+void
+rows_place(RowTable *table, const int32_t *user, const int32_t *movie,
+		   const float *rating, const int64_t *time, int64_t n)
+{
+	for (int64_t i = 0; i < n; i++)
+	{
+		int64_t		row = table->start[user[i]]++;
+
+		table->time[row] = time[i];
+		table->movie[row] = movie[i];
+		table->rating[row] = rating[i];
+	}
+}
+
+/* Once all rows have been placed: start[u] is the first row of u again. */
+void
+rows_close(RowTable *table)
+{
+	memmove(table->start + 1, table->start, (size_t) table->n_users * sizeof(int64_t));
+	table->start[0] = 0;
+}
+
+/* The most rows that one user has, from the first row of each: start [n_users + 1]. */
+int64_t
+rows_longest(const int64_t *start, int32_t n_users)
+{
+	int64_t		longest = 0;
+
+	for (int32_t u = 0; u < n_users; u++)
+		if (start[u + 1] - start[u] > longest)
+			longest = start[u + 1] - start[u];
+	return longest;
+}
+
+/*
+ * The order of one user's rows.  The rating is compared only for rows of one
+ * film at one time, so that which of them counts does not depend on where the
+ * rows lie.
+ */
+static inline bool
+row_before(const UserRow *a, const UserRow *b)
+{
+	if (a->time != b->time)
+		return a->time < b->time;
+	if (a->movie != b->movie)
+		return a->movie < b->movie;
+	return a->rating < b->rating;
+}
+
+static void
+insertion_sort(UserRow *row, int64_t n)
+{
+	for (int64_t i = 1; i < n; i++)
+	{
+		UserRow		moving = row[i];
+		int64_t		j = i;
+
+		for (; j > 0 && row_before(&moving, &row[j - 1]); j--)
+			row[j] = row[j - 1];
+		row[j] = moving;
+	}
+}
+
+static void
+merge(UserRow *out, const UserRow *a, int64_t n_a, const UserRow *b, int64_t n_b)
+{
+	while (n_a > 0 && n_b > 0)
+	{
+		if (row_before(b, a))
+		{
+			*out++ = *b++;
+			n_b--;
+		}
+		else
+		{
+			*out++ = *a++;
+			n_a--;
+		}
+	}
+	memcpy(out, a, (size_t) n_a * sizeof(UserRow));
+	memcpy(out + n_a, b, (size_t) n_b * sizeof(UserRow));
+}
+
+/*
+ * Sorts row[n], with other[n] as workspace: short runs by insertion, then
+ * merged bottom-up.  Merging is chosen for its bound: a service account with
+ * millions of ratings is one user too.
+ */
+static void
+sort_rows(UserRow *row, UserRow *other, int64_t n)
+{
+	UserRow    *from = row;
+	UserRow    *to = other;
+
+	for (int64_t i = 0; i < n; i += SHORT_RUN)
+		insertion_sort(row + i, n - i < SHORT_RUN ? n - i : SHORT_RUN);
+
+	for (int64_t run = SHORT_RUN; run < n; run *= 2)
+	{
+		UserRow    *swap = from;
+
+		for (int64_t i = 0; i < n; i += 2 * run)
+		{
+			int64_t		n_a = n - i < run ? n - i : run;
+			int64_t		n_b = n - i - n_a < run ? n - i - n_a : run;
+
+			merge(to + i, from + i, n_a, from + i + n_a, n_b);
+		}
+		from = to;
+		to = swap;
+	}
+	if (from != row)
+		memcpy(row, from, (size_t) n * sizeof(UserRow));
+}
+
+/*
+ * Copies a user's rows, in order, to the front of the scratch, which has room
+ * for twice as many.  Returns their number.
+ */
+int64_t
+rows_take_user(UserRow *scratch, const RowTable *table, int32_t user)
+{
+	int64_t		first = table->start[user];
+	int64_t		n = table->start[user + 1] - first;
+	bool		sorted = true;
+
+	for (int64_t i = 0; i < n; i++)
+	{
+		scratch[i].time = table->time[first + i];
+		scratch[i].movie = table->movie[first + i];
+		scratch[i].rating = table->rating[first + i];
+		if (i > 0 && row_before(&scratch[i], &scratch[i - 1]))
+			sorted = false;
+	}
+	if (!sorted)
+		sort_rows(scratch, scratch + n, n);
+	return n;
+}
+
+/*
+ * Puts the rows of one user in order and drops all but the latest of several
+ * ratings of one film; returns how many were dropped.
+ *
+ * To be called for each user in turn.  *end is the number of rows kept so far;
+ * the user's rows move there.  The scratch has room for twice as many rows as
+ * any user has; last_seen[n_movies] begins as zeros.
+ */
+int32_t
+rows_order_user(RowTable *table, int32_t user, UserRow *scratch, int32_t *last_seen, int64_t *end)
+{
+	int64_t		n = rows_take_user(scratch, table, user);
+	int64_t		kept = 0;
+
+	/* from the latest on: a film already seen was rated again */
+	for (int64_t i = n - 1; i >= 0; i--)
+	{
+		int32_t    *seen = &last_seen[scratch[i].movie];
+
+		if (*seen == user + 1)
+			scratch[i].movie = -1;
+		else
+			*seen = user + 1;
+	}
+
+	table->start[user] = *end;
+	for (int64_t i = 0; i < n; i++)
+		if (scratch[i].movie >= 0)
+			rows_put(table, *end + kept++, &scratch[i]);
+	*end += kept;
+
+	if (user == table->n_users - 1)
+	{
+		table->start[table->n_users] = *end;
+		table->n_rows = *end;
+	}
+	return (int32_t) (n - kept);
+}

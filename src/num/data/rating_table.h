@@ -1,0 +1,57 @@
+/*
+ * rating_table.h: ratings grouped by user and put in order.
+ */
+#ifndef MLREC_DATA_RATING_TABLE_H
+#define MLREC_DATA_RATING_TABLE_H
+
+#include <stdint.h>
+
+/*
+ * All ratings, user by user.  Movies and users are indices into the ascending
+ * lists of ids.  The arrays are the caller's.
+ */
+typedef struct RowTable
+{
+	int32_t		n_users;
+	int32_t		n_movies;
+	int64_t		n_rows;
+	const int64_t *user_ids;	/* [n_users], ascending */
+	const int64_t *movie_ids;	/* [n_movies], ascending */
+
+	int64_t    *start;			/* [n_users + 1], first row of each user */
+	int64_t    *time;			/* [n_rows] */
+	int32_t    *movie;			/* [n_rows] */
+	float	   *rating;			/* [n_rows] */
+
+	int32_t    *n_fit;			/* [n_users], as in ratings.h */
+	int32_t    *n_train;		/* [n_users] */
+	int32_t    *prefix;			/* [n_rows] */
+} RowTable;
+
+/* One row of a user while they are being put in order */
+typedef struct UserRow
+{
+	int64_t		time;
+	int32_t		movie;
+	float		rating;
+} UserRow;
+
+extern void rows_count(int64_t *start, const int32_t *user, int64_t n);
+extern void rows_open(RowTable *table);
+extern void rows_place(RowTable *table, const int32_t *user, const int32_t *movie,
+					   const float *rating, const int64_t *time, int64_t n);
+extern void rows_close(RowTable *table);
+extern int64_t rows_longest(const int64_t *start, int32_t n_users);
+extern int32_t rows_order_user(RowTable *table, int32_t user, UserRow *scratch,
+							   int32_t *last_seen, int64_t *end);
+extern int64_t rows_take_user(UserRow *scratch, const RowTable *table, int32_t user);
+
+static inline void
+rows_put(RowTable *table, int64_t at, const UserRow *row)
+{
+	table->time[at] = row->time;
+	table->movie[at] = row->movie;
+	table->rating[at] = row->rating;
+}
+
+#endif							/* MLREC_DATA_RATING_TABLE_H */

@@ -1,0 +1,57 @@
+/*
+ * ratings.h: the training data as the networks see it.
+ *
+ * Ratings are kept user by user, and within a user in the order in which his
+ * ratings may become known: fit rows first, then validation rows, then test
+ * rows, each part by (time, movie).  With a chronological split that is plain
+ * time order.  The order makes every history a prefix: a row's history, under
+ * any protocol, is the first so many rows of its user.
+ *
+ *	 user u:	[ fit rows ....... | validation rows . | test rows .... ]
+ *			   ^start[u]		   ^+n_fit[u]		   ^+n_train[u]    ^start[u+1]
+ */
+#ifndef MLREC_DATA_RATINGS_H
+#define MLREC_DATA_RATINGS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define N_ATTRIBUTES 3			/* gender, age, occupation */
+
+typedef struct Ratings
+{
+	int32_t		n_users;		/* users with at least one rating */
+	int32_t		n_movies;		/* the catalogue: listed or rated films */
+	int32_t		n_genres;
+	int32_t		n_values[N_ATTRIBUTES]; /* known values of each attribute */
+	int64_t		n_rows;
+	int64_t		n_fit_rows;
+	int64_t		n_train_rows;	/* fit and validation */
+	bool		leave_one_out;	/* random split: a fit row's history is all
+								 * other fit rows of its user, not a prefix */
+
+	const int64_t *user_ids;	/* [n_users], ascending */
+	const int64_t *movie_ids;	/* [n_movies], ascending */
+
+	/* rows, user by user */
+	const int64_t *start;		/* [n_users + 1] */
+	const int32_t *n_fit;		/* [n_users] */
+	const int32_t *n_train;		/* [n_users], fit and validation */
+	const int32_t *movie;		/* [n_rows], index into the catalogue */
+	const float *rating;		/* [n_rows] */
+	const int64_t *time;		/* [n_rows], rated_at as stored: microseconds since
+								 * 2000 of a timestamp, or the integer itself */
+	const int32_t *prefix;		/* [n_rows], how many rows of this user are known
+								 * before this one: those of strictly earlier
+								 * time (chronological split), or all fit rows
+								 * (random split) */
+
+	/* features */
+	const uint8_t *attribute;	/* [n_users * N_ATTRIBUTES], 0 is unknown, else
+								 * 1 + index of the value */
+	const float *movie_features;	/* [n_movies * (n_genres + 1)]: genre flags
+									 * 0 or 1, then the year scaled to [0, 1] */
+	const uint8_t *movie_listed;	/* [n_movies], 1: has a row in movies */
+} Ratings;
+
+#endif							/* MLREC_DATA_RATINGS_H */

@@ -1,0 +1,299 @@
+/*
+ * split.c: ordered ratings split into fit, validation and test rows.
+ *
+ * A chronological split needs no sort of all rows by time.  The row of a given
+ * rank is found by its time first (a radix select, a few passes of reading),
+ * and among the rows of that very time by walking them user by user, which is
+ * (user, movie) order for rows of one time.  The parts are then prefixes of
+ * each user's rows.
+ *
+ * A random split draws each row by a hash of seed, user and movie.  So it is
+ * the same for the same seed wherever the rows lie and whatever others there
+ * are, and nothing has to be stored with a model to find it again.
+ */
+#include <string.h>
+
+#include "num/data/split.h"
+
+#define DIGIT_BITS 11
+#define N_DIGITS (1 << DIGIT_BITS)
+
+/* Streams of the hash, one for each question asked of it */
+#define TEST_STREAM 1
+#define VALIDATION_STREAM 2
+
+/* ---------------------------------------------------------------- the plan */
+
+static RowPlace
+place_of(const RowTable *table, int32_t user, int64_t row)
+{
+	RowPlace	place;
+
+	place.time = table->time[row];
+	place.user_id = table->user_ids[user];
+	place.movie_id = table->movie_ids[table->movie[row]];
+	return place;
+}
+
+static bool
+place_after(const RowPlace *a, const RowPlace *b)
+{
+	if (a->time != b->time)
+		return a->time > b->time;
+	if (a->user_id != b->user_id)
+		return a->user_id > b->user_id;
+	return a->movie_id > b->movie_id;
+}
+
+/*
+ * How many of n rows stay when a fraction of them is cut off: rounded down,
+ * but 0.7 of 10 is 7 although 1 - 0.3 is a little less than 0.7.
+ */
+static int64_t
+rows_left(int64_t n, double fraction)
+{
+	double		left = (1.0 - fraction) * (double) n;
+	int64_t		rows = (int64_t) (left + left * 1e-12 + 1e-9);
+
+	return rows < 0 ? 0 : rows > n ? n : rows;
+}
+
+/*
+ * The k-th smallest time, k from 0 on.  *before gets the number of rows of
+ * earlier times.  Each round counts one digit of the times that share the
+ * digits found so far.
+ */
+static int64_t
+nth_time(const RowTable *table, int64_t k, int64_t *before)
+{
+	int64_t		count[N_DIGITS];
+	uint64_t	found = 0;
+	int			shift = 0;
+	int64_t		least = table->time[0];
+	int64_t		most = table->time[0];
+
+	for (int64_t i = 1; i < table->n_rows; i++)
+	{
+		least = table->time[i] < least ? table->time[i] : least;
+		most = table->time[i] > most ? table->time[i] : most;
+	}
+	while (shift + DIGIT_BITS < 64 &&
+		   ((uint64_t) most - (uint64_t) least) >> (shift + DIGIT_BITS) != 0)
+		shift += DIGIT_BITS;
+
+	*before = 0;
+	for (; shift >= 0; shift -= DIGIT_BITS)
+	{
+		int			digit = 0;
+
+		memset(count, 0, sizeof(count));
+		for (int64_t i = 0; i < table->n_rows; i++)
+		{
+			uint64_t	rest = (((uint64_t) table->time[i] - (uint64_t) least) >> shift) - found;
+
+			if (rest < N_DIGITS)
+				count[rest]++;
+		}
+		while (*before + count[digit] <= k)
+			*before += count[digit++];
+		found = (found + (uint64_t) digit) << (shift > 0 ? DIGIT_BITS : 0);
+	}
+	return (int64_t) (found + (uint64_t) least);
+}
+
+/*
+ * The row of rank k, from 0 on, in the order of (time, user, movie).
+ */
+static RowPlace
+nth_place(const RowTable *table, int64_t k)
+{
+	int64_t		before;
+	int64_t		time = nth_time(table, k, &before);
+	RowPlace	none = {0, 0, 0};
+
+	for (int32_t u = 0; u < table->n_users; u++)
+		for (int64_t row = table->start[u]; row < table->start[u + 1]; row++)
+			if (table->time[row] == time && before++ == k)
+				return place_of(table, u, row);
+	return none;				/* not reached for k < n_rows */
+}
+
+/* How many rows of a user, which are in order, are not after a place. */
+static int32_t
+rows_until(const RowTable *table, int32_t user, const RowPlace *last)
+{
+	int64_t		low = table->start[user];
+	int64_t		high = table->start[user + 1];
+
+	while (low < high)
+	{
+		int64_t		middle = low + (high - low) / 2;
+		RowPlace	place = place_of(table, user, middle);
+
+		if (place_after(&place, last))
+			high = middle;
+		else
+			low = middle + 1;
+	}
+	return (int32_t) (low - table->start[user]);
+}
+
+/*
+ * Finds where the parts end.  The rows are in the order that rows_order_user
+ * left them in, or were split in the same way (random or not) before.
+ */
+void
+split_plan(SplitPlan *plan, const RowTable *table, const SplitOptions *options)
+{
+	memset(plan, 0, sizeof(*plan));
+	plan->options = *options;
+	if (options->random)
+		return;
+
+	if (options->has_boundary)
+		for (int32_t u = 0; u < table->n_users; u++)
+			plan->n_train += rows_until(table, u, &options->boundary);
+	else
+		plan->n_train = rows_left(table->n_rows, options->test_fraction);
+	plan->n_fit = options->refit ? plan->n_train :
+		rows_left(plan->n_train, options->validation_fraction);
+	if (plan->n_fit == 0 && plan->n_train > 0)
+		plan->n_fit = 1;		/* better no validation than nothing to learn */
+
+	if (plan->n_train > 0)
+		plan->last_train = nth_place(table, plan->n_train - 1);
+	if (plan->n_fit > 0)
+		plan->last_fit = nth_place(table, plan->n_fit - 1);
+}
+
+/* --------------------------------------------------------------- splitting */
+
+static inline uint64_t
+mix(uint64_t h)
+{
+	h = (h ^ (h >> 30)) * 0xbf58476d1ce4e5b9ULL;
+	h = (h ^ (h >> 27)) * 0x94d049bb133111ebULL;
+	return h ^ (h >> 31);
+}
+
+/* A number in [0, 1) drawn for a pair of user and movie. */
+static inline double
+draw(uint64_t seed, uint64_t stream, int64_t user_id, int64_t movie_id)
+{
+	uint64_t	h = mix(seed + stream * 0x9e3779b97f4a7c15ULL);
+
+	h = mix(h ^ (uint64_t) user_id);
+	h = mix((h + 0x9e3779b97f4a7c15ULL) ^ (uint64_t) movie_id);
+	return (double) (h >> 11) * 0x1p-53;
+}
+
+static void
+split_user_by_time(RowTable *table, const SplitPlan *plan, int32_t user)
+{
+	int64_t		first = table->start[user];
+	int64_t		n = table->start[user + 1] - first;
+	int64_t		earlier = 0;
+
+	table->n_train[user] = plan->n_train > 0 ? rows_until(table, user, &plan->last_train) : 0;
+	table->n_fit[user] = plan->n_fit > 0 ? rows_until(table, user, &plan->last_fit) : 0;
+	for (int64_t i = 0; i < n; i++)
+	{
+		if (i > 0 && table->time[first + i] != table->time[first + i - 1])
+			earlier = i;
+		table->prefix[first + i] = (int32_t) earlier;
+	}
+}
+
+/*
+ * The validation rows wait at the front of the other half of the scratch, the
+ * test rows at its back, last one first, until the fit rows are placed.
+ */
+static void
+split_user_at_random(RowTable *table, const SplitPlan *plan, int32_t user, UserRow *scratch)
+{
+	const SplitOptions *options = &plan->options;
+	int64_t		first = table->start[user];
+	int64_t		n = rows_take_user(scratch, table, user);
+	UserRow    *waiting = scratch + n;
+	int64_t		n_fit = 0;
+	int64_t		n_validation = 0;
+	int64_t		n_test = 0;
+
+	for (int64_t i = 0; i < n; i++)
+	{
+		int64_t		user_id = table->user_ids[user];
+		int64_t		movie_id = table->movie_ids[scratch[i].movie];
+
+		if (draw(options->seed, TEST_STREAM, user_id, movie_id) < options->test_fraction)
+			waiting[n - ++n_test] = scratch[i];
+		else if (!options->refit && draw(options->seed, VALIDATION_STREAM, user_id, movie_id) <
+				 options->validation_fraction)
+			waiting[n_validation++] = scratch[i];
+		else
+			rows_put(table, first + n_fit++, &scratch[i]);
+	}
+	for (int64_t i = 0; i < n_validation; i++)
+		rows_put(table, first + n_fit + i, &waiting[i]);
+	for (int64_t i = 0; i < n_test; i++)
+		rows_put(table, first + n_fit + n_validation + i, &waiting[n - 1 - i]);
+
+	table->n_fit[user] = (int32_t) n_fit;
+	table->n_train[user] = (int32_t) (n_fit + n_validation);
+	for (int64_t i = 0; i < n; i++)
+		table->prefix[first + i] = (int32_t) n_fit;
+}
+
+/*
+ * Sets n_fit, n_train and the prefixes of one user; a random split also moves
+ * his rows into the order of ratings.h.  The scratch is as for
+ * rows_order_user.
+ */
+void
+split_user(RowTable *table, const SplitPlan *plan, int32_t user, UserRow *scratch)
+{
+	if (plan->options.random)
+		split_user_at_random(table, plan, user, scratch);
+	else
+		split_user_by_time(table, plan, user);
+}
+
+/*
+ * Counts and bounds of the training rows; trained[n_movies] becomes 1 for the
+ * films that have any, else 0.
+ */
+void
+split_summary(SplitSummary *summary, const RowTable *table, uint8_t *trained)
+{
+	double		sum = 0;
+
+	memset(summary, 0, sizeof(*summary));
+	memset(trained, 0, (size_t) table->n_movies);
+	for (int32_t u = 0; u < table->n_users; u++)
+	{
+		int64_t		first = table->start[u];
+
+		for (int64_t row = first; row < first + table->n_train[u]; row++)
+		{
+			float		rating = table->rating[row];
+			RowPlace	place = place_of(table, u, row);
+
+			if (row < first + table->n_fit[u])
+				sum += rating;
+			if (summary->n_train++ == 0)
+			{
+				summary->min_rating = summary->max_rating = rating;
+				summary->last_train = place;
+			}
+			if (rating < summary->min_rating)
+				summary->min_rating = rating;
+			if (rating > summary->max_rating)
+				summary->max_rating = rating;
+			if (place_after(&place, &summary->last_train))
+				summary->last_train = place;
+			trained[table->movie[row]] = 1;
+		}
+		summary->n_fit += table->n_fit[u];
+	}
+	if (summary->n_fit > 0)
+		summary->mean_rating = sum / (double) summary->n_fit;
+}

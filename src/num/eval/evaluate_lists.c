@@ -1,0 +1,519 @@
+/*
+ * evaluate_lists.c: the list metrics of an evaluation.
+ *
+ * A question is a user at a moment.  The films that he is known to have rated
+ * then are masked, as are films that have no row in movies, since serving
+ * cannot show them either.  The model answers as recommend() does, in both of
+ * its orders: the top k by cosine over the whole catalogue, put in order by
+ * predicted rating; and the top k by cosine and popularity, by relevance.  A
+ * baseline has one order of the catalogue for everybody, and answers with the
+ * first k of it that are not masked.
+ *
+ * The cosines of a batch of users with the catalogue are one matrix product.  A
+ * large catalogue, which has an index, is searched for each of them, exactly,
+ * unless it is not the one that the model was trained with; then the batch shrinks
+ * as the catalogue grows, to bound the memory.
+ */
+#include "num/eval/evaluate_lists.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "num/base/topk.h"
+#include "num/eval/list_sums.h"
+#include "num/index/index_search.h"
+#include "num/net/layers.h"
+
+#define LIST_BATCH 64
+#define LIST_FLOATS (4 << 20)	/* scores held at a time, unless one user has more */
+
+/* Orders of a list.  The model's come first, then one for each baseline. */
+typedef enum ListOrder
+{
+	ORDER_COSINE,				/* candidates for the order by rating */
+	ORDER_RATING,
+	ORDER_LIKELY,				/* candidates for the order by relevance */
+	ORDER_RELEVANCE,
+	ORDER_POPULARITY,
+	ORDER_BIAS,
+	ORDER_ITEM_MEAN,
+	N_ORDERS
+} ListOrder;
+
+#define FIRST_BASELINE ORDER_POPULARITY
+#define N_BASELINES (N_ORDERS - FIRST_BASELINE)
+
+typedef struct Lists
+{
+	Evaluator  *evaluator;
+	int32_t		k;				/* places in a list, at most the catalogue */
+	bool		indexed;		/* the image's films are searched, by its index */
+	int32_t		batch;			/* questions at a time */
+	int32_t		n_listed;		/* films that may be shown */
+	ListSums	sums[N_ORDERS][N_USER_GROUPS];
+	double		mean_rating[N_ORDERS];	/* sums over users ... */
+	int64_t		n_mean_rating[N_ORDERS];	/* ... whose lists have rated films */
+
+	/* the question at hand */
+	uint8_t    *skip;			/* [n_movies] */
+	ListTruth	truth;
+
+	Question   *questions;		/* [batch] */
+	float	   *retrieval;		/* [batch * VECTOR_DIMS] */
+	float	   *ranking;		/* [batch * VECTOR_DIMS] */
+	float	   *scores;			/* [batch * n_movies], unless indexed */
+	void	   *search;			/* scratch */
+	int32_t    *order[N_BASELINES]; /* [n_movies], best first */
+
+	/* one answer */
+	TopkEntry  *candidates;		/* [k] */
+	TopkEntry  *reordered;		/* [max of k and n_movies] */
+	float	   *candidate_movies;	/* [k * VECTOR_DIMS] */
+	float	   *predicted;		/* [k] */
+	float	   *rank_scratch;
+	int32_t    *list;			/* [k] */
+	uint8_t    *places;			/* [k], relevant places */
+} Lists;
+
+static void
+take_lists(Lists *lists, Evaluator *evaluator, Arena *arena)
+{
+	int64_t		n_movies = evaluator->ratings->n_movies;
+	int64_t		batch = LIST_FLOATS / (n_movies + 1);
+
+	memset(lists, 0, sizeof(*lists));
+	lists->evaluator = evaluator;
+	lists->k = evaluator->options->top_k < n_movies ? evaluator->options->top_k : n_movies;
+	lists->indexed = evaluator->same_movies && evaluator->header->length[IMAGE_INDEX] > 0;
+	lists->batch = lists->indexed || batch > LIST_BATCH ? LIST_BATCH : batch < 1 ? 1 : batch;
+
+	for (ListOrder order = 0; order < N_ORDERS; order++)
+		for (EvaluateUsers group = 0; group < N_USER_GROUPS; group++)
+			lists->sums[order][group].shown = ARENA_ARRAY(arena, uint8_t, n_movies);
+	lists->skip = ARENA_ARRAY(arena, uint8_t, n_movies);
+	lists->truth.future = ARENA_ARRAY(arena, float, n_movies);
+	lists->truth.relevant = ARENA_ARRAY(arena, uint8_t, n_movies);
+	lists->questions = ARENA_ARRAY(arena, Question, lists->batch);
+	lists->retrieval = ARENA_ARRAY(arena, float, lists->batch * VECTOR_DIMS);
+	lists->ranking = ARENA_ARRAY(arena, float, lists->batch * VECTOR_DIMS);
+	lists->scores = ARENA_ARRAY(arena, float, lists->indexed ? 0 : lists->batch * n_movies);
+	lists->search = arena_take(arena, 1, image_search_scratch(evaluator->header));
+	for (int i = 0; i < N_BASELINES; i++)
+		lists->order[i] = ARENA_ARRAY(arena, int32_t, n_movies);
+	lists->candidates = ARENA_ARRAY(arena, TopkEntry, lists->k);
+	lists->reordered = ARENA_ARRAY(arena, TopkEntry, n_movies);
+	lists->candidate_movies = ARENA_ARRAY(arena, float, lists->k * VECTOR_DIMS);
+	lists->predicted = ARENA_ARRAY(arena, float, lists->k);
+	lists->rank_scratch = ARENA_ARRAY(arena, float, model_rank_scratch(evaluator->model, lists->k));
+	lists->list = ARENA_ARRAY(arena, int32_t, lists->k);
+	lists->places = ARENA_ARRAY(arena, uint8_t, lists->k);
+}
+
+/* The catalogue from the best score to the worst, into order [n_movies]. */
+static void
+order_catalogue(Lists *lists, const float *score, int32_t *order)
+{
+	int32_t		n_movies = lists->evaluator->ratings->n_movies;
+	Topk		topk;
+
+	topk_init(&topk, lists->reordered, n_movies);
+	topk_push_all(&topk, score, n_movies, NULL);
+	topk_sort(&topk);
+	for (int32_t i = 0; i < n_movies; i++)
+		order[i] = topk.entry[i].index;
+}
+
+static void
+open_lists(Lists *lists)
+{
+	const Evaluator *evaluator = lists->evaluator;
+	const Ratings *ratings = evaluator->ratings;
+	const Baselines *baselines = &evaluator->baselines;
+
+	for (int32_t movie = 0; movie < ratings->n_movies; movie++)
+	{
+		lists->skip[movie] = !ratings->movie_listed[movie];
+		lists->n_listed += ratings->movie_listed[movie];
+		lists->truth.future[movie] = NAN;
+	}
+	memset(lists->truth.relevant, 0, ratings->n_movies);
+	for (ListOrder order = 0; order < N_ORDERS; order++)
+		for (EvaluateUsers group = 0; group < N_USER_GROUPS; group++)
+			memset(lists->sums[order][group].shown, 0, ratings->n_movies);
+
+	order_catalogue(lists, baselines->likes, lists->order[ORDER_POPULARITY - FIRST_BASELINE]);
+	order_catalogue(lists, baselines->movie_bias, lists->order[ORDER_BIAS - FIRST_BASELINE]);
+	order_catalogue(lists, baselines->item_mean, lists->order[ORDER_ITEM_MEAN - FIRST_BASELINE]);
+}
+
+/* Marks what is known and what is to be found. */
+static void
+pose_question(Lists *lists, const Question *question)
+{
+	const Evaluator *evaluator = lists->evaluator;
+	const Ratings *ratings = evaluator->ratings;
+	int64_t		row = ratings->start[question->user];
+	int64_t		known_end = row + question->known;
+
+	for (; row < known_end; row++)
+		lists->skip[ratings->movie[row]] = 1;
+	lists->truth.n_relevant = 0;
+	for (; row < user_end(ratings, question->user); row++)
+	{
+		int32_t		movie = ratings->movie[row];
+		bool		asked = question->row < 0 || question->row == row;
+
+		lists->truth.future[movie] = ratings->rating[row];
+		if (!asked || !is_liked(evaluator, row) || lists->truth.relevant[movie] ||
+			(lists->skip[movie] && ratings->movie_listed[movie]))
+			continue;
+		lists->truth.relevant[movie] = 1;
+		lists->truth.n_relevant++;
+	}
+}
+
+static void
+withdraw_question(Lists *lists, const Question *question)
+{
+	const Ratings *ratings = lists->evaluator->ratings;
+
+	for (int64_t row = ratings->start[question->user]; row < user_end(ratings, question->user);
+		 row++)
+	{
+		int32_t		movie = ratings->movie[row];
+
+		lists->skip[movie] = !ratings->movie_listed[movie];
+		lists->truth.future[movie] = NAN;
+		lists->truth.relevant[movie] = 0;
+	}
+}
+
+/* Adds the mean training rating of lists->list [n] to the order's sum. */
+static void
+add_mean_rating(Lists *lists, ListOrder order, int32_t n)
+{
+	const Baselines *baselines = &lists->evaluator->baselines;
+	double		sum = 0;
+	int32_t		n_rated = 0;
+
+	for (int32_t i = 0; i < n; i++)
+		if (baselines->count[lists->list[i]] > 0)
+		{
+			sum += baselines->raw_mean[lists->list[i]];
+			n_rated++;
+		}
+	if (n_rated > 0)
+	{
+		lists->mean_rating[order] += sum / n_rated;
+		lists->n_mean_rating[order]++;
+	}
+}
+
+/* What is made of a finished list: every user counts for its mean rating, once. */
+static void
+close_answer(Lists *lists, const Question *question, ListOrder order, int32_t n)
+{
+	const Evaluator *evaluator = lists->evaluator;
+	EvaluateUsers group = user_group(evaluator->ratings, question->user);
+
+	if (question->row < 0)
+		add_mean_rating(lists, order, n);
+	if (lists->truth.n_relevant > 0)
+		list_sums_add(&lists->sums[order][group], lists->list, n, &lists->truth, lists->k,
+					  evaluator->options->top_n, lists->places);
+}
+
+static void
+entries_to_list(Lists *lists, const TopkEntry *entries, int32_t n)
+{
+	for (int32_t i = 0; i < n; i++)
+		lists->list[i] = entries[i].index;
+}
+
+/* The candidates, ordered by a score of their own: score [n] as the candidates. */
+static void
+answer_reordered(Lists *lists, const Question *question, ListOrder order, const float *score,
+				 int32_t n)
+{
+	Topk		topk;
+
+	topk_init(&topk, lists->reordered, n);
+	for (int32_t i = 0; i < n; i++)
+		topk_push(&topk, score[i], lists->candidates[i].index);
+	topk_sort(&topk);
+	entries_to_list(lists, topk.entry, n);
+	close_answer(lists, question, order, n);
+}
+
+/* Predicted ratings of the candidates, into lists->predicted. */
+static void
+predict_candidates(Lists *lists, const float *ranking, int32_t n)
+{
+	const Evaluator *evaluator = lists->evaluator;
+
+	for (int64_t i = 0; i < n; i++)
+		memcpy(lists->candidate_movies + i * VECTOR_DIMS,
+			   evaluator->movie_rank_vectors + (int64_t) lists->candidates[i].index * VECTOR_DIMS,
+			   VECTOR_DIMS * sizeof(float));
+	model_rank(evaluator->model, ranking, 0, lists->candidate_movies, n, lists->predicted,
+			   lists->rank_scratch);
+}
+
+/* Offers all films, or those of the index that may be among the best. */
+static void
+push_films(Lists *lists, Topk *topk, ListOrder order, int at)
+{
+	const Evaluator *evaluator = lists->evaluator;
+	int32_t		n_movies = evaluator->ratings->n_movies;
+	float	   *scores = lists->scores + (int64_t) at * n_movies;
+
+	if (lists->indexed)
+	{
+		image_search(topk, evaluator->header, lists->retrieval + at * VECTOR_DIMS,
+					 order == ORDER_LIKELY ? IVF_LIKELIEST : IVF_NEAREST, 1, lists->skip, NULL,
+					 lists->search);
+		return;
+	}
+	/* the cosines have been asked for before, and are not needed any more */
+	for (int32_t movie = 0; order == ORDER_LIKELY && movie < n_movies; movie++)
+		scores[movie] = evaluator->header->temperature * scores[movie] +
+			evaluator->popularity[movie];
+	topk_push_all(topk, scores, n_movies, lists->skip);
+}
+
+/*
+ * The candidates for question number `at` of the batch, as an answer of their own.
+ * Returns how many there are to be put in order: none where there is nothing to
+ * find.
+ */
+static int32_t
+answer_candidates(Lists *lists, int at, ListOrder order)
+{
+	const Question *question = &lists->questions[at];
+	Topk		topk;
+
+	topk_init(&topk, lists->candidates, lists->k);
+	push_films(lists, &topk, order, at);
+	topk_sort(&topk);
+	entries_to_list(lists, lists->candidates, topk.n);
+	close_answer(lists, question, order, topk.n);
+	return lists->truth.n_relevant > 0 ? topk.n : 0;
+}
+
+/* The model's answers to question number `at` of the batch. */
+static void
+answer_by_model(Lists *lists, int at)
+{
+	const Evaluator *evaluator = lists->evaluator;
+	const ImageHeader *header = evaluator->header;
+	const Question *question = &lists->questions[at];
+	const float *ranking = lists->ranking + at * VECTOR_DIMS;
+	int32_t		n = answer_candidates(lists, at, ORDER_COSINE);
+
+	if (n > 0)
+	{
+		predict_candidates(lists, ranking, n);
+		answer_reordered(lists, question, ORDER_RATING, lists->predicted, n);
+	}
+
+	if (lists->truth.n_relevant == 0)
+		return;
+	n = answer_candidates(lists, at, ORDER_LIKELY);
+	if (n > 0)
+	{
+		predict_candidates(lists, ranking, n);
+		for (int32_t i = 0; i < n; i++)
+			lists->predicted[i] = lists->candidates[i].score +
+				header->relevance_rating * lists->predicted[i] +
+				(header->relevance_popularity - 1) *
+				evaluator->popularity[lists->candidates[i].index];
+		answer_reordered(lists, question, ORDER_RELEVANCE, lists->predicted, n);
+	}
+}
+
+static void
+answer_by_baseline(Lists *lists, const Question *question, ListOrder order)
+{
+	int32_t		n_movies = lists->evaluator->ratings->n_movies;
+	const int32_t *catalogue = lists->order[order - FIRST_BASELINE];
+	int32_t		n = 0;
+
+	for (int32_t i = 0; i < n_movies && n < lists->k; i++)
+		if (!lists->skip[catalogue[i]])
+			lists->list[n++] = catalogue[i];
+	close_answer(lists, question, order, n);
+}
+
+/* Asks everybody the questions that are waiting. */
+static void
+ask_questions(Lists *lists, int n)
+{
+	Evaluator  *evaluator = lists->evaluator;
+	int32_t		n_movies = evaluator->ratings->n_movies;
+
+	evaluator_users(evaluator, lists->questions, n, lists->retrieval, lists->ranking);
+	if (!lists->indexed)
+		matmul_transposed(lists->scores, n_movies, lists->retrieval, VECTOR_DIMS,
+						  evaluator->movie_vectors, n, n_movies, VECTOR_DIMS, false);
+	for (int i = 0; i < n; i++)
+	{
+		const Question *question = &lists->questions[i];
+
+		pose_question(lists, question);
+		answer_by_model(lists, i);
+		for (ListOrder order = FIRST_BASELINE; order < N_ORDERS; order++)
+			answer_by_baseline(lists, question, order);
+		withdraw_question(lists, question);
+		evaluator_tick(evaluator);
+	}
+}
+
+/* Puts a question; n are waiting already.  Returns how many are then. */
+static int
+put_question(Lists *lists, int n, Question question)
+{
+	lists->questions[n++] = question;
+	if (n < lists->batch)
+		return n;
+	ask_questions(lists, n);
+	return 0;
+}
+
+/*
+ * The live questions of one user: one per liked test row, or, if he has more
+ * than EVALUATE_QUESTIONS, the rows in the middle of as many equal stretches.
+ */
+static int
+put_live_questions(Lists *lists, int n, int32_t user)
+{
+	const Evaluator *evaluator = lists->evaluator;
+	const Ratings *ratings = evaluator->ratings;
+	int64_t		n_liked = 0;
+	int64_t		liked = 0;
+	int64_t		asked = 0;
+	int64_t		wanted;
+
+	for (int64_t row = user_first_test(ratings, user); row < user_end(ratings, user); row++)
+		n_liked += is_liked(evaluator, row);
+	wanted = n_liked < EVALUATE_QUESTIONS ? n_liked : EVALUATE_QUESTIONS;
+
+	for (int64_t row = user_first_test(ratings, user); asked < wanted; row++)
+	{
+		if (!is_liked(evaluator, row))
+			continue;
+		if (liked++ == (2 * asked + 1) * n_liked / (2 * wanted))
+		{
+			n = put_question(lists, n, (Question) {user, ratings->prefix[row], row});
+			asked++;
+		}
+	}
+	return n;
+}
+
+static void
+put_questions(Lists *lists, EvaluateProtocol protocol)
+{
+	const Ratings *ratings = lists->evaluator->ratings;
+	int64_t		n_users = ratings->n_users;
+	int64_t		n_asked = lists->evaluator->options->list_users;
+	int			n = 0;
+
+	if (n_asked <= 0 || n_asked > n_users)
+		n_asked = n_users;
+	for (int64_t i = 0; i < n_asked; i++)
+	{
+		int32_t		user = i * n_users / n_asked;
+
+		if (protocol == PROTOCOL_LIVE)
+			n = put_live_questions(lists, n, user);
+		else
+			n = put_question(lists, n, (Question) {user, ratings->n_train[user], -1});
+	}
+	if (n > 0)
+		ask_questions(lists, n);
+}
+
+/* The mean of the films' mean training ratings. */
+static double
+catalogue_mean(const Lists *lists)
+{
+	const Evaluator *evaluator = lists->evaluator;
+	double		sum = 0;
+	int64_t		n = 0;
+
+	for (int32_t movie = 0; movie < evaluator->ratings->n_movies; movie++)
+		if (evaluator->baselines.count[movie] > 0 && evaluator->ratings->movie_listed[movie])
+		{
+			sum += evaluator->baselines.raw_mean[movie];
+			n++;
+		}
+	return n > 0 ? sum / n : NAN;
+}
+
+static const ListOrder list_order[N_SYSTEMS] = {
+	[SYSTEM_MLREC] = ORDER_RELEVANCE,
+	[SYSTEM_POPULARITY] = ORDER_POPULARITY,
+	[SYSTEM_BIAS] = ORDER_BIAS,
+	[SYSTEM_ITEM_MEAN] = ORDER_ITEM_MEAN,
+};
+
+/*
+ * The metrics of one system; the model's recall is that of its candidates.
+ */
+static void
+report_system(Lists *lists, EvaluateSystem system, GroupValues value)
+{
+	int32_t		n_movies = lists->evaluator->ratings->n_movies;
+	ListOrder	order = list_order[system];
+	ListOrder	retrieval = system == SYSTEM_MLREC ? ORDER_LIKELY : order;
+	ListOrder	retrieved = system == SYSTEM_MLREC ? ORDER_COSINE : order;
+
+	for (EvaluateUsers group = 0; group < N_USER_GROUPS; group++)
+	{
+		list_sums_recall(&lists->sums[retrieval][group], value[group],
+						 lists->evaluator->options->top_k);
+		list_sums_places(&lists->sums[order][group], value[group], METRIC_NDCG, n_movies,
+						 lists->n_listed);
+		if (system == SYSTEM_MLREC)
+		{
+			const ListSums *sums = &lists->sums[ORDER_COSINE][group];
+
+			value[group][METRIC_RECALL_K_BY_RATING] =
+				sums->n > 0 ? sums->recall_k / sums->n : NAN;
+			list_sums_places(&lists->sums[ORDER_RATING][group], value[group], METRIC_NDCG_BY_RATING,
+							 n_movies, lists->n_listed);
+		}
+	}
+	if (lists->n_mean_rating[retrieved] > 0)
+		value[USERS_ALL][METRIC_MEAN_RATING_K] = lists->mean_rating[retrieved] /
+			lists->n_mean_rating[retrieved];
+}
+
+static void
+report_lists(Lists *lists, EvaluateProtocol protocol, Evaluation *evaluation)
+{
+	int32_t		n_movies = lists->evaluator->ratings->n_movies;
+
+	for (ListOrder order = 0; order < N_ORDERS; order++)
+		for (EvaluateUsers group = USERS_WARM; group <= USERS_COLD; group++)
+			list_sums_merge(&lists->sums[order][USERS_ALL], &lists->sums[order][group], n_movies);
+	for (EvaluateSystem system = 0; system < N_SYSTEMS; system++)
+		report_system(lists, system, evaluation->value[protocol][system]);
+	if (protocol == PROTOCOL_STATIC)
+		evaluation->value[protocol][SYSTEM_ITEM_MEAN][USERS_ALL][METRIC_CATALOGUE_MEAN] =
+			catalogue_mean(lists);
+}
+
+void
+evaluate_lists(Evaluator *evaluator, EvaluateProtocol protocol, Evaluation *evaluation,
+			   Arena *arena)
+{
+	Lists		lists;
+
+	take_lists(&lists, evaluator, arena);
+	if (arena->base == NULL)
+		return;
+	open_lists(&lists);
+	put_questions(&lists, protocol);
+	report_lists(&lists, protocol, evaluation);
+}

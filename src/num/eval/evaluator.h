@@ -1,0 +1,81 @@
+/*
+ * evaluator.h: what the measurements of evaluate.c and evaluate_lists.c share.
+ */
+#ifndef MLREC_EVAL_EVALUATOR_H
+#define MLREC_EVAL_EVALUATOR_H
+
+#include "num/base/arena.h"
+#include "num/eval/baselines.h"
+#include "num/eval/evaluation.h"
+#include "num/model/model.h"
+
+/* What is asked: a user, of whom the first `known` rows are known. */
+typedef struct Question
+{
+	int32_t		user;
+	int32_t		known;
+	int64_t		row;			/* lists: the row looked for, -1 for all liked
+								 * rows that are not known */
+} Question;
+
+#define QUESTION_BATCH 1024		/* most questions of one evaluator_users */
+
+typedef struct Evaluator
+{
+	const Ratings *ratings;
+	const Model *model;
+	const ImageHeader *header;
+	const EvaluateOptions *options;
+	Baselines	baselines;
+
+	/* The model's view of the data's films, in the data's order */
+	bool		same_movies;	/* both catalogues are equal: nothing is copied */
+	int32_t    *model_movie;	/* [n_movies], catalogue index or -1 */
+	const int32_t *history_movie;	/* [n_rows], the same per row */
+	const float *movie_vectors; /* [n_movies * VECTOR_DIMS] */
+	const float *movie_rank_vectors;	/* [n_movies * VECTOR_DIMS] */
+	float	   *popularity;		/* [n_movies], ln(1 + likes) as the model counts */
+
+	/* Work space of evaluator_users */
+	UserInput  *inputs;			/* [QUESTION_BATCH] */
+	float	   *users_scratch;
+	float	   *movies_scratch;
+} Evaluator;
+
+/* Takes its arrays from the arena and, unless that only measures, fills them. */
+extern void evaluator_open(Evaluator *evaluator, const Ratings *ratings, const Model *model,
+						   const EvaluateOptions *options, Arena *arena);
+
+/* The vectors of the users of n questions, n <= QUESTION_BATCH. */
+extern void evaluator_users(Evaluator *evaluator, const Question *questions, int n,
+							float *retrieval, float *ranking);
+
+extern void evaluator_tick(const Evaluator *evaluator);
+
+/* The row at which a user's rows end. */
+static inline int64_t
+user_end(const Ratings *ratings, int32_t user)
+{
+	return ratings->start[user + 1];
+}
+
+/* His first test row. */
+static inline int64_t
+user_first_test(const Ratings *ratings, int32_t user)
+{
+	return ratings->start[user] + ratings->n_train[user];
+}
+
+static inline bool
+is_liked(const Evaluator *evaluator, int64_t row)
+{
+	return evaluator->ratings->rating[row] >= evaluator->header->like_threshold;
+}
+
+static inline EvaluateUsers
+user_group(const Ratings *ratings, int32_t user)
+{
+	return ratings->n_train[user] >= EVALUATE_WARM ? USERS_WARM : USERS_COLD;
+}
+
+#endif							/* MLREC_EVAL_EVALUATOR_H */

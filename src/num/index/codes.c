@@ -1,0 +1,167 @@
+/*
+ * codes.c: see codes.h.
+ *
+ * A code is the nearest multiple of the block's step, which is the largest
+ * magnitude in the block over 127.  One step for all films would be simpler, and
+ * as coarse as the most extreme film makes it; one for each film would be a
+ * little finer and cost four more bytes a film.
+ */
+#include "num/index/codes.h"
+
+#include <math.h>
+#include <string.h>
+
+/* Makes a bound out of a sum in double precision that is then rounded. */
+#define ROUND_UP 1.000001
+
+/* Of the origin's length, as SCAN_ROUNDING of scan_kernels.h */
+#define ORIGIN_ROUNDING 1e-5
+
+uint64_t
+codes_size(int32_t n_blocks)
+{
+	return sizeof(CodesHeader) + (uint64_t) n_blocks *
+		(CODE_BLOCK_BYTES + sizeof(CodeBlock) + CODE_BLOCK * sizeof(int32_t));
+}
+
+void
+codes_open(Codes *codes, const void *section)
+{
+	const CodesHeader *header = section;
+
+	codes->n_blocks = header->n_blocks;
+	codes->codes = (const uint8_t *) (header + 1);
+	codes->blocks = (const CodeBlock *) (codes->codes +
+										 (int64_t) header->n_blocks * CODE_BLOCK_BYTES);
+	codes->films = (const int32_t *) (codes->blocks + header->n_blocks);
+}
+
+void
+codes_widen(CodeBlock *all, const CodeBlock *block)
+{
+	all->error = block->error > all->error ? block->error : all->error;
+	all->norm = block->norm > all->norm ? block->norm : all->norm;
+	all->bias = block->bias > all->bias ? block->bias : all->bias;
+}
+
+/*
+ * The bounds for one film: its row, and codes as multiples of the block's step.
+ */
+static CodeBlock
+bounds_of_film(const float *row, const float *origin, const int *code, float step, float bias)
+{
+	double		error = 0;
+	double		norm = 0;
+	double		coded_norm = 0;
+	double		origin_norm = 0;
+	CodeBlock	bounds = {.step = step, .bias = bias};
+
+	for (int d = 0; d < VECTOR_DIMS; d++)
+	{
+		double		rest = (double) row[d] - origin[d];
+		double		coded = (double) step * code[d];
+
+		error += (rest - coded) * (rest - coded);
+		norm += rest * rest;
+		coded_norm += coded * coded;
+		origin_norm += (double) origin[d] * origin[d];
+	}
+	bounds.error = (float) ((sqrt(error) + ORIGIN_ROUNDING * sqrt(origin_norm)) * ROUND_UP);
+	bounds.norm = (float) (sqrt(norm > coded_norm ? norm : coded_norm) * ROUND_UP);
+	return bounds;
+}
+
+/*
+ * The nearest multiple of step, at most 127 of them.
+ */
+static int
+encode(float x, float step)
+{
+	/* a step too small to divide by is 0, or makes too large a code */
+	float		code = step > 0 ? rintf(x / step) : 0;
+
+	return code > 127 ? 127 : code < -127 ? -127 : (int) code;
+}
+
+/*
+ * Encodes the block of these films.
+ */
+static void
+fill_block(CodeBlock *block, uint8_t *codes, const int32_t *films, const float *rows,
+		   const float *bias, const float *origin)
+{
+	float		largest = 0;
+
+	memset(block, 0, sizeof(CodeBlock));
+	memset(codes, CODE_ZERO, CODE_BLOCK_BYTES);
+	for (int i = 0; i < CODE_BLOCK; i++)
+	{
+		const float *row;
+
+		if (films[i] == NO_FILM)
+			continue;
+		row = rows + (int64_t) films[i] * VECTOR_DIMS;
+		for (int d = 0; d < VECTOR_DIMS; d++)
+			largest = fmaxf(largest, fabsf(row[d] - origin[d]));
+	}
+	block->step = largest / 127;
+	for (int i = 0; i < CODE_BLOCK; i++)
+	{
+		const float *row;
+		int			code[VECTOR_DIMS];
+		CodeBlock	bounds;
+
+		if (films[i] == NO_FILM)
+			continue;
+		row = rows + (int64_t) films[i] * VECTOR_DIMS;
+		for (int d = 0; d < VECTOR_DIMS; d++)
+		{
+			code[d] = encode(row[d] - origin[d], block->step);
+			codes[d / 4 * CODE_BLOCK * 4 + i * 4 + d % 4] = (uint8_t) (CODE_ZERO + code[d]);
+		}
+		bounds = bounds_of_film(row, origin, code, block->step, bias[films[i]]);
+		codes_widen(block, &bounds);
+	}
+}
+
+void
+codes_begin(void *section, const int32_t *order, int32_t n_blocks)
+{
+	CodesHeader *header = section;
+	Codes		codes;
+
+	memset(header, 0, sizeof(CodesHeader));
+	header->n_blocks = n_blocks;
+	codes_open(&codes, section);
+	memcpy((int32_t *) codes.films, order, sizeof(int32_t) * CODE_BLOCK * n_blocks);
+}
+
+void
+codes_fill(void *section, const float *rows, const float *bias, const float *origin, int32_t from,
+		   int32_t to)
+{
+	Codes		codes;
+
+	codes_open(&codes, section);
+	for (int64_t b = from; b < to; b++)
+		fill_block((CodeBlock *) codes.blocks + b, (uint8_t *) codes.codes + b * CODE_BLOCK_BYTES,
+				   codes.films + b * CODE_BLOCK, rows, bias, origin);
+}
+
+bool
+codes_are_sound(const void *section, uint64_t size, int32_t n)
+{
+	const CodesHeader *header = section;
+	Codes		codes;
+
+	if (size < sizeof(CodesHeader) || header->n_blocks < 0 ||
+		header->n_blocks > INT32_MAX / CODE_BLOCK || codes_size(header->n_blocks) > size)
+		return false;
+	codes_open(&codes, section);
+	for (int64_t i = 0; i < (int64_t) codes.n_blocks * CODE_BLOCK; i++)
+	{
+		if (codes.films[i] < NO_FILM || codes.films[i] >= n)
+			return false;
+	}
+	return true;
+}

@@ -1,0 +1,457 @@
+/*
+ * ivf_build.c: see ivf_build.h.
+ *
+ * Lists are made by spherical k-means: a centre is the mean of its vectors, made
+ * unit length, and a vector belongs to the centre with the largest inner product.
+ * A sample of the films is enough to place the centres.  Then all films are
+ * assigned, the mean of a list becomes its origin, and films are coded list by
+ * list.  Within a list the popular ones come first, and among equally popular
+ * ones those far from the origin, so that the films of a block are alike in both
+ * and its bounds are close.
+ *
+ * Everything is deterministic, and is cut into steps of some milliseconds.
+ */
+#include "num/index/ivf_build.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "num/base/arena.h"
+#include "num/base/cpu.h"
+#include "num/base/rng.h"
+#include "num/base/simd.h"
+#include "num/net/layers.h"
+
+#define SAMPLE_PER_LIST 32
+#define ROUNDS 6
+#define STEP_ROWS 256			/* vectors compared with all centres in a step */
+#define STEP_LISTS 256			/* centres compared with them at a time */
+#define FILLED_LISTS 256		/* in a step */
+#define LANES 32				/* for vector instructions */
+#define DIGIT_BITS 16			/* of a radix sort */
+#define N_DIGITS (1 << DIGIT_BITS)
+
+typedef enum Phase
+{
+	CLUSTER,
+	ASSIGN,
+	PLACE,
+	FILL,
+	MEASURE,
+	DONE
+} Phase;
+
+/* ---------------------------------------------------------------------------
+ * Beginning
+ * ------------------------------------------------------------------------- */
+
+static void *
+section(void *image, ImageSection which)
+{
+	return (char *) image + ((ImageHeader *) image)->offset[which];
+}
+
+static int32_t
+count_sample(const ImageHeader *header)
+{
+	int64_t		n = (int64_t) ivf_count_lists(header->n_movies) * SAMPLE_PER_LIST;
+
+	return (int32_t) (n < header->n_movies ? n : header->n_movies);
+}
+
+static void
+carve(IvfBuilder *builder, Arena *arena, int32_t n_movies)
+{
+	int32_t		n_lists = ivf_count_lists(n_movies);
+
+	if (n_lists == 0)
+		return;
+	builder->centre = ARENA_ARRAY(arena, float, n_lists * VECTOR_DIMS);
+	builder->sum = ARENA_ARRAY(arena, float, n_lists * VECTOR_DIMS);
+	builder->size = ARENA_ARRAY(arena, int32_t, n_lists);
+	builder->list = ARENA_ARRAY(arena, int32_t, n_movies);
+	builder->block = ARENA_ARRAY(arena, int32_t, n_movies);
+	builder->rest = ARENA_ARRAY(arena, float, n_movies);
+	builder->order = ARENA_ARRAY(arena, int32_t, ivf_max_blocks(n_movies) * CODE_BLOCK);
+	builder->sorted = ARENA_ARRAY(arena, int32_t, n_movies);
+	builder->count = ARENA_ARRAY(arena, int32_t, N_DIGITS);
+	builder->rows = ARENA_ARRAY(arena, float, STEP_ROWS * VECTOR_DIMS);
+	builder->scores = ARENA_ARRAY(arena, float, STEP_ROWS * STEP_LISTS);
+	builder->nearest_score = ARENA_ARRAY(arena, float, STEP_ROWS);
+	builder->nearest = ARENA_ARRAY(arena, int32_t, STEP_ROWS);
+	ivf_measure_carve(&builder->measure, arena, n_lists);
+}
+
+size_t
+ivf_scratch(int32_t n_movies)
+{
+	IvfBuilder	builder;
+	Arena		arena = {NULL, 0};
+
+	carve(&builder, &arena, n_movies);
+	return arena.used;
+}
+
+static const float *
+vector_of(const IvfBuilder *builder, int32_t film)
+{
+	return (const float *) image_section(builder->image, IMAGE_MOVIE_VECTORS) +
+		(int64_t) film * VECTOR_DIMS;
+}
+
+/* The film that is number i of the sample. */
+static int32_t
+sampled(const IvfBuilder *builder, int32_t i)
+{
+	const ImageHeader *header = builder->image;
+
+	return (int32_t) ((int64_t) i * header->n_movies / builder->n_sample);
+}
+
+static void
+begin_phase(IvfBuilder *builder, Phase phase)
+{
+	builder->phase = phase;
+	builder->at = 0;
+	if (phase == CLUSTER || phase == ASSIGN)
+	{
+		memset(builder->sum, 0, sizeof(float) * builder->lists.n * VECTOR_DIMS);
+		memset(builder->size, 0, sizeof(int32_t) * builder->lists.n);
+	}
+}
+
+void
+ivf_begin(IvfBuilder *builder, void *image, void *scratch)
+{
+	const ImageHeader *header = image;
+	IvfHeader  *index = section(image, IMAGE_INDEX);
+	Arena		arena = {scratch, 0};
+
+	memset(builder, 0, sizeof(*builder));
+	builder->image = image;
+	carve(builder, &arena, header->n_movies);
+	if (header->length[IMAGE_INDEX] == 0)
+	{
+		builder->phase = DONE;
+		return;
+	}
+	memset(index, 0, sizeof(IvfHeader));
+	index->n_lists = ivf_count_lists(header->n_movies);
+	ivf_open(&builder->lists, index);
+	builder->n_sample = count_sample(header);
+	for (int32_t list = 0; list < builder->lists.n; list++)
+	{
+		int32_t		film = sampled(builder, list * (builder->n_sample / builder->lists.n));
+
+		memcpy(builder->centre + (int64_t) list * VECTOR_DIMS, vector_of(builder, film),
+			   sizeof(float) * VECTOR_DIMS);
+	}
+	begin_phase(builder, CLUSTER);
+}
+
+/* ---------------------------------------------------------------------------
+ * Lists
+ * ------------------------------------------------------------------------- */
+
+/* The largest of n scores. */
+MULTIVERSION
+static float
+largest(const float *scores, int32_t n)
+{
+	float		max[LANES];
+	int32_t		i = 0;
+
+	for (int j = 0; j < LANES; j++)
+		max[j] = scores[0];
+	for (; i + LANES <= n; i += LANES)
+		for (int j = 0; j < LANES; j++)
+			max[j] = scores[i + j] > max[j] ? scores[i + j] : max[j];
+	for (; i < n; i++)
+		max[0] = scores[i] > max[0] ? scores[i] : max[0];
+	for (int j = 1; j < LANES; j++)
+		max[0] = max[j] > max[0] ? max[j] : max[0];
+	return max[0];
+}
+
+/*
+ * The first nearest list of each of n vectors, n <= STEP_ROWS.  So few lists are
+ * compared at a time that their scores stay in the caches.
+ */
+static void
+find_nearest(IvfBuilder *builder, const float *vectors, int n)
+{
+	for (int i = 0; i < n; i++)
+	{
+		builder->nearest_score[i] = -INFINITY;
+		builder->nearest[i] = 0;
+	}
+	for (int32_t first = 0; first < builder->lists.n; first += STEP_LISTS)
+	{
+		int32_t		rest = builder->lists.n - first;
+		int32_t		n_lists = rest < STEP_LISTS ? rest : STEP_LISTS;
+
+		matmul_transposed(builder->scores, n_lists, vectors, VECTOR_DIMS,
+						  builder->centre + (int64_t) first * VECTOR_DIMS, n, n_lists,
+						  VECTOR_DIMS, false);
+		for (int i = 0; i < n; i++)
+		{
+			const float *scores = builder->scores + (int64_t) i * n_lists;
+			float		max = largest(scores, n_lists);
+			int32_t		which = 0;
+
+			if (!(max > builder->nearest_score[i]))
+				continue;
+			while (which < n_lists - 1 && scores[which] != max)
+				which++;
+			builder->nearest_score[i] = max;
+			builder->nearest[i] = first + which;
+		}
+	}
+}
+
+/* Finds the nearest lists of n vectors, and adds these to the lists' sums. */
+static void
+join_lists(IvfBuilder *builder, const float *vectors, int n)
+{
+	find_nearest(builder, vectors, n);
+	for (int i = 0; i < n; i++)
+	{
+		int32_t		list = builder->nearest[i];
+
+		simd_axpy(builder->sum + (int64_t) list * VECTOR_DIMS, 1, vectors + i * VECTOR_DIMS,
+				  VECTOR_DIMS);
+		builder->size[list]++;
+	}
+}
+
+/* New centres from the sums; a list that nobody came to starts elsewhere. */
+static void
+move_centres(IvfBuilder *builder)
+{
+	float	   *centre = builder->centre;
+
+	for (int32_t list = 0; list < builder->lists.n; list++, centre += VECTOR_DIMS)
+	{
+		const float *sum = builder->sum + (int64_t) list * VECTOR_DIMS;
+		float		length = simd_norm2(sum, VECTOR_DIMS);
+
+		if (builder->size[list] == 0 || !(length > 0))
+		{
+			uint64_t	key = rng_key(builder->round, 'v', list, 0);
+
+			sum = vector_of(builder, sampled(builder, (int32_t) (rng_uniform(key, 0) *
+																 (float) (builder->n_sample - 1))));
+			length = simd_norm2(sum, VECTOR_DIMS);
+		}
+		memcpy(centre, sum, sizeof(float) * VECTOR_DIMS);
+		if (length > 0)
+			simd_scale(centre, 1 / sqrtf(length), VECTOR_DIMS);
+	}
+}
+
+/* How many of `all` are left for this step, and takes them. */
+static int
+take(IvfBuilder *builder, int32_t all, int most)
+{
+	int			n = all - builder->at < most ? all - builder->at : most;
+
+	builder->at += n;
+	return n;
+}
+
+/* One round of k-means over the sample, STEP_ROWS at a time. */
+static void
+cluster_step(IvfBuilder *builder)
+{
+	int32_t		at = builder->at;
+	int			n = take(builder, builder->n_sample, STEP_ROWS);
+
+	for (int i = 0; i < n; i++)
+		memcpy(builder->rows + i * VECTOR_DIMS, vector_of(builder, sampled(builder, at + i)),
+			   sizeof(float) * VECTOR_DIMS);
+	join_lists(builder, builder->rows, n);
+	if (builder->at < builder->n_sample)
+		return;
+	move_centres(builder);
+	begin_phase(builder, ++builder->round < ROUNDS ? CLUSTER : ASSIGN);
+}
+
+static void
+assign_step(IvfBuilder *builder)
+{
+	int32_t		n_movies = ((const ImageHeader *) builder->image)->n_movies;
+	int32_t		at = builder->at;
+	int			n = take(builder, n_movies, STEP_ROWS);
+
+	join_lists(builder, vector_of(builder, at), n);
+	memcpy(builder->list + at, builder->nearest, sizeof(int32_t) * n);
+	if (builder->at == n_movies)
+		begin_phase(builder, PLACE);
+}
+
+/* ---------------------------------------------------------------------------
+ * Places
+ * ------------------------------------------------------------------------- */
+
+/* The lists' means, and how far from them films are. */
+static void
+set_origins(IvfBuilder *builder)
+{
+	int32_t		n_movies = ((const ImageHeader *) builder->image)->n_movies;
+
+	for (int32_t list = 0; list < builder->lists.n; list++)
+	{
+		float	   *origin = builder->lists.origins + (int64_t) list * VECTOR_DIMS;
+
+		memcpy(origin, builder->sum + (int64_t) list * VECTOR_DIMS, sizeof(float) * VECTOR_DIMS);
+		if (builder->size[list] > 0)
+			simd_scale(origin, 1 / (float) builder->size[list], VECTOR_DIMS);
+	}
+	for (int32_t film = 0; film < n_movies; film++)
+		builder->rest[film] =
+			simd_l2sq(vector_of(builder, film),
+					  builder->lists.origins + (int64_t) builder->list[film] * VECTOR_DIMS,
+					  VECTOR_DIMS);
+}
+
+/*
+ * One pass of a radix sort: the films in `in` by a digit of their value, large
+ * ones first, to `out`.  Floats that are not negative sort as their bits.
+ */
+static void
+sort_by_digit(int32_t *out, const int32_t *in, int32_t n, const float *value, int shift,
+			  int32_t *count)
+{
+	int32_t		at = 0;
+
+	memset(count, 0, sizeof(int32_t) * N_DIGITS);
+	for (int pass = 0; pass < 2; pass++)
+	{
+		for (int32_t i = 0; i < n; i++)
+		{
+			uint32_t	bits;
+
+			memcpy(&bits, &value[in[i]], sizeof(bits));
+			bits = bits >> shift & (N_DIGITS - 1);
+			if (pass == 0)
+				count[bits]++;
+			else
+				out[count[bits]++] = in[i];
+		}
+		for (int digit = N_DIGITS - 1; pass == 0 && digit >= 0; digit--)
+		{
+			int32_t		here = count[digit];
+
+			count[digit] = at;
+			at += here;
+		}
+	}
+}
+
+/* The films by popularity, then by how far from the origin they are. */
+static void
+sort_films(IvfBuilder *builder)
+{
+	const ImageHeader *header = builder->image;
+	const float *popularity = image_section(header, IMAGE_MOVIE_POPULARITY);
+	const float *keys[] = {builder->rest, popularity};
+	int32_t		n = header->n_movies;
+
+	for (int32_t film = 0; film < n; film++)
+		builder->sorted[film] = film;
+	for (int key = 0; key < 2; key++)
+	{
+		sort_by_digit(builder->order, builder->sorted, n, keys[key], 0, builder->count);
+		sort_by_digit(builder->sorted, builder->order, n, keys[key], DIGIT_BITS, builder->count);
+	}
+}
+
+/* Where each list begins, and which film goes into which place. */
+static void
+place_films(IvfBuilder *builder)
+{
+	int32_t		n_movies = ((const ImageHeader *) builder->image)->n_movies;
+	int32_t    *first = builder->lists.first_block;
+	int32_t		n_blocks = 0;
+
+	for (int32_t list = 0; list < builder->lists.n; list++)
+	{
+		first[list] = n_blocks;
+		n_blocks += code_blocks(builder->size[list]);
+		builder->size[list] = 0;
+	}
+	first[builder->lists.n] = n_blocks;
+	for (int64_t place = 0; place < (int64_t) n_blocks * CODE_BLOCK; place++)
+		builder->order[place] = NO_FILM;
+	for (int32_t i = 0; i < n_movies; i++)
+	{
+		int32_t		film = builder->sorted[i];
+		int32_t		list = builder->list[film];
+		int32_t		place = builder->size[list]++;
+
+		builder->block[film] = first[list] + place / CODE_BLOCK;
+		builder->order[(int64_t) first[list] * CODE_BLOCK + place] = film;
+	}
+}
+
+static void
+place_step(IvfBuilder *builder)
+{
+	set_origins(builder);
+	sort_films(builder);
+	place_films(builder);
+	codes_begin(section(builder->image, IMAGE_MOVIE_CODES), builder->order,
+				builder->lists.first_block[builder->lists.n]);
+	begin_phase(builder, FILL);
+}
+
+/* Encodes some lists. */
+static void
+fill_step(IvfBuilder *builder)
+{
+	const ImageHeader *header = builder->image;
+	const IvfLists *lists = &builder->lists;
+	void	   *codes = section(builder->image, IMAGE_MOVIE_CODES);
+	int32_t		list = builder->at;
+	int32_t		end = list + take(builder, lists->n, FILLED_LISTS);
+	Codes		view;
+
+	codes_open(&view, codes);
+	for (; list < end; list++)
+	{
+		codes_fill(codes, image_section(header, IMAGE_MOVIE_VECTORS),
+				   image_section(header, IMAGE_MOVIE_POPULARITY),
+				   lists->origins + (int64_t) list * VECTOR_DIMS,
+				   lists->first_block[list], lists->first_block[list + 1]);
+		memset(&lists->bounds[list], 0, sizeof(CodeBlock));
+		for (int32_t b = lists->first_block[list]; b < lists->first_block[list + 1]; b++)
+			codes_widen(&lists->bounds[list], &view.blocks[b]);
+	}
+	if (end < lists->n)
+		return;
+	ivf_measure_begin(&builder->measure, builder->image, builder->list, builder->block);
+	begin_phase(builder, MEASURE);
+}
+
+static void
+measure_step(IvfBuilder *builder)
+{
+	if (!ivf_measure_step(&builder->measure))
+		begin_phase(builder, DONE);
+}
+
+bool
+ivf_step(IvfBuilder *builder)
+{
+	static void (*const step[])(IvfBuilder *) = {
+		[CLUSTER] = cluster_step,
+		[ASSIGN] = assign_step,
+		[PLACE] = place_step,
+		[FILL] = fill_step,
+		[MEASURE] = measure_step
+	};
+
+	if (builder->phase != DONE)
+		step[builder->phase](builder);
+	return builder->phase != DONE;
+}

@@ -1,0 +1,234 @@
+/*
+ * scan.c: the k best of all films, exactly.
+ *
+ * A small catalogue is scored by its rows.  A large one is bound by the speed of
+ * memory, so the scan reads the codes, a quarter of the bytes, and takes an upper
+ * bound of each film's score from them.  A film whose bound is below the k-th
+ * best score so far cannot be among the best; the others, a few thousand of a
+ * million, are scored by their rows.  So the result is that of scoring all rows,
+ * ties and all, and the more the films differ, the fewer rows are read.
+ *
+ * What holds for a film holds for a block: if even a film that had all it has
+ * beyond the origin in the query's direction would stay below the bar, the codes
+ * need not be read.
+ *
+ * Codes are taken a few blocks at a time, with the bar as it stands before them.
+ * Blocks that are worth it lie here and there, and the survivors' rows anywhere:
+ * all are asked for before the first is used, so that they are waited for
+ * together.
+ */
+#include "num/index/scan.h"
+
+#include <math.h>
+#include <stddef.h>
+
+#include "num/index/scan_kernels.h"
+
+/* Films scored together by their rows */
+#define ROW_CHUNK 4096
+
+/* Films looked at together by their codes */
+#define CHUNK (SCAN_BLOCKS * CODE_BLOCK)
+
+/* As ROUND_UP of codes.c */
+#define ROUND_UP 1.000001
+
+ScanLevel
+scan_level(void)
+{
+#if defined(__x86_64__) && (defined(__GNUC__) || defined(__clang__))
+	if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+		__builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512vnni"))
+		return SCAN_AVX512;
+	if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
+		return SCAN_AVX2;
+#endif
+	return SCAN_PLAIN;
+}
+
+void
+scan_prepare(ScanQuery *query, const float *vector, float scale, ScanLevel level)
+{
+	int			steps = level == SCAN_AVX2 ? SCAN_AVX2_STEPS : 127;
+	float		largest = 0;
+	double		norm = 0;
+	double		error = 0;
+	int32_t		sum = 0;
+
+	query->level = level;
+	for (int d = 0; d < VECTOR_DIMS; d++)
+	{
+		query->vector[d] = scale * vector[d];
+		if (fabsf(query->vector[d]) > largest)
+			largest = fabsf(query->vector[d]);
+	}
+	query->step = largest / (float) steps;
+	for (int d = 0; d < VECTOR_DIMS; d++)
+	{
+		double		value = query->vector[d];
+		float		code = query->step > 0 ? rintf(query->vector[d] / query->step) : 0;
+
+		query->code[d] = (int8_t) (code > steps ? steps : code < -steps ? -steps : code);
+		norm += value * value;
+		value -= (double) query->step * query->code[d];
+		error += value * value;
+		sum += query->code[d];
+	}
+	query->zero = -CODE_ZERO * sum;
+	query->norm = (float) (sqrt(norm) * ROUND_UP);
+	query->error = (float) (sqrt(error) * ROUND_UP);
+}
+
+void
+scan_scores(float *scores, const ScanQuery *query, const float *rows, const int32_t *films,
+			int32_t n)
+{
+	ScoreGroup	score_group = scan_kernels[query->level].score_group;
+	const float *group[SCAN_GROUP];
+	float		rest[SCAN_GROUP] = {0};
+
+	for (int32_t at = 0; at < n; at += SCAN_GROUP)
+	{
+		bool		whole = n - at >= SCAN_GROUP;
+
+		/* a last group that is not full repeats its last film */
+		for (int i = 0; i < SCAN_GROUP; i++)
+		{
+			int32_t		which = whole || at + i < n ? at + i : n - 1;
+
+			group[i] = rows + (size_t) (films != NULL ? films[which] : which) * VECTOR_DIMS;
+		}
+		score_group(whole ? scores + at : rest, group, query->vector);
+		for (int i = 0; !whole && at + i < n; i++)
+			scores[at + i] = rest[i];
+	}
+}
+
+void
+scan_rows(Topk *topk, const ScanFilms *films, int32_t first, int32_t from, int32_t to,
+		  const ScanQuery *query)
+{
+	float		scores[ROW_CHUNK];
+
+	for (int32_t at = from; at < to; at += ROW_CHUNK)
+	{
+		int32_t		n = to - at < ROW_CHUNK ? to - at : ROW_CHUNK;
+
+		scan_scores(scores, query, films->rows + (size_t) at * VECTOR_DIMS, NULL, n);
+		for (int32_t i = 0; films->bias != NULL && i < n; i++)
+			scores[i] += films->bias[at + i];
+		topk_push_block(topk, scores, first + at, n,
+						films->skip != NULL ? films->skip + at : NULL);
+	}
+}
+
+float
+scan_bar(const Topk *topk)
+{
+	return topk->n < topk->k ? -INFINITY : topk->entry[0].score;
+}
+
+/* Asks for memory that will be read. */
+static inline void
+ask_for(const void *memory, size_t size)
+{
+	for (size_t at = 0; at < size; at += 64)
+		__builtin_prefetch((const char *) memory + at);
+}
+
+/*
+ * The films at the survivors' places that are not skipped, with their bounds.
+ */
+static int32_t
+find_films(int32_t *found, Survivors *survivors, const ScanFilms *films, const Codes *codes)
+{
+	int32_t		n = 0;
+
+	for (int32_t i = 0; i < survivors->n; i++)
+	{
+		int32_t		film = codes->films[survivors->place[i]];
+
+		if (film == NO_FILM || (films->skip != NULL && films->skip[film]))
+			continue;
+		if (films->bias != NULL)
+			ask_for(&films->bias[film], 1);
+		survivors->place[n] = survivors->place[i];
+		survivors->bound[n] = survivors->bound[i];
+		found[n++] = film;
+	}
+	return n;
+}
+
+/*
+ * Those of n films that still reach the bar with their own bias instead of the
+ * largest of their block.
+ */
+static int32_t
+refine_films(int32_t *films, int32_t n, const Survivors *survivors, const float *bias,
+			 const Codes *codes, float bar)
+{
+	int32_t		n_left = 0;
+
+	for (int32_t i = 0; i < n; i++)
+	{
+		float		excess = codes->blocks[survivors->place[i] / CODE_BLOCK].bias - bias[films[i]];
+
+		/* written in any case, kept if it counts: no branch */
+		films[n_left] = films[i];
+		n_left += survivors->bound[i] - excess >= bar;
+	}
+	return n_left;
+}
+
+void
+scan_finish(CodeScan *scan)
+{
+	const ScanFilms *films = scan->films;
+	float		bar = scan_bar(scan->topk);
+	int32_t		place[CHUNK];
+	float		bound[CHUNK];
+	int32_t		found[CHUNK];
+	float		scores[CHUNK];
+	/* cppcheck-suppress legacyUninitvar */
+	Survivors	survivors = {place, bound, 0};
+	int32_t		n;
+
+	scan_kernels[scan->query->level].select_blocks(&survivors, scan->codes, scan->block,
+												   scan->origin, scan->n, scan->query,
+												   films->bias != NULL, bar);
+	scan->n_looked += scan->n;
+	scan->n = 0;
+	n = find_films(found, &survivors, films, scan->codes);
+	if (films->bias != NULL)
+		n = refine_films(found, n, &survivors, films->bias, scan->codes, bar);
+	if (n == 0)
+		return;
+	for (int32_t i = 0; i < n; i++)
+		ask_for(films->rows + (size_t) found[i] * VECTOR_DIMS, sizeof(float) * VECTOR_DIMS);
+	scan_scores(scores, scan->query, films->rows, found, n);
+	for (int32_t i = 0; films->bias != NULL && i < n; i++)
+		scores[i] += films->bias[found[i]];
+	topk_push_some(scan->topk, scores, found, n);
+}
+
+void
+scan_blocks(CodeScan *scan, int32_t from, int32_t to, float origin)
+{
+	const Codes *codes = scan->codes;
+	bool		biased = scan->films->bias != NULL;
+	float		bar = scan_bar(scan->topk) - origin;
+
+	for (int32_t block = from; block < to; block++)
+	{
+		if (scan_reach(&codes->blocks[block], scan->query, biased, scan->margin) < bar)
+			continue;
+		ask_for(codes->codes + (size_t) block * CODE_BLOCK_BYTES, CODE_BLOCK_BYTES);
+		ask_for(codes->films + (size_t) block * CODE_BLOCK, sizeof(int32_t) * CODE_BLOCK);
+		scan->block[scan->n] = block;
+		scan->origin[scan->n++] = origin;
+		if (scan->n < SCAN_BLOCKS)
+			continue;
+		scan_finish(scan);
+		bar = scan_bar(scan->topk) - origin;
+	}
+}

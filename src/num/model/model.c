@@ -1,0 +1,223 @@
+/*
+ * model.c: see model.h.
+ */
+#include "num/model/model.h"
+
+#include <string.h>
+
+#include "num/net/history.h"
+#include "num/net/layers.h"
+#include "num/net/ranker.h"
+#include "num/net/tensors.h"
+#include "num/net/tower.h"
+
+/* How many deviations are computed at a time. */
+#define HISTORY_BLOCK 256
+
+struct Model
+{
+	const ImageHeader *header;
+	const uint8_t *movie_flags;
+	const float *movie_mean;
+	const float *params[N_STAGES];
+	StageShape	shape[N_STAGES];
+	FoldedRanker ranker;
+};
+
+size_t
+model_size(void)
+{
+	return sizeof(Model);
+}
+
+void
+model_open(Model *model, const void *image)
+{
+	const ImageHeader *header = image;
+	const float *params = image_section(image, IMAGE_PARAMETERS);
+
+	model->header = header;
+	model->movie_flags = image_section(image, IMAGE_MOVIE_FLAGS);
+	model->movie_mean = image_section(image, IMAGE_MOVIE_MEAN);
+	for (int stage = 0; stage < N_STAGES; stage++)
+	{
+		stage_shape(&model->shape[stage], stage, header->n_users, header->n_movies,
+					header->n_genres, header->n_values, header->history);
+		model->params[stage] = params;
+		params += stage_size(&model->shape[stage]);
+	}
+	ranker_fold(&model->ranker, model->params[RANKING], &model->shape[RANKING]);
+}
+
+const ImageHeader *
+model_header(const Model *model)
+{
+	return model->header;
+}
+
+/* Adds films from..to of the input's history; films without fit ratings say nothing. */
+static void
+add_history(const Model *model, History *history, const UserInput *input, int from)
+{
+	int32_t		movie[HISTORY_BLOCK];
+	float		deviation[HISTORY_BLOCK];
+
+	for (int at = from; at < input->n_history; at += HISTORY_BLOCK)
+	{
+		int			left = input->n_history - at;
+		int			n = left < HISTORY_BLOCK ? left : HISTORY_BLOCK;
+
+		for (int i = 0; i < n; i++)
+		{
+			int32_t		m = input->history_movie[at + i];
+			bool		known = m >= 0 && (model->movie_flags[m] & MOVIE_TRAINED);
+
+			movie[i] = known ? m : -1;
+			deviation[i] = known ? input->history_rating[at + i] - model->movie_mean[m] : 0;
+		}
+		history_add(history, movie, deviation, n);
+	}
+}
+
+/*
+ * The inputs of one stage's user tower: x [n][user_inputs].  An input that
+ * extends the history of the one before it costs only what it adds.
+ */
+static void
+gather_users(float *x, const Model *model, Stage stage, const UserInput *inputs, int n)
+{
+	const StageShape *shape = &model->shape[stage];
+	const float *params = model->params[stage];
+	float		sum[2 * VECTOR_DIMS];
+	History		history;
+
+	for (int i = 0; i < n; i++, x += shape->user_inputs)
+	{
+		const UserInput *input = inputs + i;
+		bool		extends = i > 0 && input->history_movie == inputs[i - 1].history_movie &&
+			input->history_rating == inputs[i - 1].history_rating &&
+			input->n_history >= inputs[i - 1].n_history;
+
+		user_input(x, params, shape, input->user + 1, input->attribute);
+		if (shape->history == 0)
+			continue;
+		if (!extends)
+			history_begin(&history, tensor(params, shape, HISTORY), shape->history, sum);
+		add_history(model, &history, input, extends ? inputs[i - 1].n_history : 0);
+		history_features(x + user_input_history(shape), &history, -1, 0);
+	}
+}
+
+size_t
+model_users_scratch(const Model *model, int n)
+{
+	const StageShape *shape = &model->shape[RANKING];	/* the wider one */
+
+	return (size_t) n * (shape->user_inputs + shape->hidden + 1);
+}
+
+void
+model_users(const Model *model, const UserInput *inputs, int n,
+			float *retrieval, float *ranking, float *scratch)
+{
+	for (int stage = 0; stage < N_STAGES; stage++)
+	{
+		const StageShape *shape = &model->shape[stage];
+		float	   *out = stage == RETRIEVAL ? retrieval : ranking;
+		float	   *x = scratch;
+		float	   *hidden = x + (size_t) n * shape->user_inputs;
+
+		gather_users(x, model, stage, inputs, n);
+		user_tower_forward(out, hidden, x, model->params[stage], shape, DROPOUT_OFF, n);
+	}
+	unit_forward(retrieval, scratch, retrieval, n, VECTOR_DIMS);
+}
+
+size_t
+model_movies_scratch(const Model *model, int n)
+{
+	const StageShape *shape = &model->shape[RETRIEVAL];
+
+	/* inputs, hidden layer, and the ids or the norms */
+	return (size_t) n * (shape->movie_inputs + shape->hidden + 1);
+}
+
+void
+model_movies(const Model *model, const float *features, int n,
+			 float *retrieval, float *ranking, float *scratch)
+{
+	const StageShape *shape = &model->shape[RETRIEVAL];
+	int32_t    *unknown = (int32_t *) scratch;
+	float	   *x = scratch + n;
+	float	   *hidden = x + (size_t) n * shape->movie_inputs;
+
+	memset(unknown, 0, sizeof(int32_t) * n);
+	movie_tower_forward(ranking, NULL, NULL, unknown, features, model->params[RANKING],
+						&model->shape[RANKING], DROPOUT_OFF, n);
+	movie_tower_forward(retrieval, hidden, x, unknown, features, model->params[RETRIEVAL],
+						shape, DROPOUT_OFF, n);
+	unit_forward(retrieval, scratch, retrieval, n, VECTOR_DIMS);
+}
+
+size_t
+model_rank_scratch(const Model *model, int n)
+{
+	return ranker_scratch(n);
+}
+
+static void
+clamp_ratings(float *ratings, const ImageHeader *header, int n)
+{
+	float		min = header->min_rating;
+	float		max = header->max_rating;
+
+	for (int i = 0; i < n; i++)
+		ratings[i] = ratings[i] < min ? min : ratings[i] > max ? max : ratings[i];
+}
+
+void
+model_rank(const Model *model, const float *users, int user_stride,
+		   const float *movies, int n, float *out, float *scratch)
+{
+	ranker_predict(out, &model->ranker, users, user_stride, movies, n, scratch);
+	clamp_ratings(out, model->header, n);
+}
+
+void
+model_user_halves(const Model *model, const float *users, int n, float *halves)
+{
+	pairs_user_halves(halves, &model->ranker, users, n);
+}
+
+void
+model_movie_halves(const Model *model, const float *movies, int n, float *halves)
+{
+	pairs_movie_halves(halves, &model->ranker, movies, n);
+}
+
+void
+model_rank_pairs(const Model *model, const RankPair *pairs, int n, float *out, float *scratch)
+{
+	pairs_predict(out, &model->ranker, pairs, n, scratch);
+	clamp_ratings(out, model->header, n);
+}
+
+/*
+ * A binary search without a branch on what is compared, which a processor would
+ * guess wrong every other time: the id, if it is there, is among the `left` at
+ * `first`.
+ */
+int32_t
+id_find(const int64_t *ids, int32_t n, int64_t id)
+{
+	const int64_t *first = ids;
+
+	for (int32_t left = n; left > 1;)
+	{
+		int32_t		half = left / 2;
+
+		first += (first[half - 1] < id) * half;
+		left -= half;
+	}
+	return n > 0 && *first == id ? (int32_t) (first - ids) : -1;
+}

@@ -1,0 +1,82 @@
+/*
+ * model.h: a trained model at work: vectors of users and films, predictions.
+ *
+ * A Model is a view of an image plus the ranker folded for inference.  All
+ * functions are pure: they read the model, write the caller's arrays and use
+ * the caller's scratch.
+ */
+#ifndef MLREC_MODEL_MODEL_H
+#define MLREC_MODEL_MODEL_H
+
+#include <stddef.h>
+
+#include "num/model/model_file.h"
+#include "num/net/rank_pairs.h"
+
+typedef struct Model Model;
+
+/* What is known of a user at the moment of the question. */
+typedef struct UserInput
+{
+	int32_t		user;			/* index into IMAGE_USER_IDS, -1 unknown */
+	uint8_t		attribute[N_ATTRIBUTES];	/* 0 unknown, else 1 + index of the value */
+	int32_t		n_history;		/* films rated so far (those unknown to the model
+								 * may be left out or given as -1) */
+	const int32_t *history_movie;	/* [n_history], catalogue index or -1 */
+	const float *history_rating;	/* [n_history] */
+} UserInput;
+
+/* Bytes of memory that model_open needs at `model`. */
+extern size_t model_size(void);
+
+/*
+ * Makes `model` (model_size() bytes, 64-byte aligned) a view of a checked
+ * image, which must stay where it is for as long as the model is used.
+ */
+extern void model_open(Model *model, const void *image);
+
+extern const ImageHeader *model_header(const Model *model);
+
+/*
+ * Vectors of n users.
+ * retrieval [n * VECTOR_DIMS]: unit length.  ranking [n * VECTOR_DIMS].
+ * scratch: model_users_scratch(n) floats.
+ */
+extern size_t model_users_scratch(const Model *model, int n);
+extern void model_users(const Model *model, const UserInput *inputs, int n,
+						float *retrieval, float *ranking, float *scratch);
+
+/*
+ * Vectors of n films that the model has not seen, from their features alone.
+ * features [n * (n_genres + 1)]: as Ratings.movie_features.
+ * retrieval [n * VECTOR_DIMS]: unit length.  ranking [n * VECTOR_DIMS].
+ * scratch: model_movies_scratch(n) floats.
+ */
+extern size_t model_movies_scratch(const Model *model, int n);
+extern void model_movies(const Model *model, const float *features, int n,
+						 float *retrieval, float *ranking, float *scratch);
+
+/*
+ * Predicted ratings of n (user, film) pairs, clamped to the data's scale.
+ * users: the ranking vectors, row i for pair i; with user_stride 0 one user for
+ * all (which saves the user's half of the first layer), else VECTOR_DIMS.
+ * movies [n * VECTOR_DIMS]: ranking vectors.  out [n].
+ * scratch: model_rank_scratch(n) floats.
+ */
+extern size_t model_rank_scratch(const Model *model, int n);
+extern void model_rank(const Model *model, const float *users, int user_stride,
+					   const float *movies, int n, float *out, float *scratch);
+
+/*
+ * The same for pairs of several users and films, whose halves of the ranker's
+ * first layer are known; see pairs.h.  out [n]; scratch: pairs_scratch(n) floats.
+ */
+extern void model_user_halves(const Model *model, const float *users, int n, float *halves);
+extern void model_movie_halves(const Model *model, const float *movies, int n, float *halves);
+extern void model_rank_pairs(const Model *model, const RankPair *pairs, int n, float *out,
+							 float *scratch);
+
+/* Index of an id in an ascending array, or -1. */
+extern int32_t id_find(const int64_t *ids, int32_t n, int64_t id);
+
+#endif							/* MLREC_MODEL_MODEL_H */

@@ -1,0 +1,137 @@
+/*
+ * layers.h: the layers of the networks, as forward and backward pairs.
+ *
+ * Matrices are row-major floats: activations [rows][width], weights
+ * [fan_in][fan_out].  Outputs come first.  A gradient is named d + the name of
+ * what it belongs to, and is written, not added, where nothing else is said;
+ * over no rows it is 0.  Widths are free, fastest as multiples of 16.
+ */
+#ifndef MLREC_NET_LAYERS_H
+#define MLREC_NET_LAYERS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/*
+ * out [rows][fan_out] = in [rows][fan_in] weight [fan_in][fan_out]; with
+ * accumulate it is added to out.  in_stride and out_stride are the distances
+ * between rows, in floats.
+ */
+extern void matmul(float *out, int out_stride, const float *in, int in_stride,
+				   const float *weight, int rows, int fan_in, int fan_out, bool accumulate);
+
+/* out [rows][fan_in] = in [rows][fan_out] weight^T; with accumulate, added. */
+extern void matmul_transposed(float *out, int out_stride, const float *in, int in_stride,
+							  const float *weight, int rows, int fan_in, int fan_out,
+							  bool accumulate);
+
+/*
+ * dweight [fan_in][fan_out] = in [rows][fan_in]^T dout [rows][fan_out]; with
+ * accumulate, added.
+ */
+extern void matmul_gradient(float *dweight, const float *in, int in_stride,
+							const float *dout, int dout_stride, int rows, int fan_in, int fan_out,
+							bool accumulate);
+
+/* out[row][i] += bias[i].  dbias[i] = sum over rows of dout[row][i]. */
+extern void bias_forward(float *out, const float *bias, int rows, int width);
+extern void bias_backward(float *dbias, const float *dout, int rows, int width);
+
+/*
+ * Inverted dropout: an element stays, scaled by 1 / (1 - rate), or becomes 0.
+ * The mask is a function of the key and the element's index, so that forward
+ * and backward see the same one without storing it.
+ */
+typedef struct Dropout
+{
+	uint32_t	key;
+	uint32_t	threshold;		/* drop when hash < threshold; 0: off */
+	float		scale;
+} Dropout;
+
+/* Nothing is dropped. */
+#define DROPOUT_OFF ((Dropout) {0, 0, 1.0f})
+
+extern Dropout dropout_make(uint64_t key, float rate);
+extern void dropout_apply(float *x, Dropout dropout, int64_t first, int64_t n);
+
+/*
+ * x = dropout(relu(x + bias)), in place.
+ */
+extern void bias_relu_dropout_forward(float *x, const float *bias, Dropout dropout,
+									  int rows, int width);
+
+/*
+ * The way back, from the output y of the above: dx = dy * dropout' * relu', in
+ * place of dy; dbias = the column sums of dx.
+ */
+extern void bias_relu_dropout_backward(float *dy, float *dbias, const float *y, Dropout dropout,
+									   int rows, int width);
+
+/*
+ * Batch normalisation with ReLU in front and dropout behind, as the ranker
+ * uses it (Ioffe & Szegedy 2015):
+ *
+ *		r = relu(x + bias), xhat = (r - mean) * istd,
+ *		y = dropout(gamma * xhat + beta)
+ *
+ * mean [width] and istd [width] are those of the given rows, biased variance
+ * plus BATCHNORM_EPSILON.  x is replaced by r, which the way back needs.
+ */
+#define BATCHNORM_EPSILON 1e-3f
+
+extern void relu_batchnorm_forward(float *y, float *x, float *mean, float *istd, const float *bias,
+								   const float *gamma, const float *beta, Dropout dropout,
+								   int rows, int width);
+
+/*
+ * dx = gradient before the ReLU, in place of dy.  r, mean, istd: what the
+ * forward left.  work [2 * width].
+ */
+extern void relu_batchnorm_backward(float *dy, float *dbias, float *dgamma, float *dbeta,
+									const float *r, const float *mean, const float *istd,
+									const float *gamma, Dropout dropout, int rows, int width,
+									float *work);
+
+/*
+ * Rows scaled to unit length: out = in / |in|; inverse_norm [rows] is kept for
+ * the way back.  A row shorter than UNIT_EPSILON is divided by that.
+ */
+#define UNIT_EPSILON 1e-6f
+
+extern void unit_forward(float *out, float *inverse_norm, const float *in, int rows, int width);
+
+/* din = (dout - out (out . dout)) * inverse_norm; din may be dout. */
+extern void unit_backward(float *din, const float *dout, const float *out,
+						  const float *inverse_norm, int rows, int width);
+
+/*
+ * A softmax whose classes are in several parts, worked on one by one: the chance
+ * of class i is e^(x[i] + offset[i]) over the sum of those of all parts.  An x
+ * of IMPOSSIBLE_LOGIT has no chance.
+ *
+ * softmax_part: x [rows][width], its rows `stride` apart, becomes
+ * e^(x + offset - max), max being the largest logit of the part's row; part
+ * [rows] is what the other parts need to know of it.  offset [width].
+ */
+#define IMPOSSIBLE_LOGIT (-1e4f)
+
+typedef struct SoftmaxPart
+{
+	float		max;
+	float		sum;			/* of e^(x + offset - max) */
+	float		weighted;		/* of x e^(x + offset - max) */
+} SoftmaxPart;
+
+extern void softmax_part(float *x, int stride, SoftmaxPart *part, const float *offset,
+						 int rows, int width);
+
+/*
+ * One row's n parts, `stride` apart, put together: chance = share[k] * what
+ * softmax_part left in part k.  *mean: that of x, by chance.  Returns the
+ * logarithm of the sum of e^(x + offset), from which the target's logit makes
+ * the cross-entropy.
+ */
+extern float softmax_join(float *share, float *mean, const SoftmaxPart *part, int stride, int n);
+
+#endif							/* MLREC_NET_LAYERS_H */

@@ -1,0 +1,356 @@
+/*
+ * ranker.c: see ranker.h.
+ */
+#include "num/net/ranker.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "num/base/arena.h"
+#include "num/base/cpu.h"
+#include "num/net/tower.h"
+
+/* Where the films' half of RANK_W1 begins. */
+#define FILM_HALF (VECTOR_DIMS * RANKER_HIDDEN1)
+
+void
+ranker_tape(RankerTape *tape, Arena *arena, int rows)
+{
+	size_t		n = rows;
+
+	tape->relu1 = ARENA_ARRAY(arena, float, n * RANKER_HIDDEN1);
+	tape->relu2 = ARENA_ARRAY(arena, float, n * RANKER_HIDDEN2);
+	tape->out2 = ARENA_ARRAY(arena, float, n * RANKER_HIDDEN2);
+	tape->out3 = ARENA_ARRAY(arena, float, n * RANKER_HIDDEN3);
+	tape->dout3 = ARENA_ARRAY(arena, float, n * RANKER_HIDDEN3);
+	tape->prediction = ARENA_ARRAY(arena, float, n);
+	tape->dprediction = ARENA_ARRAY(arena, float, n);
+	tape->work = ARENA_ARRAY(arena, float, 2 * RANKER_HIDDEN1);
+}
+
+/* out[row] = bias + hidden[row] . w4 */
+MULTIVERSION static void
+output_forward(float *out, const float *hidden, const float *w4, float bias, int rows)
+{
+	for (int row = 0; row < rows; row++)
+	{
+		const float *h = hidden + (int64_t) row * RANKER_HIDDEN3;
+		float		deep = 0;
+
+		for (int i = 0; i < RANKER_HIDDEN3; i++)
+			deep += h[i] * w4[i];
+		out[row] = bias + deep;
+	}
+}
+
+/* The way back of output_forward. */
+MULTIVERSION static void
+output_backward(float *dhidden, float *dw4, float *db4, const float *dout,
+				const float *hidden, const float *w4, int rows)
+{
+	memset(dw4, 0, sizeof(float) * RANKER_HIDDEN3);
+	*db4 = 0;
+	for (int row = 0; row < rows; row++)
+	{
+		const float *h = hidden + (int64_t) row * RANKER_HIDDEN3;
+		float	   *dh = dhidden + (int64_t) row * RANKER_HIDDEN3;
+		float		d = dout[row];
+
+		*db4 += d;
+		for (int i = 0; i < RANKER_HIDDEN3; i++)
+		{
+			dw4[i] += d * h[i];
+			dh[i] = d * w4[i];
+		}
+	}
+}
+
+/* The wide part of a pair: two biases and a dot product. */
+static inline float
+wide(const float *user, const float *film)
+{
+	float		dot = 0;
+
+	for (int i = 0; i < VECTOR_DIMS; i++)
+		dot += user[i] * film[i];
+	/* the first pair are biases: added, not multiplied */
+	return dot - user[0] * film[0] + user[0] + film[0];
+}
+
+MULTIVERSION static void
+wide_forward(float *out, const RankerPairs *pairs, int rows)
+{
+	for (int row = 0; row < rows; row++)
+		out[row] += wide(pairs->user + (int64_t) pairs->user_of[row] * VECTOR_DIMS,
+						 pairs->film + (int64_t) pairs->film_of[row] * VECTOR_DIMS);
+}
+
+/* Adds the gradient of the wide part to duser, and writes it to dfilm [rows]. */
+MULTIVERSION static void
+wide_backward(float *restrict duser, float *restrict dfilm, const float *dout,
+			  const RankerPairs *pairs, int rows)
+{
+	for (int row = 0; row < rows; row++)
+	{
+		const float *u = pairs->user + (int64_t) pairs->user_of[row] * VECTOR_DIMS;
+		const float *f = pairs->film + (int64_t) pairs->film_of[row] * VECTOR_DIMS;
+		float	   *restrict du = duser + (int64_t) pairs->user_of[row] * VECTOR_DIMS;
+		float	   *restrict df = dfilm + (int64_t) row * VECTOR_DIMS;
+		float		d = dout[row];
+		float		du0 = du[0] + d;
+
+		for (int i = 0; i < VECTOR_DIMS; i++)
+		{
+			du[i] += d * f[i];
+			df[i] = d * u[i];
+		}
+		du[0] = du0;
+		df[0] = d;
+	}
+}
+
+/*
+ * From the users' halves, in the first rows of x, to rows of both halves.  A
+ * row's user is not behind the row, so that from the last row on none is lost.
+ */
+MULTIVERSION static void
+join_halves(float *x, const RankerPairs *pairs, int rows)
+{
+	for (int row = rows - 1; row >= 0; row--)
+	{
+		float	   *restrict out = x + (int64_t) row * RANKER_HIDDEN1;
+		const float *restrict film = pairs->film_half +
+			(int64_t) pairs->film_of[row] * RANKER_HIDDEN1;
+
+		if (pairs->user_of[row] < row)
+			memcpy(out, x + (int64_t) pairs->user_of[row] * RANKER_HIDDEN1,
+				   sizeof(float) * RANKER_HIDDEN1);
+		for (int i = 0; i < RANKER_HIDDEN1; i++)
+			out[i] += film[i];
+	}
+}
+
+/* Sums the rows of each user: out [n_users][RANKER_HIDDEN1]. */
+MULTIVERSION static void
+sum_users(float *restrict out, const float *restrict dx, const RankerPairs *pairs, int rows)
+{
+	memset(out, 0, sizeof(float) * pairs->n_users * RANKER_HIDDEN1);
+	for (int row = 0; row < rows; row++)
+	{
+		float	   *restrict o = out + (int64_t) pairs->user_of[row] * RANKER_HIDDEN1;
+		const float *restrict d = dx + (int64_t) row * RANKER_HIDDEN1;
+
+		for (int i = 0; i < RANKER_HIDDEN1; i++)
+			o[i] += d[i];
+	}
+}
+
+void
+ranker_films_forward(float *half, const float *film, const float *params,
+					 const StageShape *shape, int n)
+{
+	matmul(half, RANKER_HIDDEN1, film, VECTOR_DIMS, tensor(params, shape, RANK_W1) + FILM_HALF,
+		   n, VECTOR_DIMS, RANKER_HIDDEN1, false);
+}
+
+void
+ranker_films_backward(float *dfilm, float *dparams, const float *dhalf, const float *film,
+					  const float *params, const StageShape *shape, int n)
+{
+	matmul_gradient(dparams + shape->offset[RANK_W1] + FILM_HALF, film, VECTOR_DIMS,
+					dhalf, RANKER_HIDDEN1, n, VECTOR_DIMS, RANKER_HIDDEN1, false);
+	matmul_transposed(dfilm, VECTOR_DIMS, dhalf, RANKER_HIDDEN1,
+					  tensor(params, shape, RANK_W1) + FILM_HALF,
+					  n, VECTOR_DIMS, RANKER_HIDDEN1, false);
+}
+
+void
+ranker_forward(RankerTape *tape, const RankerPairs *pairs, const float *params,
+			   const StageShape *shape, const RankerDropout *dropout, int rows)
+{
+	matmul(tape->relu1, RANKER_HIDDEN1, pairs->user, VECTOR_DIMS, tensor(params, shape, RANK_W1),
+		   pairs->n_users, VECTOR_DIMS, RANKER_HIDDEN1, false);
+	join_halves(tape->relu1, pairs, rows);
+	relu_batchnorm_forward(tape->out1, tape->relu1, tape->mean1, tape->istd1,
+						   tensor(params, shape, RANK_B1), tensor(params, shape, RANK_GAMMA1),
+						   tensor(params, shape, RANK_BETA1), dropout->layer1,
+						   rows, RANKER_HIDDEN1);
+	matmul(tape->relu2, RANKER_HIDDEN2, tape->out1, RANKER_HIDDEN1,
+		   tensor(params, shape, RANK_W2), rows, RANKER_HIDDEN1, RANKER_HIDDEN2, false);
+	relu_batchnorm_forward(tape->out2, tape->relu2, tape->mean2, tape->istd2,
+						   tensor(params, shape, RANK_B2), tensor(params, shape, RANK_GAMMA2),
+						   tensor(params, shape, RANK_BETA2), dropout->layer2,
+						   rows, RANKER_HIDDEN2);
+	matmul(tape->out3, RANKER_HIDDEN3, tape->out2, RANKER_HIDDEN2,
+		   tensor(params, shape, RANK_W3), rows, RANKER_HIDDEN2, RANKER_HIDDEN3, false);
+	bias_relu_dropout_forward(tape->out3, tensor(params, shape, RANK_B3), dropout->layer3,
+							  rows, RANKER_HIDDEN3);
+	output_forward(tape->prediction, tape->out3, tensor(params, shape, RANK_W4),
+				   *tensor(params, shape, RANK_B4), rows);
+	wide_forward(tape->prediction, pairs, rows);
+}
+
+/*
+ * Once a layer's weights have their gradient nobody needs its inputs any more:
+ * their gradient takes their place, which keeps a shard within the caches.
+ */
+void
+ranker_backward(RankerTape *tape, const RankerPairs *pairs, float *duser, float *dfilm,
+				float *dparams, const float *params, const StageShape *shape,
+				const RankerDropout *dropout, int rows)
+{
+	const int64_t *at = shape->offset;
+	const float *dhalf = tape->out1;
+
+	output_backward(tape->dout3, dparams + at[RANK_W4], dparams + at[RANK_B4],
+					tape->dprediction, tape->out3, tensor(params, shape, RANK_W4), rows);
+	bias_relu_dropout_backward(tape->dout3, dparams + at[RANK_B3], tape->out3, dropout->layer3,
+							   rows, RANKER_HIDDEN3);
+	matmul_gradient(dparams + at[RANK_W3], tape->out2, RANKER_HIDDEN2, tape->dout3,
+					RANKER_HIDDEN3, rows, RANKER_HIDDEN2, RANKER_HIDDEN3, false);
+	matmul_transposed(tape->out2, RANKER_HIDDEN2, tape->dout3, RANKER_HIDDEN3,
+					  tensor(params, shape, RANK_W3), rows, RANKER_HIDDEN2, RANKER_HIDDEN3, false);
+	relu_batchnorm_backward(tape->out2, dparams + at[RANK_B2], dparams + at[RANK_GAMMA2],
+							dparams + at[RANK_BETA2], tape->relu2, tape->mean2, tape->istd2,
+							tensor(params, shape, RANK_GAMMA2), dropout->layer2,
+							rows, RANKER_HIDDEN2, tape->work);
+	matmul_gradient(dparams + at[RANK_W2], tape->out1, RANKER_HIDDEN1, tape->out2,
+					RANKER_HIDDEN2, rows, RANKER_HIDDEN1, RANKER_HIDDEN2, false);
+	matmul_transposed(tape->out1, RANKER_HIDDEN1, tape->out2, RANKER_HIDDEN2,
+					  tensor(params, shape, RANK_W2), rows, RANKER_HIDDEN1, RANKER_HIDDEN2, false);
+	relu_batchnorm_backward(tape->out1, dparams + at[RANK_B1], dparams + at[RANK_GAMMA1],
+							dparams + at[RANK_BETA1], tape->relu1, tape->mean1, tape->istd1,
+							tensor(params, shape, RANK_GAMMA1), dropout->layer1,
+							rows, RANKER_HIDDEN1, tape->work);
+	if (pairs->n_users < rows)
+	{
+		sum_users(tape->relu1, tape->out1, pairs, rows);
+		dhalf = tape->relu1;
+	}
+	matmul_gradient(dparams + at[RANK_W1], pairs->user, VECTOR_DIMS, dhalf, RANKER_HIDDEN1,
+					pairs->n_users, VECTOR_DIMS, RANKER_HIDDEN1, false);
+	matmul_transposed(duser, VECTOR_DIMS, dhalf, RANKER_HIDDEN1, tensor(params, shape, RANK_W1),
+					  pairs->n_users, VECTOR_DIMS, RANKER_HIDDEN1, false);
+	wide_backward(duser, dfilm, tape->dprediction, pairs, rows);
+}
+
+static void
+update_running(float *running_mean, float *running_variance, const float *mean,
+			   const float *istd, int rows, float momentum, int width)
+{
+	float		unbias = rows > 1 ? (float) rows / (rows - 1) : 1.0f;
+
+	for (int i = 0; i < width; i++)
+	{
+		float		variance = (1.0f / (istd[i] * istd[i]) - BATCHNORM_EPSILON) * unbias;
+
+		running_mean[i] += (1 - momentum) * (mean[i] - running_mean[i]);
+		running_variance[i] += (1 - momentum) * (variance - running_variance[i]);
+	}
+}
+
+void
+ranker_update_statistics(float *params, const StageShape *shape, const float *mean1,
+						 const float *istd1, const float *mean2, const float *istd2,
+						 int rows, float momentum)
+{
+	const int64_t *at = shape->offset;
+
+	update_running(params + at[RANK_MEAN1], params + at[RANK_VARIANCE1], mean1, istd1,
+				   rows, momentum, RANKER_HIDDEN1);
+	update_running(params + at[RANK_MEAN2], params + at[RANK_VARIANCE2], mean2, istd2,
+				   rows, momentum, RANKER_HIDDEN2);
+}
+
+/*
+ * A normalised layer followed by weights is affine: with
+ * a = gamma / sqrt(variance + epsilon) and c = beta - a * mean,
+ * (a * r + c) w + b = r (a * w) + (c w + b).
+ */
+static void
+fold_batchnorm(float *w, float *b, const float *params, const StageShape *shape,
+			   Tensor weight, Tensor gamma, Tensor mean, int fan_in, int fan_out)
+{
+	const float *source = tensor(params, shape, weight);
+	const float *g = tensor(params, shape, gamma);
+	const float *beta = tensor(params, shape, gamma + 1);
+	const float *m = tensor(params, shape, mean);
+	const float *variance = tensor(params, shape, mean + 1);
+
+	memcpy(b, tensor(params, shape, weight + 1), sizeof(float) * fan_out);
+	for (int i = 0; i < fan_in; i++)
+	{
+		float		a = g[i] / sqrtf(variance[i] + BATCHNORM_EPSILON);
+		float		c = beta[i] - a * m[i];
+
+		for (int o = 0; o < fan_out; o++)
+		{
+			w[i * fan_out + o] = a * source[i * fan_out + o];
+			b[o] += c * source[i * fan_out + o];
+		}
+	}
+}
+
+void
+ranker_fold(FoldedRanker *folded, const float *params, const StageShape *shape)
+{
+	const float *w1 = tensor(params, shape, RANK_W1);
+
+	memcpy(folded->w1_user, w1, sizeof(folded->w1_user));
+	memcpy(folded->w1_movie, w1 + FILM_HALF, sizeof(folded->w1_movie));
+	memcpy(folded->b1, tensor(params, shape, RANK_B1), sizeof(folded->b1));
+	fold_batchnorm(folded->w2, folded->b2, params, shape, RANK_W2, RANK_GAMMA1, RANK_MEAN1,
+				   RANKER_HIDDEN1, RANKER_HIDDEN2);
+	fold_batchnorm(folded->w3, folded->b3, params, shape, RANK_W3, RANK_GAMMA2, RANK_MEAN2,
+				   RANKER_HIDDEN2, RANKER_HIDDEN3);
+	memcpy(folded->w4, tensor(params, shape, RANK_W4), sizeof(folded->w4));
+	folded->b4 = *tensor(params, shape, RANK_B4);
+}
+
+MULTIVERSION static void
+wide_predict(float *out, const float *user, int user_stride, const float *movie, int n)
+{
+	for (int row = 0; row < n; row++)
+		out[row] += wide(user + (int64_t) row * user_stride, movie + (int64_t) row * VECTOR_DIMS);
+}
+
+int64_t
+ranker_scratch(int n)
+{
+	return (int64_t) n * (RANKER_HIDDEN1 + RANKER_HIDDEN2 + RANKER_HIDDEN3) + RANKER_HIDDEN1;
+}
+
+void
+ranker_layers(float *h3, float *h2, const float *h1, const FoldedRanker *folded, int n)
+{
+	matmul(h2, RANKER_HIDDEN2, h1, RANKER_HIDDEN1, folded->w2,
+		   n, RANKER_HIDDEN1, RANKER_HIDDEN2, false);
+	bias_relu_dropout_forward(h2, folded->b2, DROPOUT_OFF, n, RANKER_HIDDEN2);
+	matmul(h3, RANKER_HIDDEN3, h2, RANKER_HIDDEN2, folded->w3,
+		   n, RANKER_HIDDEN2, RANKER_HIDDEN3, false);
+	bias_relu_dropout_forward(h3, folded->b3, DROPOUT_OFF, n, RANKER_HIDDEN3);
+}
+
+void
+ranker_predict(float *out, const FoldedRanker *folded, const float *user, int user_stride,
+			   const float *movie, int n, float *scratch)
+{
+	float	   *h1 = scratch;
+	float	   *h2 = h1 + (int64_t) n * RANKER_HIDDEN1;
+	float	   *h3 = h2 + (int64_t) n * RANKER_HIDDEN2;
+	float	   *bias = h3 + (int64_t) n * RANKER_HIDDEN3;
+
+	memcpy(bias, folded->b1, sizeof(folded->b1));
+	matmul(h1, RANKER_HIDDEN1, movie, VECTOR_DIMS, folded->w1_movie,
+		   n, VECTOR_DIMS, RANKER_HIDDEN1, false);
+	if (user_stride == 0)
+		matmul(bias, RANKER_HIDDEN1, user, VECTOR_DIMS, folded->w1_user,
+			   1, VECTOR_DIMS, RANKER_HIDDEN1, true);
+	else
+		matmul(h1, RANKER_HIDDEN1, user, user_stride, folded->w1_user,
+			   n, VECTOR_DIMS, RANKER_HIDDEN1, true);
+	bias_relu_dropout_forward(h1, bias, DROPOUT_OFF, n, RANKER_HIDDEN1);
+	ranker_layers(h3, h2, h1, folded, n);
+	output_forward(out, h3, folded->w4, folded->b4, n);
+	wide_predict(out, user, user_stride, movie, n);
+}

@@ -1,0 +1,130 @@
+/*
+ * ranker.h: the deep part of the ranking stage.
+ *
+ *		[user | film] (128) - Dense 256, ReLU, batch norm, dropout 0.3
+ *		- Dense 128, ReLU, batch norm, dropout 0.2 - Dense 64, ReLU, dropout 0.1
+ *		- Dense 1
+ *
+ * plus the dot product of the two vectors, whose first numbers are biases:
+ *
+ *		user[0] + film[0] + user[1..] . film[1..]
+ *
+ * Deep and wide side by side, as in Cheng et al. 2016 (Wide & Deep) and He et
+ * al. 2017 (NeuMF).  In training batch normalisation takes the statistics of
+ * the rows at hand, one shard of a batch (ghost batch normalisation, Hoffer et
+ * al. 2017: no process waits for another's statistics); for inference running
+ * means of them are folded into the next layer's weights.
+ */
+#ifndef MLREC_NET_RANKER_H
+#define MLREC_NET_RANKER_H
+
+#include "num/net/layers.h"
+#include "num/net/tensors.h"
+
+/*
+ * Whom and what the rows of a shard are about.  The first layer is computed in
+ * halves, one for each vector instead of one for each row, and a row adds up two
+ * of them: users may have one vector for several rows, and a film of a batch is
+ * rated in several.
+ */
+typedef struct RankerPairs
+{
+	int			n_users;
+	const float *user;			/* [n_users][VECTOR_DIMS] */
+	const int32_t *user_of;		/* [rows], from 0 up in steps of 0 or 1 */
+	const float *film;			/* [films][VECTOR_DIMS] */
+	const float *film_half;		/* [films][RANKER_HIDDEN1] */
+	const int32_t *film_of;		/* [rows] */
+} RankerPairs;
+
+/* Activations of one shard, kept between forward and backward. */
+typedef struct RankerTape
+{
+	float	   *relu1;			/* [rows][RANKER_HIDDEN1] */
+	float	   *out1;			/* [rows][RANKER_HIDDEN1], the caller's */
+	float	   *relu2;			/* [rows][RANKER_HIDDEN2] */
+	float	   *out2;
+	float	   *out3;			/* [rows][RANKER_HIDDEN3] */
+	float	   *dout3;
+	float	   *prediction;		/* [rows] */
+	float	   *dprediction;	/* [rows] */
+	float	   *mean1;			/* statistics of the shard, the caller's */
+	float	   *istd1;
+	float	   *mean2;
+	float	   *istd2;
+	float	   *work;			/* [2 * RANKER_HIDDEN1] */
+} RankerTape;
+
+struct Arena;					/* arena.h */
+extern void ranker_tape(RankerTape *tape, struct Arena *arena, int rows);
+
+typedef struct RankerDropout
+{
+	Dropout		layer1;
+	Dropout		layer2;
+	Dropout		layer3;
+} RankerDropout;
+
+/* The films' half of the first layer: half [n][RANKER_HIDDEN1] of film [n][VECTOR_DIMS]. */
+extern void ranker_films_forward(float *half, const float *film, const float *params,
+								 const StageShape *shape, int n);
+
+/* dfilm [n][VECTOR_DIMS] and the films' half of RANK_W1's gradient, from dhalf. */
+extern void ranker_films_backward(float *dfilm, float *dparams, const float *dhalf,
+								  const float *film, const float *params,
+								  const StageShape *shape, int n);
+
+/*
+ * tape->prediction of the pairs, in training mode.
+ */
+extern void ranker_forward(RankerTape *tape, const RankerPairs *pairs, const float *params,
+						   const StageShape *shape, const RankerDropout *dropout, int rows);
+
+/*
+ * From tape->dprediction: duser [n_users][VECTOR_DIMS]; of each row's film, by
+ * its half of the first layer, the gradient in tape->out1 [rows][RANKER_HIDDEN1],
+ * and by its vector itself dfilm [rows][VECTOR_DIMS]; and those of the weights,
+ * but for the films' half of RANK_W1, in dparams.
+ */
+extern void ranker_backward(RankerTape *tape, const RankerPairs *pairs, float *duser,
+							float *dfilm, float *dparams, const float *params,
+							const StageShape *shape, const RankerDropout *dropout, int rows);
+
+/*
+ * running += (1 - momentum) * (statistic - running), for a shard's mean and
+ * unbiased variance.
+ */
+extern void ranker_update_statistics(float *params, const StageShape *shape, const float *mean1,
+									 const float *istd1, const float *mean2, const float *istd2,
+									 int rows, float momentum);
+
+/* The ranker for inference, batch normalisation folded away. */
+typedef struct FoldedRanker
+{
+	float		w1_user[VECTOR_DIMS * RANKER_HIDDEN1];
+	float		w1_movie[VECTOR_DIMS * RANKER_HIDDEN1];
+	float		b1[RANKER_HIDDEN1];
+	float		w2[RANKER_HIDDEN1 * RANKER_HIDDEN2];
+	float		b2[RANKER_HIDDEN2];
+	float		w3[RANKER_HIDDEN2 * RANKER_HIDDEN3];
+	float		b3[RANKER_HIDDEN3];
+	float		w4[RANKER_HIDDEN3];
+	float		b4;
+} FoldedRanker;
+
+extern void ranker_fold(FoldedRanker *folded, const float *params, const StageShape *shape);
+
+/* The second and third layer: h2 [n][RANKER_HIDDEN2] and h3 [n][RANKER_HIDDEN3] of h1. */
+extern void ranker_layers(float *h3, float *h2, const float *h1, const FoldedRanker *folded,
+						  int n);
+
+/*
+ * out [n] = predicted ratings.  user: vectors of VECTOR_DIMS, user_stride
+ * apart, 0 for the same user in all rows; movie [n][VECTOR_DIMS].  scratch:
+ * ranker_scratch(n) floats.
+ */
+extern int64_t ranker_scratch(int n);
+extern void ranker_predict(float *out, const FoldedRanker *folded, const float *user,
+						   int user_stride, const float *movie, int n, float *scratch);
+
+#endif							/* MLREC_NET_RANKER_H */

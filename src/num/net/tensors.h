@@ -1,0 +1,125 @@
+/*
+ * tensors.h: the parameters of the two networks.
+ *
+ * A stage is a pair of towers and a head:
+ *
+ *	user:	[id | gender | age | occupation | history] -> Dense(hidden, ReLU),
+ *			dropout -> Dense(VECTOR_DIMS).  In ranking there is no id beside a
+ *			history: in training an id has seen its user's future ratings, the
+ *			history has not, and the network would lean on the wrong one.
+ *	film, retrieval: [id | genres, year] -> Dense(hidden, ReLU), dropout
+ *			-> Dense(VECTOR_DIMS)
+ *	film, ranking: id + Dense([genres, year]).  A hidden layer here was tried and
+ *			brought nothing: the films' own embeddings say what it could say.
+ *
+ *	retrieval: both made unit length; logit of "liked" = scale * cosine + bias,
+ *			and a softmax over the catalogue at a temperature of its own.
+ *	ranking: rating = user[0] + film[0] + user[1..] . film[1..]
+ *			+ ranker([user | film]), the deep network of ranker.h.
+ *
+ * All parameters of a stage are one array of floats.  Weights come first, so
+ * that their gradients are one dense vector; then the running statistics of
+ * batch normalisation, which no gradient reaches; then the embedding tables,
+ * whose gradients touch a few rows.  Row 0 of a table is the unknown user,
+ * film or value.
+ */
+#ifndef MLREC_NET_TENSORS_H
+#define MLREC_NET_TENSORS_H
+
+#include "num/data/ratings.h"
+
+#define VECTOR_DIMS 64			/* a user's or a film's vector, in both stages */
+#define ID_DIMS 32				/* embedding of an id, as a tower's input */
+#define ATTRIBUTE_DIMS 8		/* of gender, age, occupation */
+#define HISTORY_DIMS 32			/* width of each of the two pooled histories */
+#define HISTORY_SCALARS 3		/* mean deviation, log of the count, its damping */
+
+#define RANKER_HIDDEN1 256
+#define RANKER_HIDDEN2 128
+#define RANKER_HIDDEN3 64
+
+typedef enum Stage
+{
+	RETRIEVAL,
+	RANKING,
+	N_STAGES
+} Stage;
+
+typedef enum Tensor
+{
+	/* weights */
+	USER_W1, USER_B1, USER_W2, USER_B2,
+	MOVIE_W1, MOVIE_B1, MOVIE_W2, MOVIE_B2,
+	GENDER, AGE, OCCUPATION,	/* [values + 1][ATTRIBUTE_DIMS] */
+	HEAD,						/* retrieval: log scale, bias, log temperature */
+	RANK_W1, RANK_B1, RANK_GAMMA1, RANK_BETA1,
+	RANK_W2, RANK_B2, RANK_GAMMA2, RANK_BETA2,
+	RANK_W3, RANK_B3, RANK_W4, RANK_B4,
+	/* running statistics */
+	RANK_MEAN1, RANK_VARIANCE1, RANK_MEAN2, RANK_VARIANCE2,
+	/* embedding tables */
+	USER_ID,					/* [n_users + 1][user_id] */
+	MOVIE_ID,					/* [n_movies + 1][ID_DIMS], or VECTOR_DIMS in ranking */
+	HISTORY,					/* [n_movies + 1][2 * history]: weighted by the
+								 * rating's deviation | by 1 */
+	N_TENSORS
+} Tensor;
+
+#define FIRST_STATISTIC RANK_MEAN1
+#define FIRST_TABLE USER_ID
+
+/* Indices into the HEAD tensor. */
+enum
+{
+	HEAD_LOG_SCALE,
+	HEAD_BIAS,
+	HEAD_LOG_TEMPERATURE,
+	N_HEAD
+};
+
+typedef struct StageShape
+{
+	Stage		stage;
+	int32_t		n_users;		/* rows of USER_ID behind the unknown one */
+	int32_t		n_movies;
+	int32_t		n_values[N_ATTRIBUTES];
+	int32_t		n_features;		/* genres and year */
+	int32_t		history;		/* width of each pooled history, 0: none */
+	int32_t		user_id;		/* width of the id in the user tower's input, 0: none */
+	int32_t		user_inputs;	/* width of the user tower's input */
+	int32_t		movie_inputs;	/* of the film tower's first layer */
+	int32_t		hidden;
+
+	int64_t		offset[N_TENSORS + 1];	/* into the parameters, in floats */
+	int32_t		width[N_TENSORS];	/* columns */
+	int64_t		n_weights;		/* floats before the statistics */
+} StageShape;
+
+/* Where the history begins in a user tower's input, in floats. */
+static inline int32_t
+user_input_history(const StageShape *shape)
+{
+	return shape->user_id + N_ATTRIBUTES * ATTRIBUTE_DIMS;
+}
+
+/*
+ * Computes a shape.  history is the width of each of the two pooled histories,
+ * 0 for towers without; n_users is the number of users with an id embedding.
+ */
+extern void stage_shape(StageShape *shape, Stage stage, int32_t n_users, int32_t n_movies,
+						int32_t n_genres, const int32_t *n_values, int32_t history);
+
+/* Floats in all parameters. */
+static inline int64_t
+stage_size(const StageShape *shape)
+{
+	return shape->offset[N_TENSORS];
+}
+
+/*
+ * Random parameters: weights by Glorot & Bengio (AISTATS 2010), embeddings
+ * uniform in +-0.05, gammas 1, the rest 0.
+ */
+extern void stage_init(float *params, const StageShape *shape, uint64_t seed);
+
+#endif							/* MLREC_NET_TENSORS_H */

@@ -1,0 +1,207 @@
+/*
+ * export.c: see export.h.
+ */
+#include "num/train/export.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "num/base/arena.h"
+#include "num/index/ivf_build.h"
+#include "num/net/tower.h"
+
+/* Users or films at a time. */
+#define EXPORT_ROWS 512
+
+/* Work space, carved from the caller's. */
+typedef struct ExportWork
+{
+	void		(*tick) (void);
+	Model	   *model;
+	UserInput  *inputs;			/* [EXPORT_ROWS] */
+	int32_t    *ids;
+	float	   *x;
+	float	   *hidden;
+	float	   *ranking;
+	float	   *scratch;
+	void	   *index;			/* to make the index in */
+} ExportWork;
+
+static void
+carve(ExportWork *work, Arena *arena, const ExportInput *input)
+{
+	const StageShape *retrieval = input->shape[RETRIEVAL];
+	const StageShape *ranking = input->shape[RANKING];
+	int64_t		inputs = retrieval->user_inputs > ranking->user_inputs ?
+		retrieval->user_inputs : ranking->user_inputs;
+
+	work->model = arena_take(arena, 1, model_size());
+	work->inputs = ARENA_ARRAY(arena, UserInput, EXPORT_ROWS);
+	work->ids = ARENA_ARRAY(arena, int32_t, EXPORT_ROWS);
+	work->x = ARENA_ARRAY(arena, float, EXPORT_ROWS * retrieval->movie_inputs);
+	work->hidden = ARENA_ARRAY(arena, float, EXPORT_ROWS * retrieval->hidden);
+	work->ranking = ARENA_ARRAY(arena, float, EXPORT_ROWS * VECTOR_DIMS);
+	work->scratch = ARENA_ARRAY(arena, float, EXPORT_ROWS * (inputs + ranking->hidden + 1));
+	work->index = arena_take(arena, 1, ivf_scratch(input->ratings->n_movies));
+}
+
+size_t
+export_scratch(const ExportInput *input)
+{
+	ExportWork	work;
+	Arena		arena = {NULL, 0};
+
+	carve(&work, &arena, input);
+	return arena.used;
+}
+
+uint64_t
+export_layout(ImageHeader *header, const ExportInput *input)
+{
+	const Ratings *ratings = input->ratings;
+
+	header->n_users = input->shape[RETRIEVAL]->n_users;
+	header->n_movies = ratings->n_movies;
+	header->n_genres = ratings->n_genres;
+	memcpy(header->n_values, ratings->n_values, sizeof(header->n_values));
+	header->history = input->shape[RETRIEVAL]->history;
+	header->mean_rating = input->films->mean_rating;
+	header->length[IMAGE_NAMES] = input->names_length;
+	ivf_layout(header);
+	return image_layout(header);
+}
+
+/* A section of the image, to be written. */
+static void *
+section(void *image, ImageSection which)
+{
+	return (char *) image + ((ImageHeader *) image)->offset[which];
+}
+
+static void
+fill_ids(void *image, const ExportInput *input)
+{
+	const Ratings *ratings = input->ratings;
+	int64_t    *user_ids = section(image, IMAGE_USER_IDS);
+	uint8_t    *flags = section(image, IMAGE_MOVIE_FLAGS);
+
+	for (int32_t user = 0; user < ratings->n_users; user++)
+		if (ratings->n_fit[user] > 0)
+			*user_ids++ = ratings->user_ids[user];
+	memcpy(section(image, IMAGE_MOVIE_IDS), ratings->movie_ids,
+		   sizeof(int64_t) * ratings->n_movies);
+	for (int32_t movie = 0; movie < ratings->n_movies; movie++)
+		flags[movie] = (ratings->movie_listed[movie] ? MOVIE_LISTED : 0) |
+			(input->films->ratings[movie] > 0 ? MOVIE_TRAINED : 0);
+}
+
+static void
+fill_statistics(void *image, const ExportInput *input)
+{
+	int32_t		n = input->ratings->n_movies;
+	float	   *params = section(image, IMAGE_PARAMETERS);
+
+	memcpy(section(image, IMAGE_MOVIE_MEAN), input->films->mean, sizeof(float) * n);
+	memcpy(section(image, IMAGE_MOVIE_RATINGS), input->films->ratings, sizeof(int32_t) * n);
+	memcpy(section(image, IMAGE_MOVIE_POPULARITY), input->films->popularity, sizeof(float) * n);
+	memcpy(section(image, IMAGE_NAMES), input->names, input->names_length);
+	for (int stage = 0; stage < N_STAGES; stage++)
+	{
+		int64_t		size = stage_size(input->shape[stage]);
+
+		memcpy(params, input->params[stage], sizeof(float) * size);
+		params += size;
+	}
+}
+
+static void
+fill_movie_vectors(void *image, const ExportInput *input, ExportWork *work)
+{
+	const Ratings *ratings = input->ratings;
+	float	   *retrieval = section(image, IMAGE_MOVIE_VECTORS);
+	float	   *ranking = section(image, IMAGE_MOVIE_RANK_VECTORS);
+
+	for (int32_t from = 0; from < ratings->n_movies; from += EXPORT_ROWS)
+	{
+		int			left = ratings->n_movies - from;
+		int			n = left < EXPORT_ROWS ? left : EXPORT_ROWS;
+		int64_t		at = (int64_t) from * VECTOR_DIMS;
+		const float *features = ratings->movie_features +
+			(int64_t) from * input->shape[RETRIEVAL]->n_features;
+
+		for (int i = 0; i < n; i++)
+			work->ids[i] = input->films->ratings[from + i] > 0 ? from + i + 1 : 0;
+		movie_tower_forward(retrieval + at, work->hidden, work->x, work->ids, features,
+							input->params[RETRIEVAL], input->shape[RETRIEVAL], DROPOUT_OFF, n);
+		unit_forward(retrieval + at, work->scratch, retrieval + at, n, VECTOR_DIMS);
+		movie_tower_forward(ranking + at, NULL, NULL, work->ids, features,
+							input->params[RANKING], input->shape[RANKING], DROPOUT_OFF, n);
+		work->tick();
+	}
+}
+
+/* Users with fit rows, as their training rows show them. */
+static void
+fill_user_vectors(void *image, const ExportInput *input, ExportWork *work)
+{
+	const Ratings *ratings = input->ratings;
+	float	   *out = section(image, IMAGE_USER_VECTORS);
+	int32_t		known = 0;
+	int			n = 0;
+
+	model_open(work->model, image);
+	for (int32_t user = 0; user < ratings->n_users; user++)
+	{
+		UserInput  *in = &work->inputs[n];
+
+		if (ratings->n_fit[user] > 0)
+		{
+			in->user = known++;
+			memcpy(in->attribute, ratings->attribute + user * N_ATTRIBUTES, N_ATTRIBUTES);
+			in->n_history = ratings->n_train[user];
+			in->history_movie = ratings->movie + ratings->start[user];
+			in->history_rating = ratings->rating + ratings->start[user];
+			n++;
+		}
+		if (n == EXPORT_ROWS || (user == ratings->n_users - 1 && n > 0))
+		{
+			model_users(work->model, work->inputs, n, out, work->ranking, work->scratch);
+			work->tick();
+			out += (int64_t) n * VECTOR_DIMS;
+			n = 0;
+		}
+	}
+}
+
+/* What large catalogues are searched by; tried with the users' vectors. */
+static void
+fill_index(void *image, ExportWork *work)
+{
+	IvfBuilder	builder;
+
+	ivf_begin(&builder, image, work->index);
+	while (ivf_step(&builder))
+		work->tick();
+}
+
+void
+export_image(void *image, const ImageHeader *header, const ExportInput *input,
+			 void (*tick) (void), void *scratch)
+{
+	ExportWork	work = {.tick = tick};
+	Arena		arena = {scratch, 0};
+	const float *head = tensor(input->params[RETRIEVAL], input->shape[RETRIEVAL], HEAD);
+	ImageHeader *own = image;
+
+	carve(&work, &arena, input);
+	memset(image, 0, header->size);
+	*own = *header;
+	own->temperature = expf(head[HEAD_LOG_TEMPERATURE]);
+	own->relevance_rating = 0;
+	own->relevance_popularity = 1;
+	fill_ids(image, input);
+	fill_statistics(image, input);
+	fill_movie_vectors(image, input, &work);
+	fill_user_vectors(image, input, &work);
+	fill_index(image, &work);
+}

@@ -1,0 +1,502 @@
+/*
+ * step.c: one step of training, as the phases of trainer_state.h.
+ */
+#include "num/train/trainer_state.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "num/base/rng.h"
+#include "num/base/simd.h"
+
+/* Rates of dropout inside the networks. */
+#define TOWER_DROPOUT 0.2f
+#define HISTORY_INPUT_DROPOUT 0.3f
+#define RANKER_DROPOUT1 0.3f
+#define RANKER_DROPOUT2 0.2f
+#define RANKER_DROPOUT3 0.1f
+
+/* A film is shown as unknown this often, so that the unknown film means something. */
+#define MOVIE_ID_DROPOUT 0.02f
+
+/* Share of the liked rows that take part in the softmax. */
+#define SOFTMAX_SAMPLE 0.3f
+
+/* What the random numbers of a step are for. */
+enum
+{
+	PURPOSE_USER_ID = 1,
+	PURPOSE_HISTORY,
+	PURPOSE_MOVIE_ID,
+	PURPOSE_SOFTMAX,
+	PURPOSE_TOWER = 16,			/* from here on one for each shard */
+	PURPOSE_FILM = 32,
+	PURPOSE_HISTORY_INPUT = 48,
+	PURPOSE_RANKER1 = 64,
+	PURPOSE_RANKER2 = 80,
+	PURPOSE_RANKER3 = 96
+};
+
+static Dropout
+step_dropout(const Trainer *trainer, int purpose, int shard, float rate)
+{
+	return dropout_make(rng_u64(trainer->batch.key, purpose + shard), rate);
+}
+
+static bool
+happens(const Trainer *trainer, int purpose, int64_t index, float rate)
+{
+	return rate > 0 && rng_uniform(rng_u64(trainer->batch.key, purpose), index) < rate;
+}
+
+/* Takes a row into the batch. */
+static void
+show_row(Trainer *trainer, const ShownSegment *shown, int32_t i)
+{
+	Batch	   *batch = &trainer->batch;
+	const Ratings *ratings = trainer->ratings;
+	int64_t		row = shown->segment->row + i;
+	int32_t		slot = shown->slot + i;
+
+	batch->movie[slot] = ratings->movie[row];
+	batch->rating[slot] = ratings->rating[row];
+	batch->vector[slot] = shown->vector + (shown->n_vectors > 1 ? i : 0);
+	if (with_softmax(trainer) &&
+		ratings->rating[row] >= trainer->options.like_threshold &&
+		happens(trainer, PURPOSE_SOFTMAX, slot, SOFTMAX_SAMPLE))
+		batch->sampled[batch->n_sampled++] = (SampledRow) {slot, shown->segment->user, row};
+}
+
+/* Takes a segment into the batch, with what is hidden of it. */
+static void
+show_segment(Trainer *trainer, const Segment *segment, int32_t slot, int32_t vector)
+{
+	Batch	   *batch = &trainer->batch;
+	const TrainOptions *options = &trainer->options;
+	int32_t		index = batch->n_segments++;
+	ShownSegment *shown = &batch->segments[index];
+	bool		with_histories = trainer->shape.history > 0;
+
+	shown->segment = segment;
+	shown->slot = slot;
+	shown->vector = vector;
+	shown->n_vectors = with_histories ? segment->n_rows : 1;
+	shown->with_history = with_histories &&
+		!happens(trainer, PURPOSE_HISTORY, index, options->history_dropout);
+	shown->user_row = trainer->user_row[segment->user];
+
+	/* without a history he is a newcomer, who has no id either */
+	if ((with_histories && !shown->with_history) ||
+		happens(trainer, PURPOSE_USER_ID, index, options->id_dropout))
+		shown->user_row = 0;
+	for (int32_t i = 0; i < segment->n_rows; i++)
+		show_row(trainer, shown, i);
+	batch->n_rows += segment->n_rows;
+}
+
+/* Lists the rows of each film, in order. */
+static void
+list_rows(Trainer *trainer)
+{
+	Batch	   *batch = &trainer->batch;
+	int32_t    *end = batch->first_row + 1;
+	int32_t		n = 0;
+
+	memset(batch->first_row, 0, sizeof(int32_t) * (batch->n_films + 1));
+	for (int shard = 0; shard < N_SHARDS; shard++)
+		for (int32_t i = 0; i < batch->shard_rows[shard]; i++)
+			end[batch->place[shard * trainer->plan.shard_rows + i]]++;
+	/* from here on `end` is where a film's next row goes */
+	for (int32_t film = 0; film < batch->n_films; film++)
+	{
+		int32_t		n_rows = end[film];
+
+		end[film] = n;
+		n += n_rows;
+	}
+	for (int shard = 0; shard < N_SHARDS; shard++)
+		for (int32_t i = 0; i < batch->shard_rows[shard]; i++)
+		{
+			int32_t		slot = shard * trainer->plan.shard_rows + i;
+
+			batch->rows[end[batch->place[slot]]++] = slot;
+		}
+}
+
+/* Lists the films whose vectors the step needs, and each row's place among them. */
+static void
+list_films(Trainer *trainer)
+{
+	Batch	   *batch = &trainer->batch;
+
+	if (full_softmax(trainer))
+		for (batch->n_films = 0; batch->n_films < trainer->shape.n_movies; batch->n_films++)
+			batch->films[batch->n_films] = batch->n_films;
+	else
+	{
+		for (int32_t film = 0; film < batch->n_films; film++)
+			batch->place_of[batch->films[film]] = -1;
+		batch->n_films = 0;
+	}
+	for (int shard = 0; shard < N_SHARDS; shard++)
+		for (int32_t i = 0; i < batch->shard_rows[shard]; i++)
+		{
+			int32_t		slot = shard * trainer->plan.shard_rows + i;
+			int32_t		movie = batch->movie[slot];
+
+			if (batch->place_of[movie] < 0)
+			{
+				batch->place_of[movie] = batch->n_films;
+				batch->films[batch->n_films++] = movie;
+			}
+			batch->place[slot] = batch->place_of[movie];
+		}
+	list_rows(trainer);
+	for (int32_t film = 0; film < batch->n_films; film++)
+	{
+		int32_t		movie = batch->films[film];
+
+		batch->film_row[film] = trainer->films.ratings[movie] == 0 ||
+			happens(trainer, PURPOSE_MOVIE_ID, movie, MOVIE_ID_DROPOUT) ? 0 : movie + 1;
+	}
+}
+
+static void
+describe_batch(Trainer *trainer, int32_t epoch, int64_t number)
+{
+	Batch	   *batch = &trainer->batch;
+
+	batch->key = rng_key(trainer->options.seed, 't' + trainer->shape.stage, epoch, number);
+	batch->n_segments = 0;
+	batch->n_rows = 0;
+	batch->n_sampled = 0;
+	for (int shard = 0; shard < N_SHARDS; shard++)
+	{
+		int32_t		first = shard * trainer->plan.shard_rows;
+		int32_t		slot = first;
+		int32_t		vector = 0;
+		int64_t		from;
+		int64_t		to;
+
+		batch_shard(&trainer->plan, number, shard, &from, &to);
+		batch->first_segment[shard] = batch->n_segments;
+		batch->first_sampled[shard] = batch->n_sampled;
+		for (int64_t i = from; i < to; i++)
+		{
+			show_segment(trainer, &trainer->segments[trainer->order[i]], slot, vector);
+			slot += batch->segments[batch->n_segments - 1].segment->n_rows;
+			vector += batch->segments[batch->n_segments - 1].n_vectors;
+		}
+		batch->shard_rows[shard] = slot - first;
+		batch->shard_vectors[shard] = vector;
+	}
+	batch->first_segment[N_SHARDS] = batch->n_segments;
+	batch->first_sampled[N_SHARDS] = batch->n_sampled;
+	list_films(trainer);
+}
+
+void
+gather_segment(float *x, const Trainer *trainer, const Segment *segment,
+			   int32_t user_row, bool with_history, int32_t n)
+{
+	const StageShape *shape = &trainer->shape;
+	const Ratings *ratings = trainer->ratings;
+	int32_t		user = segment->user;
+	int64_t		start = ratings->start[user];
+	int32_t		known = 0;
+	History		history;
+
+	if (shape->history > 0)
+		history_begin(&history, tensor(trainer->params, shape, HISTORY), shape->history,
+					  trainer->history);
+	user_input(x, trainer->params, shape, user_row, ratings->attribute + user * N_ATTRIBUTES);
+	for (int32_t i = 0; i < n; i++, x += shape->user_inputs)
+	{
+		int64_t		row = segment->row + i;
+		bool		itself;
+		int32_t		end = history_end(ratings, user, row, &itself);
+
+		if (i > 0)
+			memcpy(x, x - shape->user_inputs, sizeof(float) * user_input_history(shape));
+		if (shape->history == 0)
+			continue;
+		if (with_history && end > known)
+		{
+			history_add(&history, trainer->history_movie + start + known,
+						trainer->deviation + start + known, end - known);
+			known = end;
+		}
+		history_features(x + user_input_history(shape), &history,
+						 with_history && itself ? trainer->history_movie[row] : -1,
+						 trainer->deviation[row]);
+	}
+}
+
+void
+gather_features(float *out, const Trainer *trainer, const int32_t *movie, int32_t n)
+{
+	int			width = trainer->shape.n_features;
+
+	for (int32_t i = 0; i < n; i++)
+		memcpy(out + (int64_t) i * width,
+			   trainer->ratings->movie_features + (int64_t) movie[i] * width,
+			   sizeof(float) * width);
+}
+
+/* Inputs and raw vectors of the users of one shard. */
+static void
+forward_users(Trainer *trainer, int shard)
+{
+	const StageShape *shape = &trainer->shape;
+	Batch	   *batch = &trainer->batch;
+	UserTape	tape = user_shard(trainer, shard);
+	int			vectors = batch->shard_vectors[shard];
+	Dropout		input = step_dropout(trainer, PURPOSE_HISTORY_INPUT, shard, HISTORY_INPUT_DROPOUT);
+	int			width = 2 * shape->history;
+
+	for (int32_t s = batch->first_segment[shard]; s < batch->first_segment[shard + 1]; s++)
+	{
+		const ShownSegment *shown = &batch->segments[s];
+
+		gather_segment(tape.x + (int64_t) shown->vector * shape->user_inputs, trainer,
+					   shown->segment, shown->user_row, shown->with_history, shown->n_vectors);
+		tick(trainer);
+	}
+	for (int v = 0; v < vectors; v++)
+		dropout_apply(tape.x + (int64_t) v * shape->user_inputs + user_input_history(shape),
+					  input, (int64_t) v * width, width);
+	user_tower_forward(tape.raw, tape.hidden, tape.x, trainer->params, shape,
+					   step_dropout(trainer, PURPOSE_TOWER, shard, TOWER_DROPOUT), vectors);
+	tick(trainer);
+}
+
+/*
+ * From the gradient of the raw user vectors to that of the inputs, in place of
+ * those.  The history's part is made the gradient of the sums: through the
+ * dropout and the scale.
+ */
+static void
+backward_users(Trainer *trainer, int shard)
+{
+	const StageShape *shape = &trainer->shape;
+	const Ratings *ratings = trainer->ratings;
+	Batch	   *batch = &trainer->batch;
+	UserTape	tape = user_shard(trainer, shard);
+	float	   *dweights = trainer->dweights + shard * shape->n_weights;
+	Dropout		input = step_dropout(trainer, PURPOSE_HISTORY_INPUT, shard, HISTORY_INPUT_DROPOUT);
+	int			width = 2 * shape->history;
+	float	   *d = tape.x;
+	int64_t		at = 0;
+
+	user_tower_backward(tape.x, dweights, trainer->dhidden, tape.dout, tape.hidden, tape.x,
+						trainer->params, shape,
+						step_dropout(trainer, PURPOSE_TOWER, shard, TOWER_DROPOUT),
+						batch->shard_vectors[shard]);
+	tick(trainer);
+	memset(dweights + shape->offset[GENDER], 0,
+		   sizeof(float) * (shape->offset[OCCUPATION + 1] - shape->offset[GENDER]));
+	for (int32_t s = batch->first_segment[shard]; s < batch->first_segment[shard + 1]; s++)
+	{
+		const Segment *segment = batch->segments[s].segment;
+		const uint8_t *attribute = ratings->attribute + segment->user * N_ATTRIBUTES;
+
+		for (int32_t i = 0; i < batch->segments[s].n_vectors; i++, d += shape->user_inputs)
+		{
+			bool		itself;
+			int32_t		end = history_end(ratings, segment->user, segment->row + i, &itself);
+
+			for (int a = 0; a < N_ATTRIBUTES; a++)
+				simd_axpy(dweights + shape->offset[GENDER + a] + attribute[a] * ATTRIBUTE_DIMS,
+						  1, d + shape->user_id + a * ATTRIBUTE_DIMS, ATTRIBUTE_DIMS);
+			dropout_apply(d + user_input_history(shape), input, at, width);
+			simd_scale(d + user_input_history(shape), history_scale(end - itself), width);
+			at += width;
+		}
+	}
+}
+
+/* The ranking head for one shard, from loss to the gradients of its vectors. */
+static void
+ranking_rows(Trainer *trainer, int shard)
+{
+	const StageShape *shape = &trainer->shape;
+	Batch	   *batch = &trainer->batch;
+	UserTape	user = user_shard(trainer, shard);
+	RankerTape *tape = &trainer->ranker;
+	int32_t		first = shard * trainer->plan.shard_rows;
+	int			rows = batch->shard_rows[shard];
+	float	   *statistics = trainer->statistics + shard * STATISTICS;
+	RankerPairs pairs = {
+		.n_users = batch->shard_vectors[shard],
+		.user = user.raw,
+		.user_of = batch->vector + first,
+		.film = trainer->film_raw,
+		.film_half = trainer->film_half,
+		.film_of = batch->place + first
+	};
+	RankerDropout dropout = {
+		step_dropout(trainer, PURPOSE_RANKER1, shard, RANKER_DROPOUT1),
+		step_dropout(trainer, PURPOSE_RANKER2, shard, RANKER_DROPOUT2),
+		step_dropout(trainer, PURPOSE_RANKER3, shard, RANKER_DROPOUT3)
+	};
+
+	tape->out1 = trainer->dhalf + (int64_t) first * RANKER_HIDDEN1;
+	tape->mean1 = statistics;
+	tape->istd1 = tape->mean1 + RANKER_HIDDEN1;
+	tape->mean2 = tape->istd1 + RANKER_HIDDEN1;
+	tape->istd2 = tape->mean2 + RANKER_HIDDEN2;
+	ranker_forward(tape, &pairs, trainer->params, shape, &dropout, rows);
+	tick(trainer);
+	for (int row = 0; row < rows; row++)
+	{
+		float		error = tape->prediction[row] - batch->rating[first + row];
+
+		trainer->loss[shard] += (double) error * error;
+		tape->dprediction[row] = 2 * error / batch->n_rows;
+	}
+	ranker_backward(tape, &pairs, user.dout, trainer->dmovie + (int64_t) first * VECTOR_DIMS,
+					trainer->dweights + shard * shape->n_weights, trainer->params, shape,
+					&dropout, rows);
+	tick(trainer);
+}
+
+/* Where films from `from` on begin in an array that not every stage has. */
+static float *
+films_from(float *array, int32_t from, int32_t width)
+{
+	return array ? array + (int64_t) from * width : NULL;
+}
+
+static void
+forward_films(Trainer *trainer, int shard)
+{
+	const StageShape *shape = &trainer->shape;
+	const Batch *batch = &trainer->batch;
+	int32_t		from;
+	int32_t		to;
+	float	   *raw;
+
+	film_shard(trainer, shard, &from, &to);
+	raw = trainer->film_raw + (int64_t) from * VECTOR_DIMS;
+	gather_features(trainer->film_features, trainer, batch->films + from, to - from);
+	movie_tower_forward(raw, films_from(trainer->film_hidden, from, shape->hidden),
+						films_from(trainer->film_x, from, shape->movie_inputs),
+						batch->film_row + from, trainer->film_features, trainer->params, shape,
+						step_dropout(trainer, PURPOSE_FILM, shard, TOWER_DROPOUT), to - from);
+	if (shape->stage == RANKING)
+		ranker_films_forward(trainer->film_half + (int64_t) from * RANKER_HIDDEN1, raw,
+							 trainer->params, shape, to - from);
+	else
+		unit_forward(trainer->film_unit + (int64_t) from * VECTOR_DIMS,
+					 trainer->film_inverse_norm + from, raw, to - from, VECTOR_DIMS);
+	tick(trainer);
+}
+
+/*
+ * Adds what the rows of the batch have for the films of a shard, row by row:
+ * dfilm [films of the shard][width] += drow [slots][width].
+ */
+static void
+sum_by_film(float *dfilm, const Trainer *trainer, int shard, const float *drow, int width)
+{
+	const Batch *batch = &trainer->batch;
+	int32_t		from;
+	int32_t		to;
+
+	film_shard(trainer, shard, &from, &to);
+	for (int32_t film = from; film < to; film++, dfilm += width)
+		for (int32_t i = batch->first_row[film]; i < batch->first_row[film + 1]; i++)
+			simd_axpy(dfilm, 1, drow + (int64_t) batch->rows[i] * width, width);
+}
+
+/* From the gradients of a shard of film vectors to their tower's. */
+static void
+backward_films(Trainer *trainer, int shard)
+{
+	const StageShape *shape = &trainer->shape;
+	int32_t		from;
+	int32_t		to;
+	int32_t		n;
+	float	   *dfilm;
+	float	   *dweights = trainer->dweights + shard * shape->n_weights;
+
+	film_shard(trainer, shard, &from, &to);
+	n = to - from;
+	dfilm = trainer->dfilm + (int64_t) from * VECTOR_DIMS;
+	if (shape->stage == RANKING)
+	{
+		memset(trainer->film_dhalf, 0, sizeof(float) * n * RANKER_HIDDEN1);
+		sum_by_film(trainer->film_dhalf, trainer, shard, trainer->dhalf, RANKER_HIDDEN1);
+		ranker_films_backward(dfilm, dweights, trainer->film_dhalf,
+							  trainer->film_raw + (int64_t) from * VECTOR_DIMS,
+							  trainer->params, shape, n);
+	}
+	else
+		retrieval_films(trainer, shard);
+	tick(trainer);
+	sum_by_film(dfilm, trainer, shard, trainer->dmovie, VECTOR_DIMS);
+	if (shape->stage == RETRIEVAL)
+		unit_backward(dfilm, dfilm, trainer->film_unit + (int64_t) from * VECTOR_DIMS,
+					  trainer->film_inverse_norm + from, n, VECTOR_DIMS);
+	gather_features(trainer->film_features, trainer, trainer->batch.films + from, n);
+	movie_tower_backward(trainer->dfilm_id + (int64_t) from * shape->width[MOVIE_ID], dweights,
+						 trainer->film_work, dfilm,
+						 films_from(trainer->film_hidden, from, shape->hidden),
+						 films_from(trainer->film_x, from, shape->movie_inputs),
+						 trainer->film_features, trainer->params, shape,
+						 step_dropout(trainer, PURPOSE_FILM, shard, TOWER_DROPOUT), n);
+	tick(trainer);
+}
+
+/* A phase of a step: this participant's shards, then all wait for each other. */
+static void
+phase(Trainer *trainer, void (*work) (Trainer *trainer, int shard))
+{
+	int			from;
+	int			to;
+
+	own_shards(trainer, &from, &to);
+	for (int shard = from; shard < to; shard++)
+		work(trainer, shard);
+	barrier(trainer);
+}
+
+static void
+rows_phase(Trainer *trainer, int shard)
+{
+	forward_users(trainer, shard);
+	if (trainer->shape.stage == RETRIEVAL)
+		retrieval_rows(trainer, shard);
+	else
+	{
+		ranking_rows(trainer, shard);
+		/* at once, while the activations are in the caches */
+		backward_users(trainer, shard);
+	}
+}
+
+static void
+back_phase(Trainer *trainer, int shard)
+{
+	if (trainer->shape.stage == RETRIEVAL)
+	{
+		retrieval_users(trainer, shard);
+		backward_users(trainer, shard);
+	}
+	backward_films(trainer, shard);
+}
+
+void
+step_train(Trainer *trainer, int32_t epoch, int64_t batch)
+{
+	describe_batch(trainer, epoch, batch);
+	phase(trainer, forward_films);
+	phase(trainer, rows_phase);
+	if (with_softmax(trainer))
+		retrieval_softmax(trainer);
+	phase(trainer, back_phase);
+	step_update(trainer);
+	barrier(trainer);
+	if (trainer->team.participant == 0)
+		trainer->control->step++;
+}

@@ -1,0 +1,493 @@
+/*
+ * trainer.c: memory, epochs, validation and stopping; the steps are in step.c.
+ */
+#include "num/train/trainer_state.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "num/base/rng.h"
+#include "num/base/simd.h"
+#include "num/data/rating_table.h"
+#include "num/eval/metrics.h"
+
+/* Rows that are validated at a time. */
+#define VALIDATION_ROWS 512
+
+/*
+ * The error is on a plateau when an epoch takes off less than this share of it;
+ * then the rate is multiplied by the factor, and training ends after `patience`
+ * such epochs in a row.  An epoch that takes off nothing is taken back.
+ * Lowering the rate while there is still progress, not only once it has
+ * stopped, is what brings the error down most: training on at the full rate
+ * fits the training rows better and the validation rows worse.
+ */
+#define PLATEAU_SHARE 0.005f
+#define PLATEAU_FACTOR 0.5f
+
+/* Shares of segments shown without their user's id, and without his history. */
+#define USER_ID_DROPOUT 0.5f
+#define HISTORY_DROPOUT 0.2f
+
+/* L2 penalty of the embedding tables. */
+#define WEIGHT_DECAY 3e-5f
+
+void
+trainer_default_regularisation(TrainOptions *options)
+{
+	options->id_dropout = USER_ID_DROPOUT;
+	options->history_dropout = HISTORY_DROPOUT;
+	options->weight_decay = WEIGHT_DECAY;
+}
+
+/* The films of a step, at the most. */
+static int32_t
+max_films(const Trainer *t)
+{
+	int32_t		n_movies = t->shape.n_movies;
+
+	return full_softmax(t) || n_movies < t->slots ? n_movies : t->slots;
+}
+
+static void
+carve_users(UserTape *tape, Arena *arena, const StageShape *shape, int64_t n)
+{
+	tape->x = ARENA_ARRAY(arena, float, n * shape->user_inputs);
+	tape->hidden = ARENA_ARRAY(arena, float, n * shape->hidden);
+	tape->raw = ARENA_ARRAY(arena, float, n * VECTOR_DIMS);
+	tape->unit = ARENA_ARRAY(arena, float, n * VECTOR_DIMS);
+	tape->inverse_norm = ARENA_ARRAY(arena, float, n);
+	tape->dout = ARENA_ARRAY(arena, float, n * VECTOR_DIMS);
+}
+
+static void
+carve_shared(Trainer *t, Arena *arena)
+{
+	const StageShape *shape = &t->shape;
+	int64_t		size = stage_size(shape);
+	int64_t		films = t->max_films;
+
+	t->control = ARENA_ARRAY(arena, Control, 1);
+	t->params = ARENA_ARRAY(arena, float, size);
+	t->best = ARENA_ARRAY(arena, float, size);
+	t->m = ARENA_ARRAY(arena, float, size);
+	t->v = ARENA_ARRAY(arena, float, size);
+	t->dtables = ARENA_ARRAY(arena, float, size - shape->offset[FIRST_TABLE]);
+	t->dweights = ARENA_ARRAY(arena, float, N_SHARDS * shape->n_weights);
+	t->segments = ARENA_ARRAY(arena, Segment, t->plan.n_segments);
+	t->order = ARENA_ARRAY(arena, int32_t, t->plan.n_segments);
+	t->user_row = ARENA_ARRAY(arena, int32_t, t->ratings->n_users);
+	t->history_movie = ARENA_ARRAY(arena, int32_t, t->ratings->n_rows);
+	t->deviation = ARENA_ARRAY(arena, float, t->ratings->n_rows);
+	carve_users(&t->user, arena, shape, t->slots);
+	t->dmovie = ARENA_ARRAY(arena, float, (int64_t) t->slots * VECTOR_DIMS);
+	t->loss = ARENA_ARRAY(arena, double, N_SHARDS);
+	t->validation = ARENA_ARRAY(arena, float, t->n_validation);
+	t->film_raw = ARENA_ARRAY(arena, float, films * VECTOR_DIMS);
+	t->dfilm = ARENA_ARRAY(arena, float, films * VECTOR_DIMS);
+	if (shape->stage == RANKING)
+	{
+		t->dfilm_id = t->dfilm; /* the vector is the embedding, and more */
+		t->statistics = ARENA_ARRAY(arena, float, N_SHARDS * STATISTICS);
+		t->film_half = ARENA_ARRAY(arena, float, films * RANKER_HIDDEN1);
+		t->dhalf = ARENA_ARRAY(arena, float, (int64_t) t->slots * RANKER_HIDDEN1);
+		return;
+	}
+	t->dfilm_id = ARENA_ARRAY(arena, float, films * ID_DIMS);
+	t->film_x = ARENA_ARRAY(arena, float, films * shape->movie_inputs);
+	t->film_hidden = ARENA_ARRAY(arena, float, films * shape->hidden);
+	t->film_unit = ARENA_ARRAY(arena, float, films * VECTOR_DIMS);
+	t->film_inverse_norm = ARENA_ARRAY(arena, float, films);
+	if (!with_softmax(t))
+		return;
+	t->softmax.offset = ARENA_ARRAY(arena, float, films);
+	t->softmax.query = ARENA_ARRAY(arena, float, (int64_t) t->slots * VECTOR_DIMS);
+	t->softmax.dquery = ARENA_ARRAY(arena, float, (int64_t) N_SHARDS * t->slots * VECTOR_DIMS);
+	t->softmax.part = ARENA_ARRAY(arena, SoftmaxPart, N_SHARDS * t->slots);
+}
+
+static void
+carve_touched(Touched *touched, Arena *arena, int64_t rows)
+{
+	touched->row = ARENA_ARRAY(arena, int32_t, rows);
+	touched->mark = ARENA_ARRAY(arena, uint8_t, rows);
+}
+
+static void
+carve_batch(Trainer *t, Arena *arena)
+{
+	Batch	   *batch = &t->batch;
+
+	batch->segments = ARENA_ARRAY(arena, ShownSegment, N_SHARDS * t->plan.shard_segments);
+	batch->vector = ARENA_ARRAY(arena, int32_t, t->slots);
+	batch->movie = ARENA_ARRAY(arena, int32_t, t->slots);
+	batch->place = ARENA_ARRAY(arena, int32_t, t->slots);
+	batch->rating = ARENA_ARRAY(arena, float, t->slots);
+	batch->sampled = ARENA_ARRAY(arena, SampledRow, t->slots);
+	batch->films = ARENA_ARRAY(arena, int32_t, t->max_films);
+	batch->film_row = ARENA_ARRAY(arena, int32_t, t->max_films);
+	batch->first_row = ARENA_ARRAY(arena, int32_t, t->max_films + 1);
+	batch->rows = ARENA_ARRAY(arena, int32_t, t->slots);
+	batch->place_of = ARENA_ARRAY(arena, int32_t, t->shape.n_movies);
+}
+
+/* Floats that validate_rows needs. */
+static int64_t
+validation_scratch(const StageShape *shape)
+{
+	int64_t		towers = (int64_t) VALIDATION_ROWS *
+		(shape->n_features + shape->movie_inputs + shape->hidden + 1);
+	int64_t		ranker = shape->stage == RANKING ? ranker_scratch(VALIDATION_ROWS) : 0;
+
+	return towers > ranker ? towers : ranker;
+}
+
+static void
+carve_private(Trainer *t, Arena *arena)
+{
+	const StageShape *shape = &t->shape;
+	int64_t		shard_films = t->max_films / N_SHARDS + 1;
+	int64_t		longest = rows_longest(t->ratings->start, t->ratings->n_users);
+
+	carve_batch(t, arena);
+	carve_users(&t->validated, arena, shape, VALIDATION_ROWS);
+	t->history = ARENA_ARRAY(arena, float, 2 * shape->history);
+	t->own_film = ARENA_ARRAY(arena, uint8_t, shape->n_movies + 1);
+	t->own_movie = ARENA_ARRAY(arena, int32_t, longest + 1);
+	t->own_deviation = ARENA_ARRAY(arena, float, longest + 1);
+	t->dhidden = ARENA_ARRAY(arena, float, (int64_t) t->plan.shard_rows * shape->hidden);
+	carve_touched(&t->touched_users, arena, shape->n_users + 1);
+	carve_touched(&t->touched_movies, arena, shape->n_movies + 1);
+	carve_touched(&t->touched_history, arena, shape->n_movies + 1);
+	t->film_features = ARENA_ARRAY(arena, float, shard_films * shape->n_features);
+	t->metric_scratch = ARENA_ARRAY(arena, uint64_t, 3 * t->n_validation);
+	t->scratch = ARENA_ARRAY(arena, float, validation_scratch(shape));
+	if (shape->stage == RANKING)
+	{
+		ranker_tape(&t->ranker, arena, t->plan.shard_rows);
+		t->film_dhalf = ARENA_ARRAY(arena, float, shard_films * RANKER_HIDDEN1);
+		t->folded = ARENA_ARRAY(arena, FoldedRanker, 1);
+		return;
+	}
+	t->film_work = ARENA_ARRAY(arena, float, shard_films * (shape->hidden + shape->movie_inputs));
+	if (!with_softmax(t))
+		return;
+	t->softmax.logits = ARENA_ARRAY(arena, float, (int64_t) SOFTMAX_ROWS * t->max_films);
+	t->softmax.shares = ARENA_ARRAY(arena, float, SOFTMAX_ROWS * VECTOR_DIMS);
+}
+
+/* The sizes that everything else follows from. */
+static void
+measure(Trainer *t, const StageShape *shape, const Ratings *ratings, const TrainOptions *options)
+{
+	memset(t, 0, sizeof(*t));
+	t->shape = *shape;
+	t->ratings = ratings;
+	t->options = *options;
+	batch_plan(&t->plan, ratings, options->batch_size);
+	t->slots = N_SHARDS * t->plan.shard_rows;
+	t->max_films = max_films(t);
+	t->n_validation = ratings->n_train_rows - ratings->n_fit_rows;
+}
+
+size_t
+trainer_shared_size(const StageShape *shape, const Ratings *ratings, const TrainOptions *options)
+{
+	Trainer		trainer;
+	Arena		arena = {NULL, 0};
+
+	measure(&trainer, shape, ratings, options);
+	carve_shared(&trainer, &arena);
+	return arena.used;
+}
+
+size_t
+trainer_private_size(const StageShape *shape, const Ratings *ratings, const TrainOptions *options)
+{
+	Trainer		trainer;
+	Arena		arena = {NULL, 0};
+
+	measure(&trainer, shape, ratings, options);
+	(void) ARENA_ARRAY(&arena, Trainer, 1);
+	carve_private(&trainer, &arena);
+	return arena.used;
+}
+
+Trainer *
+trainer_attach(void *shared, void *private, const StageShape *shape, const Ratings *ratings,
+			   const FilmStatistics *films, const TrainOptions *options, const Team *team)
+{
+	Arena		arena = {private, 0};
+	Arena		shared_arena = {shared, 0};
+	Trainer    *trainer = ARENA_ARRAY(&arena, Trainer, 1);
+
+	measure(trainer, shape, ratings, options);
+	trainer->films = *films;
+	trainer->team = *team;
+	carve_shared(trainer, &shared_arena);
+	carve_private(trainer, &arena);
+	for (int32_t movie = 0; movie < shape->n_movies; movie++)
+		trainer->batch.place_of[movie] = full_softmax(trainer) ? movie : -1;
+	update_own_films(trainer);
+	memset(trainer->touched_users.mark, 0, shape->n_users + 1);
+	memset(trainer->touched_movies.mark, 0, shape->n_movies + 1);
+	memset(trainer->touched_history.mark, 0, shape->n_movies + 1);
+	return trainer;
+}
+
+void
+trainer_begin(Trainer *trainer, const float *start)
+{
+	const Ratings *ratings = trainer->ratings;
+	int32_t		known = 0;
+	int64_t		size = stage_size(&trainer->shape);
+
+	memset(trainer->control, 0, sizeof(Control));
+	memset(trainer->m, 0, sizeof(float) * size);
+	memset(trainer->v, 0, sizeof(float) * size);
+	memset(trainer->dtables, 0, sizeof(float) * (size - trainer->shape.offset[FIRST_TABLE]));
+	memset(trainer->dweights, 0, sizeof(float) * N_SHARDS * trainer->shape.n_weights);
+	memset(trainer->loss, 0, sizeof(double) * N_SHARDS);
+	if (start)
+		memcpy(trainer->params, start, sizeof(float) * size);
+	else
+	{
+		stage_init(trainer->params, &trainer->shape, trainer->options.seed);
+		if (trainer->shape.stage == RANKING)
+			trainer->params[trainer->shape.offset[RANK_B4]] = trainer->films.mean_rating;
+	}
+	batch_segments(trainer->segments, &trainer->plan, ratings);
+	for (int32_t user = 0; user < ratings->n_users; user++)
+		trainer->user_row[user] = ratings->n_fit[user] > 0 ? ++known : 0;
+	for (int64_t row = 0; row < ratings->n_rows; row++)
+	{
+		int32_t		movie = ratings->movie[row];
+		bool		trained = trainer->films.ratings[movie] > 0;
+
+		trainer->history_movie[row] = trained ? movie : -1;
+		trainer->deviation[row] = trained ? ratings->rating[row] - trainer->films.mean[movie] : 0;
+	}
+	/* what stays if there is no best epoch */
+	memcpy(trainer->best, trainer->params, sizeof(float) * size);
+	trainer->control->rate = trainer->options.rates ? trainer->options.rates[0] :
+		trainer->options.learning_rate;
+	trainer->control->best = INFINITY;
+}
+
+const float *
+trainer_params(const Trainer *trainer)
+{
+	return trainer->params;
+}
+
+/* Scores of n rows that follow each other: cosines, or predicted ratings. */
+static void
+validate_rows(Trainer *trainer, const Segment *segment, float *out)
+{
+	const StageShape *shape = &trainer->shape;
+	const Ratings *ratings = trainer->ratings;
+	UserTape   *tape = &trainer->validated;
+	int			n = segment->n_rows;
+	const int32_t *movie = ratings->movie + segment->row;
+	int32_t		movie_row[VALIDATION_ROWS];
+	float	   *features = trainer->scratch;
+	float	   *movies = tape->dout;
+	float	   *x = features + (int64_t) n * shape->n_features;
+	float	   *hidden = x + (int64_t) n * shape->movie_inputs;
+	float	   *norm = hidden + (int64_t) n * shape->hidden;
+
+	gather_segment(tape->x, trainer, segment, trainer->user_row[segment->user],
+				   shape->history > 0, n);
+	user_tower_forward(tape->raw, tape->hidden, tape->x, trainer->params, shape, DROPOUT_OFF, n);
+	for (int i = 0; i < n; i++)
+		movie_row[i] = trainer->films.ratings[movie[i]] > 0 ? movie[i] + 1 : 0;
+	gather_features(features, trainer, movie, n);
+	movie_tower_forward(movies, hidden, x, movie_row, features, trainer->params, shape,
+						DROPOUT_OFF, n);
+	if (shape->stage == RANKING)
+	{
+		ranker_predict(out, trainer->folded, tape->raw, VECTOR_DIMS, movies, n, trainer->scratch);
+		return;
+	}
+	unit_forward(tape->unit, tape->inverse_norm, tape->raw, n, VECTOR_DIMS);
+	unit_forward(movies, norm, movies, n, VECTOR_DIMS);
+	for (int i = 0; i < n; i++)
+		out[i] = simd_dot(tape->unit + i * VECTOR_DIMS, movies + i * VECTOR_DIMS, VECTOR_DIMS);
+}
+
+/* Scores the validation rows; users are shared out. */
+static void
+validate(Trainer *trainer)
+{
+	const Ratings *ratings = trainer->ratings;
+	int64_t		from;
+	int64_t		to;
+	int64_t		at = 0;
+
+	if (trainer->shape.stage == RANKING)
+		ranker_fold(trainer->folded, trainer->params, &trainer->shape);
+	share_out(trainer, trainer->n_validation, &from, &to);
+	for (int32_t user = 0; user < ratings->n_users; user++)
+	{
+		int32_t		n = ratings->n_train[user] - ratings->n_fit[user];
+
+		for (int32_t i = 0; i < n; i += VALIDATION_ROWS)
+		{
+			Segment		segment = {ratings->start[user] + ratings->n_fit[user] + i, user,
+				n - i < VALIDATION_ROWS ? n - i : VALIDATION_ROWS};
+
+			/* whoever's part a segment begins in takes all of it */
+			if (at + i >= from && at + i < to)
+			{
+				validate_rows(trainer, &segment, trainer->validation + at + i);
+				tick(trainer);
+			}
+		}
+		at += n;
+	}
+}
+
+/* The validation rows' ratings, in the order of the scores. */
+static void
+validation_ratings(const Trainer *trainer, float *rating)
+{
+	const Ratings *ratings = trainer->ratings;
+
+	for (int32_t user = 0; user < ratings->n_users; user++)
+		for (int32_t i = ratings->n_fit[user]; i < ratings->n_train[user]; i++)
+			*rating++ = ratings->rating[ratings->start[user] + i];
+}
+
+/* Cross-entropy of liked or not of the cosines in trainer->validation. */
+static float
+validation_cross_entropy(const Trainer *trainer, const float *rating)
+{
+	const float *head = tensor(trainer->params, &trainer->shape, HEAD);
+	double		loss = 0;
+
+	for (int64_t i = 0; i < trainer->n_validation; i++)
+	{
+		float		logit = expf(head[HEAD_LOG_SCALE]) * trainer->validation[i] + head[HEAD_BIAS];
+
+		loss += fmaxf(logit, 0) + log1pf(expf(-fabsf(logit))) -
+			(rating[i] >= trainer->options.like_threshold ? logit : 0);
+	}
+	return (float) (loss / trainer->n_validation);
+}
+
+/* Fills the report's metrics; returns the error, which is to be made small. */
+static float
+measure_validation(Trainer *trainer, EpochReport *report)
+{
+	int64_t		n = trainer->n_validation;
+	float	   *rating = (float *) (trainer->metric_scratch + 2 * n);
+	uint8_t    *liked = (uint8_t *) (rating + n);
+
+	report->val_loss = report->val_auc = report->val_rmse = report->val_mae = NAN;
+	if (n == 0)
+		return NAN;
+	validation_ratings(trainer, rating);
+	if (trainer->shape.stage == RANKING)
+	{
+		report->val_rmse = (float) metrics_rmse(trainer->validation, rating, n);
+		report->val_mae = (float) metrics_mae(trainer->validation, rating, n);
+		report->val_loss = report->val_rmse * report->val_rmse;
+		return report->val_loss;
+	}
+	report->val_loss = validation_cross_entropy(trainer, rating);
+	if (isnan(report->val_loss))
+		return NAN;
+	for (int64_t i = 0; i < n; i++)
+		liked[i] = rating[i] >= trainer->options.like_threshold;
+	report->val_auc = (float) metrics_auc(trainer->validation, liked, n, trainer->metric_scratch);
+	return isnan(report->val_auc) ? report->val_loss : 1 - report->val_auc;
+}
+
+/* Whether no parameter has run away. */
+static bool
+all_finite(const Trainer *trainer)
+{
+	const int	block = 1 << 20;
+	int64_t		size = stage_size(&trainer->shape);
+
+	for (int64_t at = 0; at < size; at += block)
+		if (!simd_all_finite(trainer->params + at, size - at < block ? (int) (size - at) : block))
+			return false;
+	return true;
+}
+
+/*
+ * The leader's decisions after an epoch.  The best one is the latest where
+ * nothing can be measured, but none whose numbers have run away.
+ */
+static void
+decide(Trainer *trainer, EpochReport *report)
+{
+	Control    *control = trainer->control;
+	const TrainOptions *options = &trainer->options;
+	float		error = measure_validation(trainer, report);
+	bool		plateau = trainer->n_validation > 0 &&
+		!(error < (1 - PLATEAU_SHARE) * control->best);
+	double		loss = 0;
+
+	for (int shard = 0; shard < N_SHARDS; shard++)
+	{
+		loss += trainer->loss[shard];
+		trainer->loss[shard] = 0;
+	}
+	report->train_loss = (float) (loss / trainer->ratings->n_fit_rows);
+	report->learning_rate = control->rate;
+	control->is_best = all_finite(trainer) &&
+		(!options->early_stopping || trainer->n_validation == 0 || error < control->best);
+	report->is_best = control->is_best;
+	if (control->is_best)
+		control->best = error;
+	control->epochs_without = plateau ? control->epochs_without + 1 : 0;
+	if (plateau)
+		control->rate *= PLATEAU_FACTOR;
+	if (options->rates && report->epoch < options->epochs)
+		control->rate = options->rates[report->epoch];
+	control->stop = report->epoch >= options->epochs ||
+		(plateau && options->early_stopping && control->epochs_without >= options->patience);
+}
+
+static void
+copy_part(const Trainer *trainer, float *to, const float *from)
+{
+	int64_t		first;
+	int64_t		end;
+
+	share_out(trainer, stage_size(&trainer->shape), &first, &end);
+	memcpy(to + first, from + first, sizeof(float) * (end - first));
+}
+
+void
+trainer_run(Trainer *trainer, void (*report) (void *arg, const EpochReport *), void *arg)
+{
+	bool		leader = trainer->team.participant == 0;
+
+	for (int32_t epoch = 1; !trainer->control->stop; epoch++)
+	{
+		EpochReport result = {.epoch = epoch};
+
+		if (leader)
+			batch_shuffle(trainer->order, trainer->plan.n_segments,
+						  rng_key(trainer->options.seed, 'o' + trainer->shape.stage, epoch, 0));
+		barrier(trainer);
+		for (int64_t batch = 0; batch < trainer->plan.n_batches; batch++)
+			step_train(trainer, epoch, batch);
+		validate(trainer);
+		barrier(trainer);
+		if (leader)
+		{
+			decide(trainer, &result);
+			report(arg, &result);
+		}
+		barrier(trainer);
+		if (trainer->control->is_best)
+			copy_part(trainer, trainer->best, trainer->params);
+		else
+			copy_part(trainer, trainer->params, trainer->best);
+		barrier(trainer);
+	}
+}

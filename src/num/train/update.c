@@ -1,0 +1,201 @@
+/*
+ * update.c: the last phase of a step: from gradients to parameters.
+ *
+ * Weights are shared out by ranges, tables by rows: see trainer_state.h for why
+ * that gives the same bits from any number of participants.
+ */
+#include "num/train/trainer_state.h"
+
+#include <string.h>
+
+#include "num/base/simd.h"
+
+/*
+ * Embeddings learn at so many times the rate of the weights: a row has a
+ * gradient in few steps only.
+ */
+#define TABLE_RATE 3.0f
+
+/* So many rows of a table that follow each other have one owner. */
+#define ROWS_TOGETHER 8
+
+/* Running statistics keep this much of themselves beside a shard of a batch. */
+#define BATCHNORM_MOMENTUM 0.9975f
+
+static void
+touch(Touched *touched, int32_t row)
+{
+	if (touched->mark[row])
+		return;
+	touched->mark[row] = 1;
+	touched->row[touched->n++] = row;
+}
+
+/*
+ * Whether a row of a table is this participant's.  Some rows that follow each
+ * other have one owner, so that no two processors write to one place of memory.
+ */
+static bool
+owns(const Trainer *trainer, int64_t row)
+{
+	return row / ROWS_TOGETHER % trainer->team.n_participants == trainer->team.participant;
+}
+
+void
+update_own_films(Trainer *trainer)
+{
+	for (int32_t movie = 0; movie < trainer->shape.n_movies; movie++)
+		trainer->own_film[movie + 1] = owns(trainer, movie + 1);
+	trainer->own_film[0] = 0;	/* films without fit rows have no history */
+}
+
+static float *
+table_gradient(const Trainer *trainer, Tensor table, int64_t row)
+{
+	return trainer->dtables + trainer->shape.offset[table] -
+		trainer->shape.offset[FIRST_TABLE] + row * trainer->shape.width[table];
+}
+
+/* Adds a gradient to that of a row of a table, if it is this participant's. */
+static void
+scatter(Trainer *trainer, Tensor table, Touched *touched, int32_t row, const float *gradient)
+{
+	if (!owns(trainer, row))
+		return;
+	simd_axpy(table_gradient(trainer, table, row), 1, gradient, trainer->shape.width[table]);
+	touch(touched, row);
+}
+
+/*
+ * Adds the gradient dsum of the sums over a history to the films of its places
+ * first .. first + n - 1, this participant's only; those are listed first, since
+ * no processor could foresee a branch on who owns a film.
+ */
+static void
+scatter_films(Trainer *trainer, const float *dsum, int64_t first, int32_t n, float sign)
+{
+	const int32_t *movie = trainer->history_movie + first;
+	const float *deviation = trainer->deviation + first;
+	int32_t    *own_movie = trainer->own_movie;
+	int32_t		n_own = 0;
+
+	for (int32_t h = 0; h < n; h++)
+	{
+		own_movie[n_own] = movie[h];
+		trainer->own_deviation[n_own] = deviation[h];
+		n_own += trainer->own_film[movie[h] + 1];
+	}
+	history_backward(table_gradient(trainer, HISTORY, 0), dsum, trainer->shape.history,
+					 own_movie, trainer->own_deviation, n_own, sign);
+	for (int32_t h = 0; h < n_own; h++)
+		touch(&trainer->touched_history, own_movie[h] + 1);
+}
+
+/*
+ * The gradient of a segment's history, from that of its user vectors' inputs: a
+ * film counts for all rows of the segment that know it.  Going backwards the sum
+ * over those rows grows by one row at a time.
+ */
+static void
+scatter_history(Trainer *trainer, const ShownSegment *shown, const float *dx)
+{
+	const StageShape *shape = &trainer->shape;
+	const Ratings *ratings = trainer->ratings;
+	const Segment *segment = shown->segment;
+	int64_t		start = ratings->start[segment->user];
+	int32_t		width = 2 * shape->history;
+	float	   *sum = trainer->history;
+	bool		itself;
+
+	memset(sum, 0, sizeof(float) * width);
+	for (int32_t i = segment->n_rows - 1; i >= 0; i--)
+	{
+		const float *d = dx + (int64_t) i * shape->user_inputs + user_input_history(shape);
+		int64_t		row = segment->row + i;
+		int32_t		end = history_end(ratings, segment->user, row, &itself);
+		int32_t		before = i == 0 ? 0 : history_end(ratings, segment->user, row - 1, &itself);
+
+		simd_axpy(sum, 1, d, width);
+		scatter_films(trainer, sum, start + before, end - before, 1);
+		if (ratings->leave_one_out)
+			scatter_films(trainer, d, row, 1, -1);
+	}
+}
+
+/* Gradients of the tables, this participant's rows of them. */
+static void
+scatter_tables(Trainer *trainer)
+{
+	const StageShape *shape = &trainer->shape;
+	Batch	   *batch = &trainer->batch;
+
+	for (int shard = 0; shard < N_SHARDS; shard++)
+		for (int32_t s = batch->first_segment[shard]; s < batch->first_segment[shard + 1]; s++)
+		{
+			const ShownSegment *shown = &batch->segments[s];
+			const float *dx = user_shard(trainer, shard).x +
+				(int64_t) shown->vector * shape->user_inputs;
+
+			for (int32_t i = 0; i < shown->n_vectors && shape->user_id > 0; i++)
+				scatter(trainer, USER_ID, &trainer->touched_users, shown->user_row,
+						dx + (int64_t) i * shape->user_inputs);
+			if (shown->with_history)
+				scatter_history(trainer, shown, dx);
+			tick(trainer);
+		}
+	for (int32_t film = 0; film < batch->n_films; film++)
+		scatter(trainer, MOVIE_ID, &trainer->touched_movies, batch->film_row[film],
+				trainer->dfilm_id + (int64_t) film * shape->width[MOVIE_ID]);
+}
+
+/*
+ * Adam for the rows of a table that the step reached: moments of the others
+ * stand still ("lazy" Adam).  The gradient is zeroed behind.
+ */
+static void
+update_table(Trainer *trainer, Tensor table, Touched *touched, AdamStep step)
+{
+	int32_t		width = trainer->shape.width[table];
+
+	for (int32_t i = 0; i < touched->n; i++)
+	{
+		int64_t		row = touched->row[i];
+		int64_t		at = trainer->shape.offset[table] + row * width;
+
+		adam_update_clear(trainer->params + at, trainer->m + at, trainer->v + at,
+						  table_gradient(trainer, table, row), width, step);
+		touched->mark[row] = 0;
+	}
+	touched->n = 0;
+}
+
+void
+step_update(Trainer *trainer)
+{
+	const StageShape *shape = &trainer->shape;
+	AdamStep	tables = adam_step(TABLE_RATE * trainer->control->rate,
+								   trainer->options.weight_decay, trainer->control->step + 1);
+	AdamStep	weights = adam_step(trainer->control->rate, 0, trainer->control->step + 1);
+	int64_t		from;
+	int64_t		to;
+
+	scatter_tables(trainer);
+	update_table(trainer, USER_ID, &trainer->touched_users, tables);
+	update_table(trainer, MOVIE_ID, &trainer->touched_movies, tables);
+	update_table(trainer, HISTORY, &trainer->touched_history, tables);
+
+	share_out(trainer, shape->n_weights, &from, &to);
+	adam_update(trainer->params + from, trainer->m + from, trainer->v + from,
+				trainer->dweights + from, N_SHARDS, shape->n_weights, to - from, weights);
+	if (shape->stage == RANKING && trainer->team.participant == 0)
+		for (int shard = 0; shard < N_SHARDS; shard++)
+		{
+			const float *mean1 = trainer->statistics + shard * STATISTICS;
+			const float *mean2 = mean1 + 2 * RANKER_HIDDEN1;
+
+			if (trainer->batch.shard_rows[shard] > 0)
+				ranker_update_statistics(trainer->params, shape, mean1, mean1 + RANKER_HIDDEN1,
+										 mean2, mean2 + RANKER_HIDDEN2,
+										 trainer->batch.shard_rows[shard], BATCHNORM_MOMENTUM);
+		}
+}

@@ -1,0 +1,254 @@
+/*
+ * cached_query.c: prepared queries over the relations of a model.
+ *
+ * Serving answers in less than a millisecond, so its queries are prepared once
+ * in a backend and kept.  The plan cache sees to it that a kept plan respects
+ * the rights and row security policies of whoever runs it.  What it cannot see
+ * is that the text itself depends on the relation: its name, and whether it
+ * has the optional columns.  After any relcache invalidation the text is made
+ * again, and if it has changed, so is the plan.  A query may come back here
+ * while it runs (a view over the ratings that calls a serving function for
+ * another model), so a plan is pinned as long as it is in use.
+ *
+ * Rows go to a receiver of our own, which hands each to a callback as it comes
+ * from the executor.  SPI's usual way would first copy them all.  Unlike SPI's
+ * own, these functions leave the current memory context as it was.
+ */
+#include "postgres.h"
+
+#include "nodes/params.h"
+#include "tcop/dest.h"
+#include "tcop/pquery.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+
+#include "pg/catalogue/cached_query.h"
+#include "pg/store/cache.h"
+#include "pg/util/refcounted.h"
+
+/* A plan that is kept, or that an outer call still uses. */
+typedef struct PreparedPlan
+{
+	Pinned		pinned;			/* must be first */
+	Oid			relation;		/* what it is prepared for */
+	uint64		generation;		/* of cache_relations_generation() */
+	char	   *text;
+	SPIPlanPtr	plan;
+	MemoryContextCallback release;
+} PreparedPlan;
+
+typedef struct RowReceiver
+{
+	DestReceiver receiver;		/* must be first */
+	PreparedRow row;
+	void	   *arg;
+} RowReceiver;
+
+static void
+receive_startup(DestReceiver *self, int operation, TupleDesc columns)
+{
+}
+
+static bool
+receive_row(TupleTableSlot *slot, DestReceiver *self)
+{
+	RowReceiver *receiver = (RowReceiver *) self;
+
+	slot_getallattrs(slot);
+	receiver->row(receiver->arg, slot);
+	return true;
+}
+
+static void
+receive_nothing(DestReceiver *self)
+{
+}
+
+static RowReceiver
+row_receiver(PreparedRow row, void *arg)
+{
+	RowReceiver receiver = {
+		/* with DestNone, SPI would say that there was no SELECT */
+		{receive_row, receive_startup, receive_nothing, receive_nothing, DestTuplestore}, row, arg
+	};
+
+	return receiver;
+}
+
+static void
+free_plan(void *arg)
+{
+	SPI_freeplan(arg);
+}
+
+/*
+ * A plan of the query, in a memory context of its own whose end is the plan's.
+ */
+static PreparedPlan *
+make_plan(Prepared *query, Oid relation, const char *text)
+{
+	MemoryContext caller = CurrentMemoryContext;	/* SPI changes it */
+	MemoryContext context;
+	PreparedPlan *made;
+	SPIPlanPtr	plan = SPI_prepare(text, query->n_parameters, query->types);
+
+	if (plan == NULL)
+		elog(ERROR, "could not prepare \"%s\": %s", text, SPI_result_code_string(SPI_result));
+	context = AllocSetContextCreate(CacheMemoryContext, "mlrec plan", ALLOCSET_SMALL_SIZES);
+	MemoryContextSwitchTo(context);
+	made = palloc0(sizeof(PreparedPlan));
+	made->pinned.context = context;
+	made->relation = relation;
+	made->text = pstrdup(text);
+	made->plan = plan;
+	made->release.func = free_plan;
+	made->release.arg = plan;
+	SPI_keepplan(plan);
+	MemoryContextRegisterResetCallback(context, &made->release);
+	MemoryContextSwitchTo(caller);
+	return made;
+}
+
+/*
+ * The plan that the text for this relation says, pinned in the current memory
+ * context.
+ */
+static PreparedPlan *
+prepare(Prepared *query, Oid relation)
+{
+	uint64		generation = cache_relations_generation();
+	PreparedPlan *kept = query->kept;
+
+	if (kept == NULL || kept->relation != relation || kept->generation != generation)
+	{
+		char	   *text = query->text(relation);
+
+		if (kept == NULL || kept->relation != relation || strcmp(kept->text, text) != 0)
+		{
+			kept = make_plan(query, relation, text);
+			if (query->kept != NULL)
+				pinned_retire(&query->kept->pinned);
+			query->kept = kept;
+		}
+		kept->generation = generation;
+		pfree(text);
+	}
+	pin(&kept->pinned);
+	return kept;
+}
+
+/* A memory context for one use of a query, and for what pins its plan. */
+static MemoryContext
+begin_use(void)
+{
+	return AllocSetContextCreate(CurrentMemoryContext, "mlrec query", ALLOCSET_SMALL_SIZES);
+}
+
+static ParamListInfo
+parameters(const Prepared *query, const Datum *values, const char *nulls)
+{
+	ParamListInfo list;
+
+	if (query->n_parameters == 0)
+		return NULL;
+	list = makeParamList(query->n_parameters);
+	for (int i = 0; i < query->n_parameters; i++)
+	{
+		list->params[i].value = values[i];
+		list->params[i].isnull = nulls != NULL && nulls[i] == 'n';
+		list->params[i].pflags = PARAM_FLAG_CONST;
+		list->params[i].ptype = query->types[i];
+	}
+	return list;
+}
+
+/*
+ * prepared_run: see prepared.h.
+ */
+void
+prepared_run(Prepared *query, Oid relation, const Datum *values, const char *nulls,
+		  PreparedRow row, void *arg)
+{
+	RowReceiver receiver = row_receiver(row, arg);
+	MemoryContext caller = CurrentMemoryContext;	/* SPI changes it */
+	MemoryContext context = begin_use();
+	SPIExecuteOptions options;
+	PreparedPlan *kept;
+	int			result;
+
+	MemoryContextSwitchTo(context);
+	kept = prepare(query, relation);
+	memset(&options, 0, sizeof(options));
+	options.params = parameters(query, values, nulls);
+	options.read_only = true;
+	options.dest = &receiver.receiver;
+	result = SPI_execute_plan_extended(kept->plan, &options);
+	MemoryContextSwitchTo(caller);
+	if (result != SPI_OK_SELECT)
+		elog(ERROR, "\"%s\" failed: %s", kept->text, SPI_result_code_string(result));
+	MemoryContextDelete(context);
+}
+
+/*
+ * prepared_open: see prepared.h.
+ */
+Portal
+prepared_open(Prepared *query, Oid relation, const Datum *values, const char *nulls)
+{
+	MemoryContext caller = CurrentMemoryContext;	/* SPI changes it */
+	MemoryContext context = begin_use();
+	Portal		portal;
+
+	MemoryContextSwitchTo(context);
+	portal = SPI_cursor_open(NULL, prepare(query, relation)->plan, unconstify(Datum *, values),
+							 nulls, true);
+	MemoryContextSwitchTo(caller);
+	MemoryContextDelete(context);	/* the portal keeps what it needs of the plan */
+	return portal;
+}
+
+/*
+ * prepared_fetch: see prepared.h.  SPI_cursor_fetch would make a copy of each row.
+ */
+uint64
+prepared_fetch(Portal portal, int n, PreparedRow row, void *arg)
+{
+	RowReceiver receiver = row_receiver(row, arg);
+
+	return PortalRunFetch(portal, FETCH_FORWARD, n, &receiver.receiver);
+}
+
+/*
+ * relation_has_column: whether the relation has a column of that name.
+ */
+bool
+relation_has_column(Oid relation, const char *name)
+{
+	return get_attnum(relation, name) > 0;
+}
+
+int64
+slot_int64(TupleTableSlot *slot, int column, bool *isnull)
+{
+	Datum		value = slot_getattr(slot, column, isnull);
+
+	return *isnull ? 0 : DatumGetInt64(value);
+}
+
+double
+slot_double(TupleTableSlot *slot, int column, bool *isnull)
+{
+	Datum		value = slot_getattr(slot, column, isnull);
+
+	return *isnull ? 0 : DatumGetFloat8(value);
+}
+
+char *
+slot_text(TupleTableSlot *slot, int column)
+{
+	bool		isnull;
+	Datum		value = slot_getattr(slot, column, &isnull);
+
+	return isnull ? NULL : TextDatumGetCString(value);
+}

@@ -1,0 +1,51 @@
+/*
+ * cached_query.h: prepared queries over the relations of a model.
+ */
+#ifndef MLREC_CATALOGUE_CACHED_QUERY_H
+#define MLREC_CATALOGUE_CACHED_QUERY_H
+
+#include "postgres.h"
+
+#include "executor/spi.h"
+#include "executor/tuptable.h"
+
+/* Makes the text of a query over a relation, in the current memory context. */
+typedef char *(*PreparedText) (Oid relation);
+
+/* A query as it is declared: static, zero but for the first three. */
+typedef struct Prepared
+{
+	PreparedText text;
+	int			n_parameters;
+	Oid			types[4];
+
+	struct PreparedPlan *kept;	/* of prepared.c */
+} Prepared;
+
+/* Takes a row.  The slot and what it points to are gone afterwards. */
+typedef void (*PreparedRow) (void *arg, TupleTableSlot *slot);
+
+/*
+ * Runs the query under the active snapshot as the invoker, who is connected to
+ * SPI, and calls row() for each row.  nulls as in SPI_execute_plan.
+ */
+extern void prepared_run(Prepared *query, Oid relation, const Datum *values, const char *nulls,
+					  PreparedRow row, void *arg);
+
+/*
+ * Likewise, but to be read through a cursor; prepared_fetch reads up to n rows
+ * and returns how many it has read.  SPI_cursor_close ends it.  row() must not
+ * run queries.
+ */
+extern Portal prepared_open(Prepared *query, Oid relation, const Datum *values, const char *nulls);
+extern uint64 prepared_fetch(Portal portal, int n, PreparedRow row, void *arg);
+
+/* Whether the relation has a column of that name. */
+extern bool relation_has_column(Oid relation, const char *name);
+
+/* Columns of a row; *isnull may not be NULL. */
+extern int64 slot_int64(TupleTableSlot *slot, int column, bool *isnull);
+extern double slot_double(TupleTableSlot *slot, int column, bool *isnull);
+extern char *slot_text(TupleTableSlot *slot, int column);	/* NULL for null */
+
+#endif							/* MLREC_CATALOGUE_CACHED_QUERY_H */

@@ -1,0 +1,181 @@
+/*
+ * movie_rows.c: what the rows of movies say.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+
+#include "num/data/movie_features.h"
+#include "num/model/model.h"
+#include "pg/catalogue/movie_rows.h"
+#include "pg/util/relations.h"
+#include "pg/util/title.h"
+
+/*
+ * Up to so many films are looked up by their ids, more by a scan: where an
+ * index cannot be used, an array is gone through for each row.
+ */
+#define MAX_LOOKED_UP 1000
+
+/* ---------------------------------------------------------------------------
+ * Queries
+ * ------------------------------------------------------------------------- */
+
+static char *
+ids_text(Oid movies)
+{
+	return psprintf("SELECT movie_id::pg_catalog.int8 FROM %s", relation_quoted(movies));
+}
+
+static char *
+all_films_text(Oid movies)
+{
+	return psprintf("SELECT movie_id::pg_catalog.int8, title::pg_catalog.text, "
+					"genres::pg_catalog.text, %s FROM %s",
+					relation_has_column(movies, "year") ? "year::pg_catalog.float8" :
+					"NULL::pg_catalog.float8",
+					relation_quoted(movies));
+}
+
+static char *
+films_text(Oid movies)
+{
+	return psprintf("%s WHERE movie_id OPERATOR(pg_catalog.=) ANY ($1)", all_films_text(movies));
+}
+
+static Prepared ids_query = {ids_text, 0, {0}};
+static Prepared all_films_query = {all_films_text, 0, {0}};
+static Prepared films_query = {films_text, 1, {INT8ARRAYOID}};
+
+int
+catalogue_film_year(TupleTableSlot *slot)
+{
+	bool		isnull;
+	Datum		value = slot_getattr(slot, 4, &isnull);
+	text	   *title;
+
+	if (!isnull && DatumGetFloat8(value) >= 1 && DatumGetFloat8(value) <= MAX_YEAR)
+		return (int) DatumGetFloat8(value);
+	value = slot_getattr(slot, 2, &isnull);
+	if (isnull)
+		return 0;
+	title = DatumGetTextPP(value);
+	return title_year(VARDATA_ANY(title), VARSIZE_ANY_EXHDR(title));
+}
+
+static Datum
+id_array(const int64 *ids, int32 n)
+{
+	Datum	   *elements = palloc(sizeof(Datum) * n);
+
+	for (int32 i = 0; i < n; i++)
+		elements[i] = Int64GetDatum(ids[i]);
+	return PointerGetDatum(construct_array(elements, n, INT8OID, sizeof(int64),
+										   FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
+}
+
+void
+catalogue_read_ids(Oid movies, PreparedRow row, void *arg)
+{
+	prepared_run(&ids_query, movies, NULL, NULL, row, arg);
+}
+
+void
+catalogue_read_films(Oid movies, const int64 *ids, int32 n, PreparedRow row, void *arg)
+{
+	Datum		values[1];
+
+	if (n > MAX_LOOKED_UP)
+	{
+		prepared_run(&all_films_query, movies, NULL, NULL, row, arg);
+		return;
+	}
+	values[0] = id_array(ids, n);
+	prepared_run(&films_query, movies, values, NULL, row, arg);
+}
+
+/* ---------------------------------------------------------------------------
+ * Titles
+ * ------------------------------------------------------------------------- */
+
+typedef struct Describing
+{
+	MovieText **films;			/* [n] ascending by id */
+	int64	   *ids;			/* [n] */
+	int32		n;
+	MemoryContext context;
+} Describing;
+
+static int
+compare_films(const void *a, const void *b)
+{
+	int64		x = (*(MovieText *const *) a)->movie_id;
+	int64		y = (*(MovieText *const *) b)->movie_id;
+
+	return x < y ? -1 : x > y;
+}
+
+static void
+receive_film(void *arg, TupleTableSlot *slot)
+{
+	Describing *describing = arg;
+	bool		isnull;
+	int64		id = slot_int64(slot, 1, &isnull);
+	int32		place = isnull ? -1 : id_find(describing->ids, describing->n, id);
+	MemoryContext caller;
+
+	if (place < 0)
+		return;
+	caller = MemoryContextSwitchTo(describing->context);
+	for (; place < describing->n && describing->ids[place] == id; place++)
+	{
+		describing->films[place]->title = slot_text(slot, 2);
+		describing->films[place]->genres = slot_text(slot, 3);
+		describing->films[place]->year = catalogue_film_year(slot);
+	}
+	MemoryContextSwitchTo(caller);
+}
+
+/*
+ * catalogue_describe: see catalogue.h.
+ */
+void
+catalogue_describe(Oid movies, MovieText *films, int32 n, MemoryContext context)
+{
+	Describing	describing = {.n = n, .context = context};
+	int64	   *distinct;
+	int32		n_distinct = 0;
+
+	if (n == 0)
+		return;
+	describing.films = palloc_extended(sizeof(MovieText *) * n, MCXT_ALLOC_HUGE);
+	describing.ids = palloc_extended(sizeof(int64) * n, MCXT_ALLOC_HUGE);
+	distinct = palloc_extended(sizeof(int64) * n, MCXT_ALLOC_HUGE);
+	for (int32 i = 0; i < n; i++)
+		describing.films[i] = &films[i];
+	qsort(describing.films, n, sizeof(MovieText *), compare_films);
+	for (int32 i = 0; i < n; i++)
+	{
+		describing.ids[i] = describing.films[i]->movie_id;
+		if (i == 0 || describing.ids[i] != describing.ids[i - 1])
+			distinct[n_distinct++] = describing.ids[i];
+	}
+	catalogue_read_films(movies, distinct, n_distinct, receive_film, &describing);
+}
+
+void
+catalogue_film_columns(const MovieText *film, Datum *values, bool *nulls)
+{
+	values[0] = Int64GetDatum(film->movie_id);
+	nulls[0] = false;
+	nulls[1] = film->title == NULL;
+	if (!nulls[1])
+		values[1] = CStringGetTextDatum(film->title);
+	nulls[2] = film->genres == NULL;
+	if (!nulls[2])
+		values[2] = CStringGetTextDatum(film->genres);
+	nulls[3] = film->year == 0;
+	values[3] = Int32GetDatum(film->year);
+}

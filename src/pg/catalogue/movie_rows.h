@@ -1,0 +1,40 @@
+/*
+ * movie_rows.h: what the rows of movies say.
+ */
+#ifndef MLREC_CATALOGUE_MOVIE_ROWS_H
+#define MLREC_CATALOGUE_MOVIE_ROWS_H
+
+#include "pg/catalogue/cached_query.h"
+
+/* What a row of movies says of a film; all unset if there is none */
+typedef struct MovieText
+{
+	int64		movie_id;
+	char	   *title;			/* NULL: null */
+	char	   *genres;			/* NULL: null */
+	int			year;			/* 0: unknown */
+} MovieText;
+
+/*
+ * Fills in title, genres and year of n films, whose movie_id is set.  Strings
+ * are in the current memory context at the call.
+ */
+extern void catalogue_describe(Oid movies, MovieText *films, int32 n, MemoryContext context);
+
+/* The columns movie_id, title, genres and year of a film. */
+#define FILM_COLUMNS 4
+extern void catalogue_film_columns(const MovieText *film, Datum *values, bool *nulls);
+
+/*
+ * Calls row() for the rows of movies: with the movie_id of each, or with movie_id,
+ * title, genres and year of at least those of n films, ids ascending.  The caller
+ * is connected to SPI.
+ */
+extern void catalogue_read_ids(Oid movies, PreparedRow row, void *arg);
+extern void catalogue_read_films(Oid movies, const int64 *ids, int32 n, PreparedRow row,
+								 void *arg);
+
+/* The year of such a film by its column, else by its title; 0 when neither tells. */
+extern int	catalogue_film_year(TupleTableSlot *slot);
+
+#endif							/* MLREC_CATALOGUE_MOVIE_ROWS_H */

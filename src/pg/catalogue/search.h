@@ -1,0 +1,28 @@
+/*
+ * search.h: the best films of the catalogue for a vector.
+ */
+#ifndef MLREC_CATALOGUE_SEARCH_H
+#define MLREC_CATALOGUE_SEARCH_H
+
+#include "pg/catalogue/catalogue.h"
+
+extern void search_define_settings(void);
+
+/* mlrec.recall: the share of the best candidates that recommend() must find. */
+extern double search_recall(void);
+
+/*
+ * Offers to an empty topk the cosines of a unit vector and all films with
+ * skip[film] 0.  With a recall below 1, an index may miss some of the best.
+ */
+extern void search_nearest(const Catalogue *catalogue, const float *vector, double recall,
+						   const uint8 *skip, Topk *topk);
+
+/* Likewise temperature * cosine + popularity; see relevance.h. */
+extern void search_likeliest(const Catalogue *catalogue, const float *vector, double recall,
+							 const uint8 *skip, Topk *topk);
+
+/* How recommend() searches the films of a model, for people to read; palloc'd. */
+extern char *search_describe(const ImageHeader *header);
+
+#endif							/* MLREC_CATALOGUE_SEARCH_H */

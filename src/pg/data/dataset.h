@@ -1,0 +1,56 @@
+/*
+ * dataset.h: the three input relations as packed columns, encoded and split.
+ */
+#ifndef MLREC_DATA_DATASET_H
+#define MLREC_DATA_DATASET_H
+
+#include "num/data/ratings.h"
+#include "num/data/split.h"
+
+typedef struct Dataset
+{
+	Ratings		ratings;
+	const int16 *year;			/* [n_movies], 0: unknown */
+
+	const char *names;			/* in UTF-8, NUL-terminated: the genres in order of
+								 * their flags, then the values of gender, age and
+								 * occupation in order of their codes */
+	Size		names_length;	/* in bytes, with all the NULs */
+
+	float		mean_rating;	/* of the fit rows */
+	float		min_rating;		/* of the training rows */
+	float		max_rating;
+	float		min_year;		/* of the films with training rows */
+	float		max_year;
+	float		median_year;	/* of the same films, for those without a year */
+	RowPlace	boundary;		/* the last training row by (time, user, movie) */
+
+	int64		n_unlisted;		/* films rated but without a row in movies */
+	int64		n_replaced;		/* ratings left out since the user rated the film
+								 * again later */
+} Dataset;
+
+/*
+ * Reads the relations as the invoker, under the active snapshot, into the
+ * current memory context.  users may be InvalidOid.  Refuses with
+ * ERRCODE_PROGRAM_LIMIT_EXCEEDED as soon as the data cannot fit into
+ * memory_limit bytes (0: no limit).
+ */
+extern Dataset *dataset_load(Oid ratings, Oid movies, Oid users,
+							 const SplitOptions *options, Size memory_limit);
+
+/*
+ * Splits the same rows anew, for instance to fit on the validation rows too.
+ * Everything that depends on the split follows in place; names do not change,
+ * so test_fraction must not either.
+ */
+extern void dataset_resplit(Dataset *dataset, const SplitOptions *options);
+
+/*
+ * Raises a WARNING each for films without a row in movies, for ratings that
+ * were left out, and for categories with more values than are told apart.
+ * dataset_load itself is silent, so that evaluating does not warn again.
+ */
+extern void dataset_warn(const Dataset *dataset);
+
+#endif							/* MLREC_DATA_DATASET_H */

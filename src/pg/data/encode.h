@@ -1,0 +1,71 @@
+/*
+ * encode.h: ids, films and users as numbers.
+ */
+#ifndef MLREC_DATA_ENCODE_H
+#define MLREC_DATA_ENCODE_H
+
+#include "lib/stringinfo.h"
+
+#include "num/base/idmap.h"
+#include "num/data/ratings.h"
+#include "pg/data/input.h"
+#include "pg/data/vocabulary.h"
+
+/* The values told apart of one attribute, whose codes are bytes; of the genres too */
+#define MAX_VALUES 255
+
+#define N_MOVIE_COLUMNS 4
+#define N_USER_COLUMNS (1 + N_ATTRIBUTES)
+
+typedef struct MovieGenre
+{
+	int32		movie;			/* code */
+	int32		genre;			/* code */
+} MovieGenre;
+
+/* The films of the relation movies, as read */
+typedef struct MovieList
+{
+	Oid			relation;
+	InputColumn column[N_MOVIE_COLUMNS];
+	IdMap		ids;			/* codes below n_listed are films of the list; the
+								 * ratings add theirs */
+	int32		n_listed;
+	int16	   *year;			/* [n_listed], 0: unknown */
+	int32		year_capacity;
+	MovieGenre *genre;			/* [n_movie_genres] */
+	int64		n_movie_genres;
+	int64		genre_capacity;
+	Vocabulary *genres;
+	int32		n_genres_found; /* more than are told apart, perhaps */
+} MovieList;
+
+/* The attributes of the users who have ratings */
+typedef struct UserList
+{
+	Oid			relation;		/* InvalidOid: none */
+	InputColumn column[N_USER_COLUMNS];
+	const IdMap *ids;
+	const int32 *index;			/* code to index */
+	const int32 *n_train;		/* [n_users] */
+	uint8	   *listed;			/* [n_users] */
+	int32	   *value;			/* [n_users * N_ATTRIBUTES], codes, -1: unknown */
+	Vocabulary *values[N_ATTRIBUTES];
+	int32		n_values_found[N_ATTRIBUTES];
+} UserList;
+
+extern void *encode_alloc(Size n, Size size);
+extern void encode_init_ids(IdMap *ids);
+extern int32 encode_id(IdMap *ids, int64 id);
+
+extern MovieList *movies_open(Oid relation);
+extern void movies_read(MovieList *list);
+extern void movies_encode(const MovieList *list, const int32 *index, float *features,
+						  int16 *year, uint8 *listed);
+
+extern UserList *users_open(Oid relation);
+extern void users_read(UserList *list, const IdMap *ids, const int32 *index,
+					   int32 n_users, const int32 *n_train);
+extern void users_encode(const UserList *list, int32 n_users, uint8 *attribute);
+
+#endif							/* MLREC_DATA_ENCODE_H */

@@ -1,0 +1,364 @@
+/*
+ * explore.c: functions that look at the data.
+ *
+ * Each is one query over the ratings, movies and users relations, given as
+ * optional regclass arguments.  NULL is the relation of that name on the
+ * caller's search path; user_profile and movie_details, which go with
+ * recommend, prefer those of the active model.  "ratings" in their results
+ * counts the rows with a rating that is not NULL.
+ *
+ * The relations may have any types that training accepts, so everything is
+ * cast on its way out, and sums are taken in double precision.  The queries
+ * name all functions and operators in full, so that no search_path can put
+ * others in their place.
+ */
+#include "postgres.h"
+
+#include "access/attnum.h"
+#include "catalog/pg_type.h"
+#include "lib/stringinfo.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+
+#include "pg/store/store.h"
+#include "pg/util/query.h"
+#include "pg/util/relations.h"
+
+/* A user's favourite genres: so many, each as if rated averagely so often more. */
+#define FAVOURITE_GENRES "3"
+#define FAVOURITE_DAMPING "5"
+
+/* The genres of a film m, each once, as g(genre). */
+#define GENRES_OF_MOVIE \
+	" CROSS JOIN LATERAL (SELECT DISTINCT genre" \
+	"  FROM pg_catalog.string_to_table(m.genres::pg_catalog.text, '|') AS genre" \
+	"  WHERE genre OPERATOR(pg_catalog.<>) '') AS g"
+
+/* The mean rating of a group by the n and total of its members c. */
+#define GROUP_MEAN \
+	" (pg_catalog.sum(c.total) OPERATOR(pg_catalog./)" \
+	"  nullif(pg_catalog.sum(c.n), 0)::pg_catalog.float8)::pg_catalog.float4"
+
+PG_FUNCTION_INFO_V1(mlrec_rating_distribution);
+PG_FUNCTION_INFO_V1(mlrec_most_rated_movies);
+PG_FUNCTION_INFO_V1(mlrec_top_rated_movies);
+PG_FUNCTION_INFO_V1(mlrec_lowest_rated_movies);
+PG_FUNCTION_INFO_V1(mlrec_genre_summary);
+PG_FUNCTION_INFO_V1(mlrec_user_demographics);
+PG_FUNCTION_INFO_V1(mlrec_user_profile);
+PG_FUNCTION_INFO_V1(mlrec_movie_details);
+
+/*
+ * The quoted name of the relation that argument argno gives, where NULL means
+ * the one called name; NULL if there is none and missing_ok.
+ */
+static char *
+argument_name(FunctionCallInfo fcinfo, int argno, const char *name, bool missing_ok)
+{
+	Oid			relation = relation_argument(fcinfo, argno, name, missing_ok);
+
+	return OidIsValid(relation) ? relation_quoted(relation) : NULL;
+}
+
+static bool
+has_column(Oid relation, const char *column)
+{
+	return get_attnum(relation, column) != InvalidAttrNumber;
+}
+
+/*
+ * rating_distribution(ratings): how many ratings each value has.
+ */
+Datum
+mlrec_rating_distribution(PG_FUNCTION_ARGS)
+{
+	char	   *ratings = argument_name(fcinfo, 0, "ratings", false);
+
+	query_return(fcinfo,
+				 psprintf("SELECT rating::pg_catalog.float4, n,"
+						  " (n OPERATOR(pg_catalog./) pg_catalog.sum(n) OVER ())::pg_catalog.float4"
+						  " FROM (SELECT rating, pg_catalog.count(*) AS n FROM %s"
+						  "  WHERE rating IS NOT NULL GROUP BY rating) AS counted"
+						  " ORDER BY rating",
+						  ratings),
+				 NULL);
+	return (Datum) 0;
+}
+
+/*
+ * The first n films, the argument 0, in the given order among those with at
+ * least min_ratings; an n of NULL means all.  The films are counted and cut to
+ * n before the titles are looked up.
+ */
+static void
+return_movies(FunctionCallInfo fcinfo, int64 min_ratings, const char *order, const char *ratings,
+			  const char *movies)
+{
+	ParamListInfo params = query_params(2);
+
+	if (!PG_ARGISNULL(0) && PG_GETARG_INT32(0) < 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("n must not be negative: %d", PG_GETARG_INT32(0)),
+				 errhint("Give the number of films to return, or NULL for all.")));
+	query_set_param(params, 1, INT4OID, PG_ARGISNULL(0) ? (Datum) 0 : PG_GETARG_DATUM(0),
+					PG_ARGISNULL(0));
+	query_set_param(params, 2, INT8OID, Int64GetDatum(min_ratings), false);
+	query_return(
+		fcinfo,
+		psprintf("WITH counted AS (SELECT movie_id, pg_catalog.count(rating) AS n,"
+				 "  pg_catalog.avg(rating) AS mean FROM %s GROUP BY movie_id),"
+				 " placed AS (SELECT *, pg_catalog.row_number() OVER (ORDER BY %s) AS place"
+				 "  FROM counted WHERE n OPERATOR(pg_catalog.>=) $2"
+				 "  ORDER BY place LIMIT $1)"
+				 " SELECT p.movie_id::pg_catalog.int8, m.title::pg_catalog.text, p.n,"
+				 "  p.mean::pg_catalog.float4 FROM placed AS p"
+				 " LEFT JOIN %s AS m ON m.movie_id OPERATOR(pg_catalog.=) p.movie_id"
+				 " ORDER BY p.place",
+				 ratings, order, movies),
+		params);
+}
+
+/*
+ * most_rated_movies(n, ratings, movies)
+ */
+Datum
+mlrec_most_rated_movies(PG_FUNCTION_ARGS)
+{
+	return_movies(fcinfo, 1, "n DESC, movie_id", argument_name(fcinfo, 1, "ratings", false),
+				  argument_name(fcinfo, 2, "movies", false));
+	return (Datum) 0;
+}
+
+/*
+ * The films by mean rating, for (n, min_ratings, ratings, movies).
+ */
+static void
+return_movies_by_mean(FunctionCallInfo fcinfo, const char *order)
+{
+	int64		min_ratings = PG_ARGISNULL(1) ? 1 : Max(PG_GETARG_INT32(1), 1);
+
+	return_movies(fcinfo, min_ratings, order, argument_name(fcinfo, 2, "ratings", false),
+				  argument_name(fcinfo, 3, "movies", false));
+}
+
+/*
+ * top_rated_movies(n, min_ratings, ratings, movies)
+ */
+Datum
+mlrec_top_rated_movies(PG_FUNCTION_ARGS)
+{
+	return_movies_by_mean(fcinfo, "mean DESC, n DESC, movie_id");
+	return (Datum) 0;
+}
+
+/*
+ * lowest_rated_movies(n, min_ratings, ratings, movies)
+ */
+Datum
+mlrec_lowest_rated_movies(PG_FUNCTION_ARGS)
+{
+	return_movies_by_mean(fcinfo, "mean, n DESC, movie_id");
+	return (Datum) 0;
+}
+
+/*
+ * genre_summary(ratings, movies): a film counts for each of its genres.
+ */
+Datum
+mlrec_genre_summary(PG_FUNCTION_ARGS)
+{
+	char	   *ratings = argument_name(fcinfo, 0, "ratings", false);
+	char	   *movies = argument_name(fcinfo, 1, "movies", false);
+
+	query_return(
+		fcinfo,
+		psprintf("WITH counted AS (SELECT movie_id, pg_catalog.count(rating) AS n,"
+				 "  pg_catalog.sum(rating::pg_catalog.float8) AS total FROM %s"
+				 "  GROUP BY movie_id)"
+				 " SELECT g.genre, pg_catalog.count(*),"
+				 "  coalesce(pg_catalog.sum(c.n), 0)::pg_catalog.int8 AS ratings," GROUP_MEAN
+				 " FROM %s AS m" GENRES_OF_MOVIE
+				 " LEFT JOIN counted AS c ON c.movie_id OPERATOR(pg_catalog.=) m.movie_id"
+				 " GROUP BY g.genre ORDER BY ratings DESC, g.genre",
+				 ratings, movies),
+		NULL);
+	return (Datum) 0;
+}
+
+/*
+ * Append the part of user_demographics' query for one attribute: its rows in
+ * the order of the attribute's own type.
+ */
+static void
+append_attribute(StringInfo query, const char *attribute, int place)
+{
+	appendStringInfo(query,
+					 "%s SELECT %d AS place, pg_catalog.row_number() OVER (ORDER BY value) AS row,"
+					 "  '%s'::pg_catalog.text AS attribute, value::pg_catalog.text,"
+					 "  users, ratings, mean"
+					 " FROM (SELECT %s AS value, pg_catalog.count(*) AS users,"
+					 "  coalesce(pg_catalog.sum(c.n), 0)::pg_catalog.int8 AS ratings," GROUP_MEAN
+					 "   AS mean FROM known AS c GROUP BY %s) AS grouped",
+					 place > 0 ? " UNION ALL" : "", place, attribute, attribute, attribute);
+}
+
+/*
+ * user_demographics(ratings, users): an attribute that the users do not have
+ * is left out.
+ */
+Datum
+mlrec_user_demographics(PG_FUNCTION_ARGS)
+{
+	static const char *const attributes[] = {"gender", "age", "occupation"};
+	char	   *ratings = argument_name(fcinfo, 0, "ratings", false);
+	Oid			users = relation_argument(fcinfo, 1, "users", false);
+	int			found = 0;
+	StringInfoData columns;
+	StringInfoData parts;
+
+	initStringInfo(&columns);
+	initStringInfo(&parts);
+	for (int i = 0; i < lengthof(attributes); i++)
+	{
+		if (!has_column(users, attributes[i]))
+			continue;
+		appendStringInfo(&columns, "u.%s, ", attributes[i]);
+		append_attribute(&parts, attributes[i], found++);
+	}
+	if (found == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_COLUMN),
+				 errmsg("relation %s has none of the columns gender, age and occupation",
+						relation_quoted(users)),
+				 errhint("Pass a view of the users that has one of them.")));
+
+	query_return(fcinfo,
+				 psprintf("WITH known AS (SELECT %s c.n, c.total FROM %s AS u LEFT JOIN"
+						  " (SELECT user_id, pg_catalog.count(rating) AS n,"
+						  "  pg_catalog.sum(rating::pg_catalog.float8) AS total FROM %s"
+						  "  GROUP BY user_id) AS c ON c.user_id OPERATOR(pg_catalog.=) u.user_id)"
+						  " SELECT attribute, value, users, ratings, mean"
+						  " FROM (%s) AS listed ORDER BY place, row",
+						  columns.data, relation_quoted(users), ratings, parts.data),
+				 NULL);
+	return (Datum) 0;
+}
+
+/*
+ * The relations for user_profile and movie_details, by their arguments from
+ * number 1 on: ratings, movies and, if the function has it, users.  One that
+ * is not given is the active model's, if there is a model.
+ */
+static void
+find_serving_relations(FunctionCallInfo fcinfo, StoreRelations *found)
+{
+	StoreRelations active;
+	bool		has_users = PG_NARGS() > 3;
+	bool		all_given = !PG_ARGISNULL(1) && !PG_ARGISNULL(2) && !(has_users && PG_ARGISNULL(3));
+	bool		has_active = !all_given && store_active_relations(&active);
+
+	found->users = InvalidOid;
+	if (has_active)
+		*found = active;
+	if (!has_active || !PG_ARGISNULL(1))
+		found->ratings = relation_argument(fcinfo, 1, "ratings", false);
+	if (!has_active || !PG_ARGISNULL(2))
+		found->movies = relation_argument(fcinfo, 2, "movies", false);
+	if (has_users && (!has_active || !PG_ARGISNULL(3)))
+		found->users = relation_argument(fcinfo, 3, "users", true);
+}
+
+/*
+ * Parameters with $1 set to the id that is argument 0.
+ */
+static ParamListInfo
+id_param(FunctionCallInfo fcinfo)
+{
+	ParamListInfo params = query_params(1);
+	bool		isnull = PG_ARGISNULL(0);
+
+	query_set_param(params, 1, INT8OID, isnull ? (Datum) 0 : PG_GETARG_DATUM(0), isnull);
+	return params;
+}
+
+/*
+ * The expression of a user's attribute as text, NULL where there is none.
+ */
+static char *
+user_attribute(Oid users, const char *attribute)
+{
+	if (!OidIsValid(users) || !has_column(users, attribute))
+		return "NULL::pg_catalog.text";
+	return psprintf("u.%s::pg_catalog.text", attribute);
+}
+
+/*
+ * user_profile(user_id, ratings, movies, users): no row for a user who is in
+ * neither of the relations.  Favourite genres are those whose films the user
+ * rates highest against his or her own mean, damped for genres rated seldom.
+ */
+Datum
+mlrec_user_profile(PG_FUNCTION_ARGS)
+{
+	StoreRelations from;
+	StringInfoData query;
+
+	find_serving_relations(fcinfo, &from);
+	initStringInfo(&query);
+	appendStringInfo(
+		&query,
+		"WITH own AS (SELECT movie_id, rating::pg_catalog.float8 AS rating FROM %s"
+		"  WHERE user_id OPERATOR(pg_catalog.=) $1 AND rating IS NOT NULL),"
+		" total AS (SELECT pg_catalog.count(*) AS n, pg_catalog.avg(rating) AS mean"
+		"  FROM own),"
+		" liked AS (SELECT g.genre, pg_catalog.count(*) AS n,"
+		"  pg_catalog.sum(o.rating OPERATOR(pg_catalog.-) t.mean)"
+		"   OPERATOR(pg_catalog./) (pg_catalog.count(*)"
+		"   OPERATOR(pg_catalog.+) " FAVOURITE_DAMPING ")::pg_catalog.float8 AS liking"
+		"  FROM own AS o CROSS JOIN total AS t"
+		"  JOIN %s AS m ON m.movie_id OPERATOR(pg_catalog.=) o.movie_id" GENRES_OF_MOVIE
+		"  GROUP BY g.genre)"
+		" SELECT $1, %s, %s, %s, t.n, t.mean::pg_catalog.float4,"
+		"  ARRAY(SELECT genre FROM liked ORDER BY liking DESC, n DESC, genre"
+		"   LIMIT " FAVOURITE_GENRES ")"
+		" FROM total AS t",
+		relation_quoted(from.ratings), relation_quoted(from.movies),
+		user_attribute(from.users, "gender"), user_attribute(from.users, "age"),
+		user_attribute(from.users, "occupation"));
+	if (OidIsValid(from.users))
+		appendStringInfo(&query,
+						 " LEFT JOIN %s AS u ON u.user_id OPERATOR(pg_catalog.=) $1"
+						 " WHERE t.n OPERATOR(pg_catalog.>) 0 OR u.user_id IS NOT NULL",
+						 relation_quoted(from.users));
+	else
+		appendStringInfoString(&query, " WHERE t.n OPERATOR(pg_catalog.>) 0");
+	query_return(fcinfo, query.data, id_param(fcinfo));
+	return (Datum) 0;
+}
+
+/*
+ * movie_details(movie_id, ratings, movies): no row for a film that is in
+ * neither of the relations.
+ */
+Datum
+mlrec_movie_details(PG_FUNCTION_ARGS)
+{
+	StoreRelations from;
+
+	find_serving_relations(fcinfo, &from);
+	query_return(fcinfo,
+				 psprintf("SELECT $1, m.title::pg_catalog.text, m.genres::pg_catalog.text,"
+						  " coalesce(%s, %s(m.title::pg_catalog.text)), c.n,"
+						  " c.mean::pg_catalog.float4"
+						  " FROM (SELECT pg_catalog.count(rating) AS n,"
+						  "  pg_catalog.avg(rating) AS mean FROM %s"
+						  "  WHERE movie_id OPERATOR(pg_catalog.=) $1) AS c"
+						  " LEFT JOIN %s AS m ON m.movie_id OPERATOR(pg_catalog.=) $1"
+						  " WHERE c.n OPERATOR(pg_catalog.>) 0 OR m.movie_id IS NOT NULL",
+						  has_column(from.movies, "year") ? "m.year::pg_catalog.int4" : "NULL",
+						  extension_object_quoted("title_year"), relation_quoted(from.ratings),
+						  relation_quoted(from.movies)),
+				 id_param(fcinfo));
+	return (Datum) 0;
+}

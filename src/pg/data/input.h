@@ -1,0 +1,33 @@
+/*
+ * input.h: reading named columns of a relation of the user's.
+ */
+#ifndef MLREC_DATA_INPUT_H
+#define MLREC_DATA_INPUT_H
+
+typedef enum InputKind
+{
+	INPUT_ID,					/* any integer type, read as int8 */
+	INPUT_NUMBER,				/* any numeric type, read as float8 */
+	INPUT_TIME,					/* timestamptz, timestamp or an integer type, read
+								 * as int8: microseconds since 2000, or the integer */
+	INPUT_TEXT,					/* text or a string type, read as text */
+	INPUT_ANY					/* whatever there is, read as text */
+} InputKind;
+
+typedef struct InputColumn
+{
+	const char *name;
+	InputKind	kind;
+	bool		optional;		/* when absent, it reads as NULLs */
+	Oid			type;			/* set by input_check: InvalidOid when absent */
+} InputColumn;
+
+/* Called with one row, in a context that lasts as long as the call */
+typedef void (*InputRow) (void *arg, const Datum *value, const bool *isnull);
+
+extern void input_check(Oid relation, InputColumn *column, int n);
+extern void input_read(Oid relation, const InputColumn *column, int n, InputRow row, void *arg);
+extern bool input_time_is_finite(const InputColumn *column, Datum value);
+extern char *input_time_text(const InputColumn *column, Datum value);
+
+#endif							/* MLREC_DATA_INPUT_H */

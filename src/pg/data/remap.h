@@ -1,0 +1,14 @@
+/*
+ * remap.h: data that was read now, coded as an older model's was.
+ */
+#ifndef MLREC_DATA_REMAP_H
+#define MLREC_DATA_REMAP_H
+
+#include "postgres.h"
+
+#include "pg/data/dataset.h"
+#include "pg/store/cache.h"
+
+extern void recode_ratings(Ratings *ratings, const Dataset *dataset, const CachedModel *model);
+
+#endif							/* MLREC_DATA_REMAP_H */

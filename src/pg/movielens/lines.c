@@ -1,0 +1,277 @@
+/*
+ * lines.c: text files of records on the server, read through COPY.
+ *
+ * COPY's reader is used below its SQL command: BeginCopyFrom opens the file
+ * on the server, NextCopyFromRawFields hands out the fields of one line after
+ * the other, already converted to the database's encoding and checked.  What
+ * to do with them is ours.  Against a COPY into a staging table followed by
+ * INSERT ... SELECT this writes every row once instead of twice, and it knows
+ * the file and the line of whatever it does not like.
+ *
+ * A separator of more than one byte, such as "::", is beyond COPY.  Those
+ * files are read as lines of one field, as CSV with a quote and a delimiter
+ * that occur in no text, because only CSV leaves backslashes alone; the lines
+ * are then cut here.
+ *
+ * Using the reader in this way skips the command's privilege check: whoever
+ * calls lines_open must have checked pg_read_server_files.
+ */
+#include "postgres.h"
+
+#include "lib/stringinfo.h"
+#include "mb/pg_wchar.h"
+#include "nodes/makefuncs.h"
+#include "nodes/value.h"
+#include "storage/fd.h"
+
+#include "pg/movielens/lines.h"
+
+#include "common/string.h"
+
+/* Control characters that stand for "no quote" and "no delimiter". */
+#define NO_QUOTE "\001"
+#define NO_DELIMITER "\002"
+
+static List *
+copy_option(List *options, char *name, const char *value)
+{
+	Node	   *string = (Node *) makeString(pstrdup(value));
+
+	return lappend(options, makeDefElem(name, string, -1));
+}
+
+/*
+ * Error context of everything that goes wrong while a line is being read, for
+ * instance a byte that is not of the file's encoding.
+ */
+static void
+lines_error_context(void *arg)
+{
+	LineReader *reader = (LineReader *) arg;
+
+	errcontext("line " UINT64_FORMAT " of file \"%s\"", reader->number, reader->path);
+}
+
+/*
+ * lines_open: start reading the file at path, in the named encoding.
+ *
+ * The target, an open relation, matters to COPY for its error messages and
+ * progress reports only.  Until lines_close the reader stands on the error
+ * context stack, so it must be closed in the function that opened it, and
+ * after an error it needs no care: the transaction's end closes the file.
+ */
+void
+lines_open(LineReader *reader, Relation target, const char *path, const LineFormat *format,
+		   const char *encoding)
+{
+	List	   *options = NIL;
+
+	options = copy_option(options, "format", "csv");
+	options = copy_option(options, "encoding", encoding);
+	if (format->separator != NULL)
+	{
+		options = copy_option(options, "quote", NO_QUOTE);
+		options = copy_option(options, "delimiter", NO_DELIMITER);
+	}
+
+	reader->format = format;
+	reader->path = pstrdup(path);
+	reader->number = 0;
+	reader->copy = BeginCopyFrom(NULL, target, NULL, path, false, NULL, NIL, options);
+
+	reader->context.callback = lines_error_context;
+	reader->context.arg = reader;
+	reader->context.previous = error_context_stack;
+	error_context_stack = &reader->context;
+}
+
+void
+lines_close(LineReader *reader)
+{
+	error_context_stack = reader->context.previous;
+	EndCopyFrom(reader->copy);
+}
+
+/*
+ * The last occurrence of separator in s, or NULL.
+ */
+static char *
+last_separator(char *s, const char *separator)
+{
+	char	   *last = NULL;
+
+	for (char *at = strstr(s, separator); at != NULL; at = strstr(at + 1, separator))
+		last = at;
+	return last;
+}
+
+/*
+ * Cut a line into exactly nfields fields, in place: those before the wide
+ * field from the left, those after it from the right, so that the wide field
+ * keeps what separators are over.  Returns the number of fields found, which
+ * is nfields + 1 when a field that is not wide still holds a separator.
+ */
+static int
+cut_line(const LineFormat *format, char *line, char **fields, int nfields)
+{
+	size_t		length = strlen(format->separator);
+	int			wide = format->wide > 0 ? format->wide : nfields - 1;
+	char	   *at;
+
+	for (int field = 0; field < wide; field++)
+	{
+		fields[field] = line;
+		at = strstr(line, format->separator);
+		if (at == NULL)
+			return field + 1;
+		*at = '\0';
+		line = at + length;
+	}
+	for (int field = nfields - 1; field > wide; field--)
+	{
+		at = last_separator(line, format->separator);
+		if (at == NULL)
+			return wide + nfields - field;
+		*at = '\0';
+		fields[field] = at + length;
+	}
+	fields[wide] = line;
+	if (format->wide == 0 && strstr(line, format->separator) != NULL)
+		return nfields + 1;
+	return nfields;
+}
+
+/*
+ * lines_next: read the next line into nfields fields, which stay valid until
+ * the call after.  Returns false at the end of the file; raises an error when
+ * the line has fewer or more fields.
+ */
+bool
+lines_next(LineReader *reader, char **fields, int nfields)
+{
+	char	  **raw;
+	int			found;
+
+	Assert(nfields <= LINE_MAX_FIELDS);
+	do
+	{
+		reader->number++;
+		if (!NextCopyFromRawFields(reader->copy, &raw, &found))
+			return false;
+		/* COPY gives NULL for a field that is empty and not quoted. */
+		for (int field = 0; field < found; field++)
+			raw[field] = raw[field] != NULL ? raw[field] : "";
+	} while (reader->format->skip_blank && found == 1 && raw[0][0] == '\0');
+
+	if (reader->format->separator == NULL)
+		memcpy(fields, raw, sizeof(char *) * Min(found, nfields));
+	else if (found != 1)
+		line_malformed(reader, "The line holds a control character.");
+	else
+		found = cut_line(reader->format, raw[0], fields, nfields);
+
+	if (found < nfields)
+		line_malformed(reader, "Expected %d fields, found %d.", nfields, found);
+	if (found > nfields)
+		line_malformed(reader, "Expected %d fields, found more.", nfields);
+	return true;
+}
+
+/*
+ * line_malformed: stop at the current line.  The detail, a whole sentence,
+ * says what is wrong with it.
+ */
+void
+line_malformed(LineReader *reader, const char *detail, ...)
+{
+	StringInfoData text;
+	va_list		args;
+	int			needed;
+
+	initStringInfo(&text);
+	for (;;)
+	{
+		va_start(args, detail);
+		needed = appendStringInfoVA(&text, detail, args);
+		va_end(args);
+		if (needed == 0)
+			break;
+		enlargeStringInfo(&text, needed);
+	}
+
+	/* This message says it all: no context on top of it. */
+	error_context_stack = reader->context.previous;
+	ereport(ERROR,
+			(errcode(ERRCODE_BAD_COPY_FILE_FORMAT),
+			 errmsg("malformed line " UINT64_FORMAT " of file \"%s\"",
+					reader->number, reader->path),
+			 errdetail_internal("%s", text.data),
+			 errhint("Nothing has been loaded. Repair the line, or unpack the release again.")));
+}
+
+/*
+ * line_integer: the value of a field of decimal digits, at most max.
+ */
+int64
+line_integer(LineReader *reader, const char *name, const char *field, int64 max)
+{
+	const char *c;
+	int64		value = 0;
+
+	for (c = field; *c >= '0' && *c <= '9' && value <= max; c++)
+		value = value * 10 + (*c - '0');
+	if (c == field || *c != '\0' || value > max)
+		line_malformed(reader,
+					   "Expected an integer from 0 to " INT64_FORMAT " as %s, found \"%s\".", max,
+					   name, field);
+	return value;
+}
+
+/*
+ * line_rating: the value of a field such as "4", "3.5" or "5.0", on
+ * MovieLens' scale from half a star to five stars.
+ */
+float
+line_rating(LineReader *reader, const char *field)
+{
+	int			tenths = -1;
+
+	if (field[0] >= '0' && field[0] <= '9')
+	{
+		if (field[1] == '\0')
+			tenths = (field[0] - '0') * 10;
+		else if (field[1] == '.' && field[2] >= '0' && field[2] <= '9' && field[3] == '\0')
+			tenths = (field[0] - '0') * 10 + (field[2] - '0');
+	}
+	if (tenths < 5 || tenths > 50)
+		line_malformed(reader, "Expected 0.5 to 5 stars as rating, found \"%s\".", field);
+	return tenths / 10.0f;
+}
+
+/*
+ * lines_text_encoding: the encoding of a file that is either of the two that
+ * the older releases circulate in: UTF-8 when all of it is valid as such, else
+ * Latin-1.  The caller must have checked pg_read_server_files.
+ */
+const char *
+lines_text_encoding(const char *path)
+{
+	FILE	   *file = AllocateFile(path, PG_BINARY_R);
+	StringInfoData line;
+	bool		utf8 = true;
+
+	if (file == NULL)
+		ereport(ERROR,
+				(errcode_for_file_access(),
+				 errmsg("could not open file \"%s\" for reading: %m", path)));
+	initStringInfo(&line);
+	while (utf8 && pg_get_line_buf(file, &line))
+		utf8 = pg_verify_mbstr(PG_UTF8, line.data, line.len, true);
+	if (ferror(file))
+		ereport(ERROR,
+				(errcode_for_file_access(),
+				 errmsg("could not read file \"%s\": %m", path)));
+	FreeFile(file);
+	pfree(line.data);
+	return utf8 ? "UTF8" : "LATIN1";
+}

@@ -1,0 +1,480 @@
+/*
+ * recommend.c: recommend and recommend_json.
+ *
+ * Two stages.  Retrieval scores every film that may be recommended to the user
+ * by the cosine of two vectors, for the order by relevance with the film's
+ * popularity added, and keeps the best few hundred in a bounded heap.  Ranking
+ * runs these candidates through the ranking network as one matrix and orders
+ * them by the predicted rating, or by relevance.
+ *
+ * What may not be recommended (seen, excluded, not among the candidates asked
+ * for, gone from movies) is masked before retrieval.  So there are always as
+ * many rows as were asked for, if that many films are eligible.
+ *
+ * Diversity is maximal marginal relevance (Carbonell & Goldstein, SIGIR 1998):
+ * films are chosen one by one, each the one with the largest
+ *
+ *		(1 - diversity) * score - diversity * similarity
+ *
+ * where score is what rows are ordered by, scaled so that the candidates range
+ * from 0 to 1, and similarity is the largest cosine with a film chosen before.
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/json.h"
+
+#include "pg/catalogue/cached_query.h"
+#include "pg/catalogue/search.h"
+#include "pg/serve/recommend.h"
+#include "pg/util/compat.h"
+#include "pg/util/relations.h"
+
+/* So many rows are picked out one by one; more are worth a sort of all. */
+#define FEW_PICKS 32
+
+PG_FUNCTION_INFO_V1(mlrec_recommend);
+PG_FUNCTION_INFO_V1(mlrec_recommend_json);
+
+/* ---------------------------------------------------------------------------
+ * Which films
+ * ------------------------------------------------------------------------- */
+
+/*
+ * The films that must not be recommended to the user, palloc'd.
+ */
+static uint8 *
+mask_films(const Serving *serving, const Wish *wish, const UserState *state)
+{
+	const Catalogue *catalogue = serving->catalogue;
+	uint8	   *skip = catalogue_hidden(catalogue);
+	int64		id;
+
+	if (wish->exclude_seen)
+		user_state_mark_seen(state, catalogue, skip);
+	FOR_EACH_ID(id, wish->exclude)
+	{
+		int32		movie = catalogue_find(catalogue, id);
+
+		if (movie >= 0)
+			skip[movie] = 1;
+	}
+	return skip;
+}
+
+/*
+ * Retrieval: the best films of all, or of the candidates asked for.
+ */
+static void
+retrieve(Desk *desk, const Serving *serving, const Wish *wish, uint8 *skip, const float *vector)
+{
+	const Catalogue *catalogue = serving->catalogue;
+	float		temperature = serving->model->header->temperature;
+	int64		id;
+
+	if (wish->candidates == NULL)
+	{
+		if (wish->by_relevance)
+			search_likeliest(catalogue, vector, search_recall(), skip, &desk->topk);
+		else
+			search_nearest(catalogue, vector, search_recall(), skip, &desk->topk);
+		return;
+	}
+	FOR_EACH_ID(id, wish->candidates)
+	{
+		int32		movie = catalogue_find(catalogue, id);
+		float		score;
+
+		if (movie < 0 || skip[movie])
+			continue;
+		skip[movie] = 1;		/* once is enough */
+		score = serve_cosine(vector, catalogue_vector(catalogue, movie));
+		if (wish->by_relevance)
+			score = temperature * score + catalogue_popularity(catalogue, movie);
+		topk_push(&desk->topk, score, movie);
+	}
+}
+
+/* ---------------------------------------------------------------------------
+ * In which order
+ * ------------------------------------------------------------------------- */
+
+int32
+recommend_candidates(const Serving *serving, const Wish *wish)
+{
+	/* films wanted in the end must be retrieved first */
+	int32		k = wish->n == 0 ? 0 : Max(wish->retrieve, wish->n);
+
+	return Min(k, serving->catalogue->n_films);
+}
+
+void
+recommend_open_desk(Desk *desk, const Serving *serving, const Wish *wish)
+{
+	int32		k = recommend_candidates(serving, wish);
+
+	topk_init(&desk->topk, palloc_extended(sizeof(TopkEntry) * Max(k, 1), MCXT_ALLOC_HUGE), k);
+	desk->picks = palloc_extended(sizeof(Pick) * Max(k, 1), MCXT_ALLOC_HUGE);
+	desk->rank_vectors = palloc_extended(sizeof(float) * VECTOR_DIMS * Max(k, 1), MCXT_ALLOC_HUGE);
+	desk->ratings = palloc_extended(sizeof(float) * Max(k, 1), MCXT_ALLOC_HUGE);
+	desk->scratch = palloc_extended(sizeof(float) *
+									model_rank_scratch(serving->model->model, Max(k, 1)),
+									MCXT_ALLOC_HUGE);
+}
+
+static int
+compare_picks(const void *a, const void *b)
+{
+	const Pick *x = a;
+	const Pick *y = b;
+
+	if (x->order != y->order)
+		return x->order > y->order ? -1 : 1;
+	return x->movie_id < y->movie_id ? -1 : x->movie_id > y->movie_id;
+}
+
+/*
+ * Puts the best n of the picks to the front, in order.  Where they are few, most
+ * of the others are turned away by a look at the worst of them.
+ */
+static void
+sort_picks(Pick *picks, int32 n_picks, int32 n)
+{
+	int32		kept = 0;
+
+	if (n > FEW_PICKS)
+	{
+		qsort(picks, n_picks, sizeof(Pick), compare_picks);
+		return;
+	}
+	for (int32 i = 0; i < n_picks && n > 0; i++)
+	{
+		Pick		pick = picks[i];
+		int32		place;
+
+		if (kept == n && compare_picks(&pick, &picks[n - 1]) >= 0)
+			continue;
+		kept = Min(kept + 1, n);
+		for (place = kept - 1; place > 0 && compare_picks(&pick, &picks[place - 1]) < 0; place--)
+			picks[place] = picks[place - 1];
+		picks[place] = pick;
+	}
+}
+
+/*
+ * Moves n of the picks, which come in their order, to the front so that they
+ * are good and differ.
+ */
+static void
+diversify(Pick *picks, int32 n_picks, int32 n, float diversity, const Catalogue *catalogue)
+{
+	float		best = picks[0].order;
+	float		range = best - picks[n_picks - 1].order;
+	float	   *similarity = palloc_extended(sizeof(float) * n_picks, MCXT_ALLOC_HUGE);
+
+	for (int32 i = 0; i < n_picks; i++)
+		similarity[i] = -1;
+	for (int32 chosen = 1; chosen < n; chosen++)
+	{
+		const float *last = catalogue_vector(catalogue, picks[chosen - 1].movie);
+		int32		next = chosen;
+		float		next_value = -INFINITY;
+		Pick		pick;
+		float		pick_similarity;
+
+		CHECK_FOR_INTERRUPTS();
+		for (int32 i = chosen; i < n_picks; i++)
+		{
+			float		score = range > 0 ? 1 - (best - picks[i].order) / range : 1;
+			float		cosine = serve_cosine(last, catalogue_vector(catalogue, picks[i].movie));
+			float		value;
+
+			similarity[i] = Max(similarity[i], cosine);
+			value = (1 - diversity) * score - diversity * similarity[i];
+			if (value > next_value)
+			{
+				next_value = value;
+				next = i;
+			}
+		}
+
+		/* those passed over keep their order */
+		pick = picks[next];
+		pick_similarity = similarity[next];
+		memmove(picks + chosen + 1, picks + chosen, sizeof(Pick) * (next - chosen));
+		memmove(similarity + chosen + 1, similarity + chosen, sizeof(float) * (next - chosen));
+		picks[chosen] = pick;
+		similarity[chosen] = pick_similarity;
+	}
+	pfree(similarity);
+}
+
+int32
+recommend_rank(Desk *desk, const Serving *serving, const Wish *wish,
+			   const float *user_vector, const float *user_rank_vector)
+{
+	const Catalogue *catalogue = serving->catalogue;
+	int32		n = desk->topk.n;
+
+	for (int32 i = 0; i < n; i++)
+		memcpy(desk->rank_vectors + (Size) i * VECTOR_DIMS,
+			   catalogue_rank_vector(catalogue, desk->topk.entry[i].index),
+			   sizeof(float) * VECTOR_DIMS);
+	if (n > 0)
+		model_rank(serving->model->model, user_rank_vector, 0, desk->rank_vectors, n,
+				   desk->ratings, desk->scratch);
+	return recommend_order(desk, serving, wish, user_vector);
+}
+
+int32
+recommend_order(Desk *desk, const Serving *serving, const Wish *wish, const float *user_vector)
+{
+	const Catalogue *catalogue = serving->catalogue;
+	bool		diverse = wish->diversity > 0;
+	int32		n = desk->topk.n;
+	int32		n_wanted = Min(n, wish->n);
+
+	for (int32 i = 0; i < n; i++)
+	{
+		Pick	   *pick = &desk->picks[i];
+
+		pick->movie = desk->topk.entry[i].index;
+		pick->movie_id = catalogue_id(catalogue, pick->movie);
+		pick->ranking = desk->ratings[i];
+		pick->order = pick->ranking;
+		if (wish->by_relevance)
+		{
+			pick->retrieval = serve_cosine(user_vector, catalogue_vector(catalogue, pick->movie));
+			pick->order = serve_relevance(serving, pick->movie, pick->retrieval, pick->ranking);
+		}
+	}
+	sort_picks(desk->picks, n, diverse ? n : n_wanted);
+	if (diverse && n > 1)
+		diversify(desk->picks, n, n_wanted, wish->diversity, catalogue);
+	for (int32 i = 0; i < n_wanted && !wish->by_relevance; i++)
+		desk->picks[i].retrieval = serve_cosine(user_vector,
+												catalogue_vector(catalogue, desk->picks[i].movie));
+	return n_wanted;
+}
+
+/*
+ * Answers for one user; returns the number of films in desk->picks.
+ */
+static int32
+recommend(Desk *desk, const Serving *serving, Wish *wish, int64 user_id)
+{
+	UserState  *state = user_state_read(serving->model, &serving->relations, user_id,
+										serving->context);
+	float		vector[VECTOR_DIMS];
+	float		rank_vector[VECTOR_DIMS];
+
+	recommend_open_desk(desk, serving, wish);
+	serve_user_vectors(serving, state, vector, rank_vector);
+	retrieve(desk, serving, wish, mask_films(serving, wish, state), vector);
+	return recommend_rank(desk, serving, wish, vector, rank_vector);
+}
+
+/* ---------------------------------------------------------------------------
+ * SQL functions
+ * ------------------------------------------------------------------------- */
+
+MovieText *
+recommend_describe(const Serving *serving, const Pick *picks, int32 n, MemoryContext context)
+{
+	MovieText  *films = palloc_extended(sizeof(MovieText) * Max(n, 1),
+										MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+
+	for (int32 i = 0; i < n; i++)
+		films[i].movie_id = picks[i].movie_id;
+	catalogue_describe(serving->relations.movies, films, n, context);
+	return films;
+}
+
+void
+recommend_columns(const Pick *pick, const MovieText *film, int32 rank, Datum *values, bool *nulls)
+{
+	values[0] = Int32GetDatum(rank);
+	nulls[0] = false;
+	catalogue_film_columns(film, values + 1, nulls + 1);
+	values[5] = Float4GetDatum(pick->ranking);
+	nulls[5] = false;
+	values[6] = Float4GetDatum(pick->retrieval);
+	nulls[6] = false;
+}
+
+/* Whether rows are to be ordered by relevance; argument `argno`. */
+static bool
+order_argument(FunctionCallInfo fcinfo, int argno)
+{
+	char	   *order;
+
+	serve_refuse_null(fcinfo, argno, "order_by");
+	order = text_to_cstring(PG_GETARG_TEXT_PP(argno));
+	if (strcmp(order, "relevance") == 0)
+		return true;
+	if (strcmp(order, "rating") != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("argument \"order_by\" is \"%s\"", order),
+				 errhint("It may be \"rating\" or \"relevance\".")));
+	return false;
+}
+
+/*
+ * recommend(user_id bigint, top_k_retrieve int, top_n_final int, model_id int,
+ * candidates bigint[], exclude bigint[], exclude_seen boolean, order_by text,
+ * diversity real) -> rank, movie_id, title, genres, year, ranking_score,
+ * retrieval_score
+ */
+Datum
+mlrec_recommend(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+	int64		user_id = serve_id(fcinfo, 0, "user_id");
+	Wish		wish = {0};
+	Serving		serving;
+	Desk		desk;
+	MovieText  *films;
+	int32		n;
+
+	wish.retrieve = serve_count(fcinfo, 1, "top_k_retrieve", 1);
+	wish.n = serve_count(fcinfo, 2, "top_n_final", 0);
+	wish.candidates = PG_ARGISNULL(4) ? NULL : PG_GETARG_ARRAYTYPE_P(4);
+	wish.exclude = PG_ARGISNULL(5) ? NULL : PG_GETARG_ARRAYTYPE_P(5);
+	serve_refuse_null(fcinfo, 6, "exclude_seen");
+	wish.exclude_seen = PG_GETARG_BOOL(6);
+	wish.by_relevance = order_argument(fcinfo, 7);
+	wish.diversity = serve_fraction(fcinfo, 8, "diversity");
+
+	InitMaterializedSRF(fcinfo, 0);
+	serve_begin(&serving, fcinfo, store_model_argument(fcinfo, 3));
+	n = recommend(&desk, &serving, &wish, user_id);
+	films = recommend_describe(&serving, desk.picks, n, serving.context);
+	for (int32 i = 0; i < n; i++)
+	{
+		Datum		values[PICK_COLUMNS];
+		bool		nulls[PICK_COLUMNS];
+
+		recommend_columns(&desk.picks[i], &films[i], i + 1, values, nulls);
+		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+	}
+	serve_end(&serving);
+	return (Datum) 0;
+}
+
+/* ---------------------------------------------------------------------------
+ * JSON
+ * ------------------------------------------------------------------------- */
+
+static char *
+attributes_text(Oid users)
+{
+	return psprintf("SELECT %s FROM %s WHERE user_id OPERATOR(pg_catalog.=) $1",
+					user_state_attribute_list(users, "pg_catalog.to_json(%s)::pg_catalog.text"),
+					relation_quoted(users));
+}
+
+static Prepared attributes_query = {attributes_text, 1, {INT8OID}};
+
+static void
+receive_attributes(void *arg, TupleTableSlot *slot)
+{
+	char	  **attribute = arg;
+	MemoryContext caller;
+
+	caller = MemoryContextSwitchTo(GetMemoryChunkContext(attribute));
+	for (int a = 0; a < N_ATTRIBUTES; a++)
+		attribute[a] = slot_text(slot, a + 1);
+	MemoryContextSwitchTo(caller);
+}
+
+static void
+append_text(StringInfo json, const char *key, const char *value)
+{
+	appendStringInfo(json, ", \"%s\": ", key);
+	if (value == NULL)
+		appendStringInfoString(json, "null");
+	else
+		escape_json(json, value);
+}
+
+static void
+append_float(StringInfo json, const char *key, float value)
+{
+	appendStringInfo(json, ", \"%s\": %s", key,
+					 DatumGetCString(DirectFunctionCall1(float4out, Float4GetDatum(value))));
+}
+
+static void
+append_user(StringInfo json, const Serving *serving, int64 user_id)
+{
+	char	  **attribute = palloc0(sizeof(char *) * N_ATTRIBUTES);
+	static const char *const names[N_ATTRIBUTES] = {"gender", "age", "occupation"};
+	Datum		values[] = {Int64GetDatum(user_id)};
+
+	if (OidIsValid(serving->relations.users))
+		prepared_run(&attributes_query, serving->relations.users, values, NULL,
+					 receive_attributes, attribute);
+	appendStringInfo(json, "\"user_id\": " INT64_FORMAT, user_id);
+	for (int a = 0; a < N_ATTRIBUTES; a++)
+		appendStringInfo(json, ", \"%s\": %s", names[a],
+						 attribute[a] != NULL ? attribute[a] : "null");
+}
+
+static void
+append_pick(StringInfo json, const Pick *pick, const MovieText *film, int32 rank)
+{
+	appendStringInfo(json, "%s{\"rank\": %d, \"movie_id\": " INT64_FORMAT, rank > 1 ? ", " : "",
+					 rank, film->movie_id);
+	append_text(json, "title", film->title);
+	append_text(json, "genres", film->genres);
+	if (film->year == 0)
+		appendStringInfoString(json, ", \"year\": null");
+	else
+		appendStringInfo(json, ", \"year\": %d", film->year);
+	append_float(json, "ranking_score", pick->ranking);
+	append_float(json, "retrieval_score", pick->retrieval);
+	appendStringInfoChar(json, '}');
+}
+
+/*
+ * recommend_json(user_id bigint, top_k_retrieve int, top_n_final int) RETURNS json
+ */
+Datum
+mlrec_recommend_json(PG_FUNCTION_ARGS)
+{
+	int64		user_id = serve_id(fcinfo, 0, "user_id");
+	Wish		wish = {.exclude_seen = true};
+	StringInfoData json;
+	Serving		serving;
+	Desk		desk;
+	MovieText  *films;
+	text	   *answer;
+	int32		n;
+
+	wish.retrieve = serve_count(fcinfo, 1, "top_k_retrieve", 1);
+	wish.n = serve_count(fcinfo, 2, "top_n_final", 0);
+	serve_begin(&serving, fcinfo, 0);
+	n = recommend(&desk, &serving, &wish, user_id);
+	films = recommend_describe(&serving, desk.picks, n, serving.context);
+
+	initStringInfo(&json);
+	appendStringInfoChar(&json, '{');
+	append_user(&json, &serving, user_id);
+	appendStringInfoString(&json, ", \"recommendations\": [");
+	for (int32 i = 0; i < n; i++)
+		append_pick(&json, &desk.picks[i], &films[i], i + 1);
+	appendStringInfoString(&json, "]}");
+
+	MemoryContextSwitchTo(serving.caller);
+	answer = cstring_to_text_with_len(json.data, json.len);
+	serve_end(&serving);
+	PG_RETURN_TEXT_P(answer);
+}

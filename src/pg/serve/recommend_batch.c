@@ -1,0 +1,321 @@
+/*
+ * recommend_batch.c: a batch of users through the networks together.
+ *
+ * The users' vectors are computed at once, and scored against the films as a
+ * product of two matrices.  The films come in blocks, so that memory is bounded
+ * by the batch, not by users times films:
+ *
+ *		scores [users of the batch][films of the block] -> a heap per user
+ *
+ * There is no mask per user.  What a user has seen gets a score of -INFINITY
+ * in the block's scores, and falls out of the heap at the end.
+ *
+ * The candidates of some users at a time go through the ranking network, with
+ * the films' halves of its first layer computed once for all users, as long as
+ * the catalogue is not too large for that (see pairs.h).
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include <cblas.h>
+
+#include "miscadmin.h"
+#include "storage/shmem.h"
+#include "utils/memutils.h"
+#include "utils/tuplestore.h"
+
+#include "pg/serve/recommend_batch.h"
+
+#define BLOCK_FILMS 4096
+
+/* Halves are kept of at most so many films: 16 MB. */
+#define MAX_HALVES 16384
+
+static void *
+allocate(Size size, Size count)
+{
+	return palloc_extended(mul_size(size, Max(count, 1)), MCXT_ALLOC_HUGE);
+}
+
+Batch *
+batch_create(const Serving *serving, const Wish *wish, ReturnSetInfo *result)
+{
+	const Model *model = serving->model->model;
+	Batch	   *batch = palloc0(sizeof(Batch));
+	int32		k = recommend_candidates(serving, wish);
+	int32		rows = PAIR_ROWS + k;
+
+	batch->serving = serving;
+	batch->wish = wish;
+	batch->result = result;
+	batch->context = AllocSetContextCreate(CurrentMemoryContext, "mlrec batch",
+										   ALLOCSET_DEFAULT_SIZES);
+	batch->k = k;
+	batch->desk.picks = allocate(sizeof(Pick), k);
+	batch->vectors = allocate(sizeof(float), BATCH_USERS * VECTOR_DIMS);
+	batch->rank_vectors = allocate(sizeof(float), BATCH_USERS * VECTOR_DIMS);
+	batch->halves = allocate(sizeof(float), BATCH_USERS * PAIR_HALF);
+	batch->tower_scratch = allocate(sizeof(float), model_users_scratch(model, BATCH_USERS));
+	batch->scores = allocate(sizeof(float), BATCH_USERS * BLOCK_FILMS);
+	batch->picks = allocate(sizeof(Pick) * BATCH_USERS, Min(wish->n, k));
+	batch->pairs = allocate(sizeof(RankPair), rows);
+	batch->ratings = allocate(sizeof(float), rows);
+	batch->rank_scratch = allocate(sizeof(float), pairs_scratch(rows));
+	return batch;
+}
+
+Seat *
+batch_seat(Batch *batch, int64 user_id)
+{
+	Seat	   *seat;
+
+	if (batch->n_seats == BATCH_USERS)
+		batch_finish(batch);
+	seat = &batch->seats[batch->n_seats++];
+	seat->state = user_state_create(batch->context);
+	user_state_begin(seat->state, batch->serving->model, user_id);
+	return seat;
+}
+
+/* ---------------------------------------------------------------------------
+ * Retrieval
+ * ------------------------------------------------------------------------- */
+
+static int
+compare_int32(const void *a, const void *b)
+{
+	int32		x = *(const int32 *) a;
+	int32		y = *(const int32 *) b;
+
+	return x < y ? -1 : x > y;
+}
+
+/* Lists what the user of a seat has seen. */
+static void
+list_seen(Seat *seat, const Catalogue *catalogue)
+{
+	const UserState *state = seat->state;
+	int32		n = 0;
+
+	seat->seen = allocate(sizeof(int32), state->n_seen + state->n_other);
+	for (int32 i = 0; i < state->n_seen; i++)
+		seat->seen[n++] = state->seen[i].movie;
+	for (int32 i = 0; i < state->n_other; i++)
+	{
+		int32		movie = catalogue_find(catalogue, state->other[i]);
+
+		if (movie >= 0)
+			seat->seen[n++] = movie;
+	}
+	qsort(seat->seen + state->n_seen, n - state->n_seen, sizeof(int32), compare_int32);
+	seat->n_seen = n;
+	seat->next_seen = 0;
+}
+
+/* The users' vectors and empty heaps. */
+static void
+prepare_seats(Batch *batch)
+{
+	const Model *model = batch->serving->model->model;
+	UserInput  *inputs = palloc(sizeof(UserInput) * BATCH_USERS);
+
+	for (int32 i = 0; i < batch->n_seats; i++)
+	{
+		Seat	   *seat = &batch->seats[i];
+
+		inputs[i] = seat->state->input;
+		list_seen(seat, batch->serving->catalogue);
+		topk_init(&seat->topk, allocate(sizeof(TopkEntry), batch->k), batch->k);
+	}
+	model_users(model, inputs, batch->n_seats, batch->vectors, batch->rank_vectors,
+				batch->tower_scratch);
+	model_user_halves(model, batch->rank_vectors, batch->n_seats, batch->halves);
+}
+
+/* Scores `count` films, from `first` on, for all users of the batch. */
+static void
+score_block(Batch *batch, int32 first, int32 count)
+{
+	const Catalogue *catalogue = batch->serving->catalogue;
+
+	CHECK_FOR_INTERRUPTS();
+	cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, batch->n_seats, count, VECTOR_DIMS,
+				1.0f, batch->vectors, VECTOR_DIMS, catalogue_vector(catalogue, first), VECTOR_DIMS,
+				0.0f, batch->scores, BLOCK_FILMS);
+	for (int32 i = 0; i < batch->n_seats; i++)
+	{
+		Seat	   *seat = &batch->seats[i];
+		float	   *scores = batch->scores + (Size) i * BLOCK_FILMS;
+
+		for (; seat->next_seen < seat->n_seen && seat->seen[seat->next_seen] < first + count;
+			 seat->next_seen++)
+			scores[seat->seen[seat->next_seen] - first] = -INFINITY;
+		topk_push_block(&seat->topk, scores, first, count, catalogue->hidden + first);
+	}
+}
+
+/* The model's films and the fresh ones are two arrays. */
+static void
+score_films(Batch *batch)
+{
+	const Catalogue *catalogue = batch->serving->catalogue;
+
+	for (int32 at = 0; at < catalogue->n_known; at += BLOCK_FILMS)
+		score_block(batch, at, Min(BLOCK_FILMS, catalogue->n_known - at));
+	for (int32 at = catalogue->n_known; at < catalogue->n_films; at += BLOCK_FILMS)
+		score_block(batch, at, Min(BLOCK_FILMS, catalogue->n_films - at));
+}
+
+/* Leaves the films out that the user has seen. */
+static void
+drop_seen(Topk *topk)
+{
+	int32		n = 0;
+
+	for (int32 i = 0; i < topk->n; i++)
+		if (!isinf(topk->entry[i].score))
+			topk->entry[n++] = topk->entry[i];
+	topk->n = n;
+}
+
+/* ---------------------------------------------------------------------------
+ * Ranking
+ * ------------------------------------------------------------------------- */
+
+/* The films' halves, once there are enough pairs to be worth it. */
+static void
+compute_movie_halves(Batch *batch)
+{
+	const Serving *serving = batch->serving;
+	const Catalogue *catalogue = serving->catalogue;
+	int32		n_known = catalogue->n_known;
+
+	if (batch->movie_halves != NULL || catalogue->n_films > MAX_HALVES ||
+		(int64) batch->n_seats * batch->k < catalogue->n_films)
+		return;
+	batch->movie_halves = MemoryContextAlloc(serving->context,
+											 sizeof(float) * PAIR_HALF * catalogue->n_films);
+	if (n_known > 0)
+		model_movie_halves(serving->model->model, catalogue_rank_vector(catalogue, 0), n_known,
+						   batch->movie_halves);
+	if (catalogue->n_fresh > 0)
+		model_movie_halves(serving->model->model, catalogue_rank_vector(catalogue, n_known),
+						   catalogue->n_fresh, batch->movie_halves + (Size) n_known * PAIR_HALF);
+}
+
+/* The candidates of a seat as pairs. */
+static void
+add_pairs(const Batch *batch, int32 place, RankPair *pairs)
+{
+	const Topk *topk = &batch->seats[place].topk;
+
+	for (int32 i = 0; i < topk->n; i++)
+	{
+		int32		movie = topk->entry[i].index;
+
+		pairs[i].user = batch->rank_vectors + (Size) place * VECTOR_DIMS;
+		pairs[i].user_half = batch->halves + (Size) place * PAIR_HALF;
+		pairs[i].movie = catalogue_rank_vector(batch->serving->catalogue, movie);
+		pairs[i].movie_half = batch->movie_halves == NULL ? NULL :
+			batch->movie_halves + (Size) movie * PAIR_HALF;
+	}
+}
+
+/*
+ * Films recommended to the user of a seat, from the predicted ratings of the
+ * candidates, go to picks; returns their number.
+ */
+static int32
+order_seat(Batch *batch, int32 place, float *ratings, Pick *picks)
+{
+	int32		n;
+
+	batch->desk.topk = batch->seats[place].topk;
+	batch->desk.ratings = ratings;
+	n = recommend_order(&batch->desk, batch->serving, batch->wish,
+						batch->vectors + (Size) place * VECTOR_DIMS);
+	memcpy(picks, batch->desk.picks, sizeof(Pick) * n);
+	return n;
+}
+
+/*
+ * Ranks the candidates of all seats, of so many together that there are about
+ * PAIR_ROWS.  The films recommended go to batch->picks, seat by seat, their
+ * numbers to counts; returns the sum of these.
+ */
+static int32
+rank_seats(Batch *batch, int32 *counts)
+{
+	int32		n_pairs = 0;
+	int32		n_picks = 0;
+	int32		first = 0;		/* seat with candidates among the pairs */
+
+	for (int32 i = 0; i < batch->n_seats; i++)
+	{
+		float	   *ratings = batch->ratings;
+
+		drop_seen(&batch->seats[i].topk);
+		add_pairs(batch, i, batch->pairs + n_pairs);
+		n_pairs += batch->seats[i].topk.n;
+		if (n_pairs < PAIR_ROWS && i + 1 < batch->n_seats)
+			continue;
+		CHECK_FOR_INTERRUPTS();
+		model_rank_pairs(batch->serving->model->model, batch->pairs, n_pairs, ratings,
+						 batch->rank_scratch);
+		for (; first <= i; first++)
+		{
+			counts[first] = order_seat(batch, first, ratings, batch->picks + n_picks);
+			n_picks += counts[first];
+			ratings += batch->seats[first].topk.n;
+		}
+		n_pairs = 0;
+	}
+	return n_picks;
+}
+
+/* ---------------------------------------------------------------------------
+ * Answering
+ * ------------------------------------------------------------------------- */
+
+/* Rows of the result: user_id and the columns of recommend. */
+static void
+put_rows(Batch *batch, const int32 *counts, const MovieText *films)
+{
+	const Pick *pick = batch->picks;
+
+	for (int32 i = 0; i < batch->n_seats; i++)
+	{
+		for (int32 rank = 1; rank <= counts[i]; rank++)
+		{
+			Datum		values[1 + PICK_COLUMNS];
+			bool		nulls[1 + PICK_COLUMNS];
+
+			values[0] = Int64GetDatum(batch->seats[i].state->user_id);
+			nulls[0] = false;
+			recommend_columns(pick++, films++, rank, values + 1, nulls + 1);
+			tuplestore_putvalues(batch->result->setResult, batch->result->setDesc, values, nulls);
+		}
+	}
+}
+
+void
+batch_finish(Batch *batch)
+{
+	MemoryContext caller = MemoryContextSwitchTo(batch->context);
+	int32	   *counts = palloc(sizeof(int32) * BATCH_USERS);
+	int32		n;
+
+	if (batch->n_seats > 0)
+	{
+		prepare_seats(batch);
+		score_films(batch);
+		compute_movie_halves(batch);
+		n = rank_seats(batch, counts);
+		put_rows(batch, counts,
+				 recommend_describe(batch->serving, batch->picks, n, batch->context));
+	}
+	batch->n_seats = 0;
+	MemoryContextSwitchTo(caller);
+	MemoryContextReset(batch->context);
+}

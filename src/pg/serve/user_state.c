@@ -1,0 +1,336 @@
+/*
+ * user_state.c: what is known of a user at this moment.
+ *
+ * One query reads the user's own ratings, for both the history that the towers
+ * pool and the films to leave out; another reads gender, age and occupation.
+ * Both run as the invoker under the caller's snapshot.  So a rating given a
+ * statement ago counts, ROLLBACK takes it back, and row security decides what
+ * there is to know.
+ *
+ * The history goes to the model in ascending order of films whatever the order
+ * of the rows, so that sums of floats, and with them results, do not depend on
+ * the plan of the query.
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "catalog/pg_type.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+
+#include "pg/catalogue/cached_query.h"
+#include "pg/serve/user_state.h"
+#include "pg/util/relations.h"
+
+static const char *const attribute_names[N_ATTRIBUTES] = {"gender", "age", "occupation"};
+
+/* ---------------------------------------------------------------------------
+ * Queries
+ * ------------------------------------------------------------------------- */
+
+static char *
+ratings_text(Oid ratings)
+{
+	return psprintf("SELECT movie_id::pg_catalog.int8, rating::pg_catalog.float8 FROM %s "
+					"WHERE user_id OPERATOR(pg_catalog.=) $1", relation_quoted(ratings));
+}
+
+static char *
+ordered_ratings_text(Oid ratings)
+{
+	return psprintf("%s ORDER BY rated_at NULLS FIRST, rating NULLS FIRST", ratings_text(ratings));
+}
+
+char *
+user_state_attribute_list(Oid users, const char *expression)
+{
+	StringInfoData list;
+
+	initStringInfo(&list);
+	for (int a = 0; a < N_ATTRIBUTES; a++)
+	{
+		const char *name = relation_has_column(users, attribute_names[a]) ?
+			attribute_names[a] : "NULL::pg_catalog.text";
+
+		if (a > 0)
+			appendStringInfoString(&list, ", ");
+		appendStringInfo(&list, expression, name);
+	}
+	return list.data;
+}
+
+static char *
+attributes_text(Oid users)
+{
+	return psprintf("SELECT %s FROM %s WHERE user_id OPERATOR(pg_catalog.=) $1",
+					user_state_attribute_list(users, "%s::pg_catalog.text"),
+					relation_quoted(users));
+}
+
+static Prepared ratings_query = {ratings_text, 1, {INT8OID}};
+static Prepared ordered_ratings_query = {ordered_ratings_text, 1, {INT8OID}};
+static Prepared attributes_query = {attributes_text, 1, {INT8OID}};
+
+/* ---------------------------------------------------------------------------
+ * Collecting a user's rows
+ * ------------------------------------------------------------------------- */
+
+UserState *
+user_state_create(MemoryContext context)
+{
+	UserState  *state = MemoryContextAllocZero(context, sizeof(UserState));
+
+	state->context = context;
+	return state;
+}
+
+/*
+ * user_state_begin: starts a user without ratings or attributes.
+ */
+void
+user_state_begin(UserState *state, const CachedModel *model, int64 user_id)
+{
+	const ImageHeader *header = model->header;
+
+	state->user_id = user_id;
+	state->n_seen = 0;
+	state->n_other = 0;
+	memset(&state->input, 0, sizeof(UserInput));
+	state->input.user = id_find(image_section(header, IMAGE_USER_IDS), header->n_users, user_id);
+}
+
+/* Makes room for one more element of an array that has n. */
+static void *
+room_for(MemoryContext context, void *array, int32 n, int32 *capacity, Size size)
+{
+	if (n < *capacity)
+		return array;
+	*capacity = Max(64, 2 * *capacity);
+	if (array == NULL)
+		return MemoryContextAllocHuge(context, *capacity * size);
+	return repalloc_huge(array, *capacity * size);
+}
+
+/*
+ * A rating may lie a little off the scale that training saw, but nothing that
+ * somebody typed in by mistake may carry the networks out of their range.
+ */
+static float
+within_reason(double rating, const ImageHeader *header)
+{
+	float		scale = Max(header->max_rating - header->min_rating, 1.0f);
+
+	if (isnan(rating))
+		return NAN;
+	return (float) Max(header->min_rating - scale, Min(header->max_rating + scale, rating));
+}
+
+/*
+ * user_state_add: a film that the user has rated; rating NaN if with NULL.
+ */
+void
+user_state_add(UserState *state, const CachedModel *model, int64 movie_id, double rating)
+{
+	const ImageHeader *header = model->header;
+	int32		movie = id_find(image_section(header, IMAGE_MOVIE_IDS), header->n_movies, movie_id);
+	SeenFilm   *film;
+
+	if (movie < 0)
+	{
+		state->other = room_for(state->context, state->other, state->n_other,
+								&state->other_capacity, sizeof(int64));
+		state->other[state->n_other++] = movie_id;
+		return;
+	}
+	state->seen = room_for(state->context, state->seen, state->n_seen,
+						   &state->seen_capacity, sizeof(SeenFilm));
+	film = &state->seen[state->n_seen];
+	film->movie = movie;
+	film->arrival = state->n_seen++;
+	film->rating = within_reason(rating, header);
+}
+
+static int
+compare_seen(const void *a, const void *b)
+{
+	const SeenFilm *x = a;
+	const SeenFilm *y = b;
+
+	if (x->movie != y->movie)
+		return x->movie < y->movie ? -1 : 1;
+	return x->arrival < y->arrival ? -1 : 1;
+}
+
+/*
+ * Keeps of the ratings of one film the one that came last, and says whether
+ * any film had more than one.
+ */
+static bool
+drop_repeated(UserState *state)
+{
+	SeenFilm   *seen = state->seen;
+	int32		kept = 0;
+
+	for (int32 i = 0; i < state->n_seen; i++)
+	{
+		if (i + 1 < state->n_seen && seen[i + 1].movie == seen[i].movie)
+			continue;
+		seen[kept++] = seen[i];
+	}
+	if (kept == state->n_seen)
+		return false;
+	state->n_seen = kept;
+	return true;
+}
+
+/*
+ * user_state_finish: makes the model's input of the rows.  Returns whether the
+ * user has rated a film more than once; then the one that was added last
+ * counts.
+ */
+bool
+user_state_finish(UserState *state)
+{
+	bool		sorted = true;
+	bool		repeated;
+	int32	   *movie;
+	float	   *rating;
+	int32		n = 0;
+
+	for (int32 i = 1; i < state->n_seen && sorted; i++)
+		sorted = state->seen[i - 1].movie < state->seen[i].movie;
+	if (!sorted)
+		qsort(state->seen, state->n_seen, sizeof(SeenFilm), compare_seen);
+	repeated = !sorted && drop_repeated(state);
+
+	movie = MemoryContextAllocHuge(state->context, sizeof(int32) * Max(state->n_seen, 1));
+	rating = MemoryContextAllocHuge(state->context, sizeof(float) * Max(state->n_seen, 1));
+	for (int32 i = 0; i < state->n_seen; i++)
+	{
+		if (isnan(state->seen[i].rating))
+			continue;
+		movie[n] = state->seen[i].movie;
+		rating[n++] = state->seen[i].rating;
+	}
+	state->input.n_history = n;
+	state->input.history_movie = movie;
+	state->input.history_rating = rating;
+	return repeated;
+}
+
+/* ---------------------------------------------------------------------------
+ * Reading one user
+ * ------------------------------------------------------------------------- */
+
+typedef struct Reading
+{
+	const CachedModel *model;
+	UserState  *state;
+	bool		found;
+} Reading;
+
+static void
+receive_rating(void *arg, TupleTableSlot *slot)
+{
+	Reading    *reading = arg;
+	bool		isnull;
+	int64		movie_id = slot_int64(slot, 1, &isnull);
+	double		rating;
+
+	if (isnull)
+		return;
+	rating = slot_double(slot, 2, &isnull);
+	user_state_add(reading->state, reading->model, movie_id, isnull ? NAN : rating);
+}
+
+static void
+receive_attributes(void *arg, TupleTableSlot *slot)
+{
+	Reading    *reading = arg;
+
+	if (reading->found)
+		return;
+	reading->found = true;
+	for (int a = 0; a < N_ATTRIBUTES; a++)
+		reading->state->input.attribute[a] =
+			user_state_attribute(reading->model, a, slot_text(slot, a + 1));
+}
+
+/*
+ * user_state_attribute: 1 + index of the value, 0 for one that the model does
+ * not know.
+ */
+uint8
+user_state_attribute(const CachedModel *model, int attribute, const char *name)
+{
+	for (int i = 0; name != NULL && i < model->header->n_values[attribute]; i++)
+	{
+		if (strcmp(model->values[attribute][i], name) == 0)
+			return (uint8) (i + 1);
+	}
+	return 0;
+}
+
+UserState *
+user_state_read(const CachedModel *model, const StoreRelations *relations, int64 user_id,
+				MemoryContext context)
+{
+	UserState  *state = user_state_create(context);
+	Reading		reading = {model, state, false};
+	Datum		values[] = {Int64GetDatum(user_id)};
+
+	user_state_begin(state, model, user_id);
+	prepared_run(&ratings_query, relations->ratings, values, NULL, receive_rating, &reading);
+	if (user_state_finish(state))
+	{
+		/* only their times tell which of a film's ratings counts */
+		user_state_begin(state, model, user_id);
+		prepared_run(&ordered_ratings_query, relations->ratings, values, NULL,
+					 receive_rating, &reading);
+		user_state_finish(state);
+	}
+	if (OidIsValid(relations->users))
+		prepared_run(&attributes_query, relations->users, values, NULL,
+					 receive_attributes, &reading);
+	return state;
+}
+
+/*
+ * user_state_mark_seen: sets skip[film] of the films that the user has rated.
+ */
+void
+user_state_mark_seen(const UserState *state, const Catalogue *catalogue, uint8 *skip)
+{
+	for (int32 i = 0; i < state->n_seen; i++)
+		skip[state->seen[i].movie] = 1;
+	for (int32 i = 0; i < state->n_other; i++)
+	{
+		int32		movie = catalogue_find(catalogue, state->other[i]);
+
+		if (movie >= 0)
+			skip[movie] = 1;
+	}
+}
+
+/*
+ * user_state_forget: takes a film out of the history, as if the user had not
+ * rated it.
+ */
+void
+user_state_forget(UserState *state, int32 movie)
+{
+	UserInput  *input = &state->input;
+	int32	   *movies = unconstify(int32 *, input->history_movie);
+	float	   *ratings = unconstify(float *, input->history_rating);
+	int32		n = 0;
+
+	for (int32 i = 0; i < input->n_history; i++)
+	{
+		if (movies[i] == movie)
+			continue;
+		movies[n] = movies[i];
+		ratings[n++] = ratings[i];
+	}
+	input->n_history = n;
+}

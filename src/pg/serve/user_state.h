@@ -1,0 +1,59 @@
+/*
+ * user_state.h: what is known of a user at this moment.
+ */
+#ifndef MLREC_SERVE_USER_STATE_H
+#define MLREC_SERVE_USER_STATE_H
+
+#include "pg/catalogue/catalogue.h"
+#include "pg/store/cache.h"
+
+/* A film that the user has rated */
+typedef struct SeenFilm
+{
+	int32		movie;			/* index among the model's films */
+	int32		arrival;		/* place among the rows read */
+	float		rating;			/* NaN: rated with NULL */
+} SeenFilm;
+
+typedef struct UserState
+{
+	int64		user_id;
+	UserInput	input;			/* history ascending by film, films unknown to
+								 * the model left out */
+	int32		n_seen;
+	SeenFilm   *seen;			/* ascending by film */
+	int32		n_other;
+	int64	   *other;			/* ids of rated films unknown to the model */
+
+	MemoryContext context;		/* of all the arrays */
+	int32		seen_capacity;
+	int32		other_capacity;
+} UserState;
+
+/*
+ * Reads the user's ratings and attributes as the caller's snapshot has them.
+ * The caller is connected to SPI; the result lives in `context`.
+ */
+extern UserState *user_state_read(const CachedModel *model, const StoreRelations *relations,
+								  int64 user_id, MemoryContext context);
+
+/* Sets skip[film] of the films that the user has rated. */
+extern void user_state_mark_seen(const UserState *state, const Catalogue *catalogue, uint8 *skip);
+
+/* Takes a film out of the history, as if the user had not rated it. */
+extern void user_state_forget(UserState *state, int32 movie);
+
+/* The same step by step, for readers that see many users' rows. */
+extern UserState *user_state_create(MemoryContext context);
+extern void user_state_begin(UserState *state, const CachedModel *model, int64 user_id);
+extern void user_state_add(UserState *state, const CachedModel *model, int64 movie_id,
+						   double rating);
+extern bool user_state_finish(UserState *state);
+
+/* The code of an attribute's value; name may be NULL. */
+extern uint8 user_state_attribute(const CachedModel *model, int attribute, const char *name);
+
+/* ", gender::pg_catalog.text, ..." for those that the relation has, else NULLs */
+extern char *user_state_attribute_list(Oid users, const char *expression);
+
+#endif							/* MLREC_SERVE_USER_STATE_H */

@@ -1,0 +1,297 @@
+/*
+ * views.c: models as relations: their vectors, their state of health.
+ *
+ * The vectors are in the image of each model; movie_embeddings and
+ * user_embeddings are views over the functions below, not second copies.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/jsonb.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/resowner.h"
+#include "utils/snapmgr.h"
+
+#include "pg/catalogue/search.h"
+#include "pg/embedding/embedding.h"
+#include "pg/serve/serve.h"
+#include "pg/util/compat.h"
+#include "pg/util/query.h"
+#include "pg/util/relations.h"
+
+PG_FUNCTION_INFO_V1(mlrec_model_movie_vectors);
+PG_FUNCTION_INFO_V1(mlrec_model_user_vectors);
+PG_FUNCTION_INFO_V1(mlrec_recommender_stats);
+PG_FUNCTION_INFO_V1(mlrec_recommender_health);
+
+/* ---------------------------------------------------------------------------
+ * Vectors
+ * ------------------------------------------------------------------------- */
+
+/*
+ * The vectors were made of the rows of a relation; who may not read these may
+ * not read them.
+ */
+static void
+check_readable(Oid relation)
+{
+	AclResult	result = pg_class_aclcheck(relation, GetUserId(), ACL_SELECT);
+
+	if (result != ACLCHECK_OK)
+		aclcheck_error(result, get_relkind_objtype(get_rel_relkind(relation)),
+					   get_rel_name(relation));
+}
+
+/*
+ * Rows of an id and a vector, from two sections of an image.
+ */
+static void
+put_vectors(ReturnSetInfo *result, const ImageHeader *header, ImageSection ids,
+			ImageSection vectors, int32 n)
+{
+	const int64 *id = image_section(header, ids);
+	const float *vector = image_section(header, vectors);
+	Embedding  *embedding = embedding_new(VECTOR_DIMS);
+
+	for (int32 i = 0; i < n; i++, vector += VECTOR_DIMS)
+	{
+		Datum		values[2] = {Int64GetDatum(id[i]), EmbeddingPGetDatum(embedding)};
+		bool		nulls[2] = {false, false};
+
+		CHECK_FOR_INTERRUPTS();
+		memcpy(embedding->x, vector, sizeof(float) * VECTOR_DIMS);
+		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+	}
+}
+
+/*
+ * The result of one of the two functions below.  A model whose relations are
+ * gone has no rows, so that the views work on for the others.
+ */
+static Datum
+return_vectors(FunctionCallInfo fcinfo, bool of_movies)
+{
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+	CachedModel *model = cache_get(store_model_argument(fcinfo, 0));
+	StoreRelations relations;
+
+	InitMaterializedSRF(fcinfo, 0);
+	if (!store_relations_exist(&model->entry))
+		return (Datum) 0;
+	store_find_relations(&model->entry, &relations);
+	check_readable(of_movies ? relations.movies : relations.ratings);
+	if (of_movies)
+		put_vectors(result, model->header, IMAGE_MOVIE_IDS, IMAGE_MOVIE_VECTORS,
+					model->header->n_movies);
+	else
+		put_vectors(result, model->header, IMAGE_USER_IDS, IMAGE_USER_VECTORS,
+					model->header->n_users);
+	return (Datum) 0;
+}
+
+/*
+ * recommender_movie_vectors(model_id int) -> movie_id, embedding
+ */
+Datum
+mlrec_model_movie_vectors(PG_FUNCTION_ARGS)
+{
+	return return_vectors(fcinfo, true);
+}
+
+/*
+ * recommender_user_vectors(model_id int) -> user_id, embedding: of the users
+ * with ratings in the training, as of the training
+ */
+Datum
+mlrec_model_user_vectors(PG_FUNCTION_ARGS)
+{
+	return return_vectors(fcinfo, false);
+}
+
+/* ---------------------------------------------------------------------------
+ * Counts
+ * ------------------------------------------------------------------------- */
+
+static char *
+count_rows(Oid relation)
+{
+	if (!OidIsValid(relation))
+		return "0::pg_catalog.int8";
+	return psprintf("(SELECT pg_catalog.count(*) FROM %s)", relation_quoted(relation));
+}
+
+static char *
+count_users(const StoreRelations *from)
+{
+	if (OidIsValid(from->users))
+		return count_rows(from->users);
+	if (!OidIsValid(from->ratings))
+		return "0::pg_catalog.int8";
+	return psprintf("(SELECT pg_catalog.count(DISTINCT user_id) FROM %s)",
+					relation_quoted(from->ratings));
+}
+
+static char *
+count_genres(Oid movies)
+{
+	if (!OidIsValid(movies))
+		return "0::pg_catalog.int8";
+	return psprintf("(SELECT pg_catalog.count(DISTINCT pg_catalog.btrim(g.genre)) FROM %s AS m "
+					"CROSS JOIN LATERAL pg_catalog.unnest("
+					"pg_catalog.string_to_array(m.genres::pg_catalog.text, '|')) AS g (genre) "
+					"WHERE pg_catalog.btrim(g.genre) OPERATOR(pg_catalog.<>) ALL "
+					"(ARRAY['', '(no genres listed)']))", relation_quoted(movies));
+}
+
+/*
+ * recommender_stats() -> total_users, total_movies, total_ratings,
+ * total_genres, model_id, trained_at, metrics, retrieval.  Without an active
+ * model the relations are those of the customary names on the search path, if
+ * any.
+ */
+Datum
+mlrec_recommender_stats(PG_FUNCTION_ARGS)
+{
+	StoreRelations from;
+	StoreEntry	entry;
+	bool		active = store_read_active(GetActiveSnapshot(), &entry);
+	ParamListInfo params = query_params(4);
+
+	if (active)
+		store_find_relations(&entry, &from);
+	else
+	{
+		from.ratings = relation_resolve(InvalidOid, "ratings", true);
+		from.movies = relation_resolve(InvalidOid, "movies", true);
+		from.users = relation_resolve(InvalidOid, "users", true);
+	}
+	query_set_param(params, 1, INT4OID, active ? Int32GetDatum(entry.model_id) : (Datum) 0,
+					!active);
+	query_set_param(params, 2, TIMESTAMPTZOID,
+					active ? TimestampTzGetDatum(entry.created_at) : (Datum) 0, !active);
+	query_set_param(params, 3, JSONBOID,
+					active && entry.metrics != NULL ?
+					DirectFunctionCall1(jsonb_in, CStringGetDatum(entry.metrics)) : (Datum) 0,
+					!active || entry.metrics == NULL);
+	query_set_param(params, 4, TEXTOID,
+					active ? CStringGetTextDatum(search_describe(cache_get(0)->header)) :
+					(Datum) 0, !active);
+	query_return(fcinfo,
+				 psprintf("SELECT %s, %s, %s, %s, $1, $2, $3, $4", count_users(&from),
+						  count_rows(from.movies), count_rows(from.ratings),
+						  count_genres(from.movies)), params);
+	return (Datum) 0;
+}
+
+/* ---------------------------------------------------------------------------
+ * Health
+ * ------------------------------------------------------------------------- */
+
+/*
+ * Does all that serving does for a user, and tells what it was done with.
+ */
+static char *
+try_serving(FunctionCallInfo fcinfo)
+{
+	Serving		serving;
+	UserState  *state;
+	float		vector[VECTOR_DIMS];
+	float		rank_vector[VECTOR_DIMS];
+	char	   *detail;
+
+	serve_begin(&serving, fcinfo, 0);
+	state = user_state_read(serving.model, &serving.relations, 0, serving.context);
+	serve_user_vectors(&serving, state, vector, rank_vector);
+	detail = MemoryContextStrdup(serving.caller,
+								 psprintf("model %d of %s knows %d users and %d movies; "
+										  "%d movies are newer",
+										  serving.model->entry.model_id,
+										  timestamptz_to_str(serving.model->entry.created_at),
+										  serving.model->header->n_users,
+										  serving.model->header->n_movies,
+										  serving.catalogue->n_fresh));
+	serve_end(&serving);
+	return detail;
+}
+
+static const char *
+status_of(int sqlstate)
+{
+	switch (sqlstate)
+	{
+		case ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE: return "no model";
+		case ERRCODE_UNDEFINED_TABLE: return "missing relation";
+		case ERRCODE_UNDEFINED_COLUMN: return "missing column";
+		case ERRCODE_INSUFFICIENT_PRIVILEGE: return "not permitted";
+		case ERRCODE_DATA_CORRUPTED: return "damaged model";
+		default: return "error";
+	}
+}
+
+/*
+ * Tries serving in a subtransaction, which an error undoes; returns the error
+ * or NULL.
+ */
+static ErrorData *
+try_safely(FunctionCallInfo fcinfo, char **detail)
+{
+	MemoryContext context = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+	ErrorData  *volatile error = NULL;
+
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(context);
+	PG_TRY();
+	{
+		*detail = try_serving(fcinfo);
+		ReleaseCurrentSubTransaction();
+	}
+	PG_CATCH();
+	{
+		MemoryContextSwitchTo(context);
+		error = CopyErrorData();
+		FlushErrorState();
+		RollbackAndReleaseCurrentSubTransaction();
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(context);
+	CurrentResourceOwner = owner;
+	return error;
+}
+
+/*
+ * recommender_health() -> status, detail: 'ok', or what keeps recommendations
+ * from being served to the one who asks.
+ */
+Datum
+mlrec_recommender_health(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+	const char *status = "ok";
+	char	   *detail = NULL;
+	ErrorData  *error;
+	Datum		values[2];
+	bool		nulls[2] = {false, false};
+
+	InitMaterializedSRF(fcinfo, 0);
+	error = try_safely(fcinfo, &detail);
+	if (error != NULL && error->sqlerrcode == ERRCODE_QUERY_CANCELED)
+		ReThrowError(error);
+	if (error != NULL)
+	{
+		status = status_of(error->sqlerrcode);
+		detail = error->hint == NULL ? error->message :
+			psprintf("%s. %s", error->message, error->hint);
+	}
+	values[0] = CStringGetTextDatum(status);
+	values[1] = CStringGetTextDatum(detail);
+	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+	return (Datum) 0;
+}

@@ -1,0 +1,261 @@
+/*
+ * load.c: models from the extension's tables into memory.
+ *
+ * Images of at least mlrec.share_models_above are shared between backends
+ * (shared_image.c); only small ones are copied into private memory.
+ */
+#include "postgres.h"
+
+#include "commands/dbcommands.h"
+#include "miscadmin.h"
+#include "storage/lmgr.h"
+#include "storage/lock.h"
+#include "utils/guc.h"
+#include "utils/memutils.h"
+
+#include "pg/store/load.h"
+#include "pg/store/shared_file.h"
+#include "pg/util/encoding.h"
+#include "pg/util/huge_alloc.h"
+
+/* Lock space of our own among advisory locks; SQL uses 1 and 2. */
+#define MAKING_IMAGE 0x6d6c
+
+/* A model with what holds its image */
+typedef struct Loaded
+{
+	CachedModel cached;			/* must be first */
+	SharedImage file;
+	MemoryContextCallback release;
+} Loaded;
+
+static int	share_models_above = 1024;	/* kilobytes */
+
+/*
+ * load_define_settings: the settings of this file, once per backend.
+ */
+void
+load_define_settings(void)
+{
+	DefineCustomIntVariable("mlrec.share_models_above",
+							"Size from which models are shared between sessions.",
+							"Sessions map larger models from one file in base/pgsql_tmp; "
+							"smaller ones are copied into each session's memory. "
+							"-1 never shares.",
+							&share_models_above,
+							share_models_above, -1, INT_MAX,
+							PGC_USERSET, GUC_UNIT_KB,
+							NULL, NULL, NULL);
+}
+
+static void
+damaged(const StoreEntry *entry, const char *how)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_DATA_CORRUPTED),
+			 errmsg("recommender model %d cannot be used: it is %s", entry->model_id, how),
+			 errhint("Train a new model, or activate another one.")));
+}
+
+/* Whether what large catalogues are searched by is what a search relies on. */
+static bool
+index_is_sound(const ImageHeader *header)
+{
+	const void *codes = image_section(header, IMAGE_MOVIE_CODES);
+
+	if (header->length[IMAGE_MOVIE_CODES] == 0)
+		return header->length[IMAGE_INDEX] == 0;
+	return codes_are_sound(codes, header->length[IMAGE_MOVIE_CODES], header->n_movies) &&
+		(header->length[IMAGE_INDEX] == 0 ||
+		 ivf_is_sound(image_section(header, IMAGE_INDEX), header->length[IMAGE_INDEX], codes));
+}
+
+static void
+check_image(const StoreEntry *entry, const void *image, bool verify_checksum)
+{
+	ImageStatus status = image_check(image, entry->size, verify_checksum);
+
+	if (status != IMAGE_OK)
+		damaged(entry, image_status_text(status));
+	if (verify_checksum && !index_is_sound(image))
+		damaged(entry, image_status_text(IMAGE_CORRUPT));
+	if (((const ImageHeader *) image)->checksum != entry->checksum)
+		damaged(entry, "not the one that was stored under this number");
+}
+
+/* Where store_load puts an image */
+typedef struct Destination
+{
+	SharedImage *file;			/* either */
+	char	   *memory;			/* or */
+	bool		refused;		/* by the file system */
+} Destination;
+
+static bool
+put(void *arg, const char *data, Size length)
+{
+	Destination *destination = arg;
+
+	if (destination->file != NULL)
+	{
+		destination->refused = !shared_image_write(destination->file, data, length);
+		return !destination->refused;
+	}
+	memcpy(destination->memory, data, length);
+	destination->memory += length;
+	return true;
+}
+
+/* Whether a shared file has a model; databases other than this one keep theirs. */
+static bool
+model_exists(Oid database, int32 model_id, void *arg)
+{
+	StoreEntry	entry;
+
+	if (database != MyDatabaseId)
+		return get_database_name(database) != NULL;
+	return store_read(model_id, arg, &entry);
+}
+
+/*
+ * Reads the image from the tables into a file for all; false if the system
+ * refuses.
+ */
+static bool
+make_file(Loaded *loaded, const StoreEntry *entry, Snapshot snapshot)
+{
+	Destination destination = {.file = &loaded->file};
+
+	shared_image_sweep(model_exists, snapshot);
+	if (!shared_image_begin(&loaded->file))
+		return false;
+	if (store_load(entry, snapshot, put, &destination) != entry->size && !destination.refused)
+		damaged(entry, image_status_text(IMAGE_TRUNCATED));
+	if (destination.refused || !shared_image_finish(&loaded->file))
+		return false;
+	check_image(entry, loaded->file.map, true);
+	shared_image_publish(&loaded->file);
+	return true;
+}
+
+/*
+ * Maps the image that another backend has made, or makes it.  A lock lets one
+ * backend make it while others that need it wait.
+ */
+static const void *
+share_image(Loaded *loaded, const StoreEntry *entry, Snapshot snapshot)
+{
+	LOCKTAG		tag;
+	bool		done;
+
+	shared_image_init(&loaded->file, entry->model_id, entry->checksum, entry->size);
+	done = shared_image_open(&loaded->file);
+	if (!done)
+	{
+		SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, 0, (uint32) entry->model_id, MAKING_IMAGE);
+		(void) LockAcquire(&tag, ExclusiveLock, false, false);
+		done = shared_image_open(&loaded->file) || make_file(loaded, entry, snapshot);
+		LockRelease(&tag, ExclusiveLock, false);
+	}
+	if (!done)
+	{
+		shared_image_close(&loaded->file);
+		return NULL;
+	}
+	check_image(entry, loaded->file.map, false);
+	loaded->cached.shared = true;
+	return loaded->file.map;
+}
+
+/* Likewise into private memory. */
+static const void *
+copy_image(const StoreEntry *entry, Snapshot snapshot)
+{
+	char	   *image = alloc_aligned(entry->size, 0);
+	Destination destination = {.memory = image};
+
+	if (store_load(entry, snapshot, put, &destination) != entry->size)
+		damaged(entry, image_status_text(IMAGE_TRUNCATED));
+	check_image(entry, image, true);
+	return image;
+}
+
+static void
+release_image(void *arg)
+{
+	shared_image_close(&((Loaded *) arg)->file);
+}
+
+/* n names at *cursor, which moves behind them, as the database spells them. */
+static char **
+read_names(const char **cursor, int n)
+{
+	char	  **names = palloc(sizeof(char *) * n);
+
+	for (int i = 0; i < n; i++, *cursor += strlen(*cursor) + 1)
+		names[i] = utf8_to_server(*cursor);
+	return names;
+}
+
+/* Genres and attribute values from the image. */
+static void
+take_names(CachedModel *cached)
+{
+	const ImageHeader *header = cached->header;
+	const char *cursor = image_section(header, IMAGE_NAMES);
+
+	cached->genres = read_names(&cursor, header->n_genres);
+	for (int a = 0; a < N_ATTRIBUTES; a++)
+		cached->values[a] = read_names(&cursor, header->n_values[a]);
+}
+
+static void
+copy_entry(StoreEntry *to, const StoreEntry *from)
+{
+	*to = *from;
+	to->ratings = pstrdup(from->ratings);
+	to->movies = pstrdup(from->movies);
+	to->users = from->users == NULL ? NULL : pstrdup(from->users);
+	to->relevance = from->relevance == NULL ? NULL : pstrdup(from->relevance);
+	to->options = NULL;
+	to->metrics = NULL;
+	to->comment = NULL;
+}
+
+CachedModel *
+load_model(const StoreEntry *entry, Snapshot snapshot)
+{
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "mlrec model",
+												  ALLOCSET_SMALL_SIZES);
+	MemoryContext caller = MemoryContextSwitchTo(context);
+	Loaded	   *loaded = palloc0(sizeof(Loaded));
+	CachedModel *cached = &loaded->cached;
+	bool		share = share_models_above >= 0 &&
+		entry->size >= (uint64) share_models_above * 1024;
+	const void *image = NULL;
+	Model	   *model;
+
+	if (entry->size < sizeof(ImageHeader) || entry->size > MaxAllocHugeSize / 2)
+		damaged(entry, image_status_text(IMAGE_NOT_A_MODEL));
+	cached->pinned.context = context;
+	copy_entry(&cached->entry, entry);
+	loaded->file.draft = -1;
+	loaded->release.func = release_image;
+	loaded->release.arg = loaded;
+	MemoryContextRegisterResetCallback(context, &loaded->release);
+
+	if (share)
+		image = share_image(loaded, entry, snapshot);
+	if (image == NULL)
+		image = copy_image(entry, snapshot);
+
+	cached->header = image;
+	model = alloc_aligned(model_size(), 0);
+	model_open(model, image);
+	cached->model = model;
+	take_names(cached);
+
+	MemoryContextSwitchTo(caller);
+	MemoryContextSetParent(context, CacheMemoryContext);
+	return cached;
+}

@@ -1,0 +1,42 @@
+/*
+ * load.h: models from the extension's tables into memory.
+ */
+#ifndef MLREC_STORE_LOAD_H
+#define MLREC_STORE_LOAD_H
+
+#include "postgres.h"
+
+#include "utils/snapshot.h"
+
+#include "num/index/codes.h"
+#include "num/index/ivf.h"
+#include "num/model/model.h"
+#include "num/model/model_file.h"
+#include "pg/store/store.h"
+#include "pg/util/refcounted.h"
+
+typedef struct CachedModel
+{
+	Pinned		pinned;
+	StoreEntry	entry;			/* without options, metrics, comment */
+	const ImageHeader *header;	/* start of the image */
+	const Model *model;
+	char	  **genres;			/* [n_genres] */
+	char	  **values[N_ATTRIBUTES];	/* [n_values[a]], values of attributes */
+	bool		shared;			/* image is mapped, not private */
+
+	struct Catalogue *catalogue;	/* of catalogue.c */
+	uint64		checked;		/* of cache.c: as of when it exists */
+	struct CachedModel *next;	/* of cache.c */
+} CachedModel;
+
+extern void load_define_settings(void);
+
+/*
+ * Loads a model into a memory context of its own, which belongs to the caller's
+ * until everything has gone well, and to CacheMemoryContext then.  Deleting it
+ * lets go of a shared image.  An error if the model is damaged.
+ */
+extern CachedModel *load_model(const StoreEntry *entry, Snapshot snapshot);
+
+#endif							/* MLREC_STORE_LOAD_H */

@@ -1,0 +1,79 @@
+/*
+ * store.h: trained models in the extension's own tables.
+ */
+#ifndef MLREC_STORE_STORE_H
+#define MLREC_STORE_STORE_H
+
+#include "postgres.h"
+
+#include "nodes/pg_list.h"
+#include "utils/snapshot.h"
+#include "utils/timestamp.h"
+
+#include "pg/util/compat.h"
+
+/* What is known of a model besides its image. */
+typedef struct StoreEntry
+{
+	int32		model_id;
+	TimestampTz created_at;		/* set by store_save */
+	bool		active;			/* set by store_save */
+
+	char	   *ratings;		/* relations by qualified, quoted name */
+	char	   *movies;
+	char	   *users;			/* NULL: there is none */
+
+	int64		train_rows;
+	int64		test_rows;
+	int64		seed;
+	char	   *options;		/* JSON object: the options of the training */
+	char	   *metrics;		/* JSON object, may be NULL */
+	char	   *comment;		/* may be NULL */
+	char	   *relevance;		/* JSON object: the weights of the order by
+								 * relevance and what it reached on the
+								 * validation rows; may be NULL */
+
+	/* the last training row in the order of the split; all 0 if it is random */
+	int64		boundary_time;
+	int64		boundary_user;
+	int64		boundary_movie;
+
+	uint64		size;			/* of the image, set by store_save */
+	uint64		checksum;		/* of the image, set by store_save */
+} StoreEntry;
+
+/* The relations of a model, found now. */
+typedef struct StoreRelations
+{
+	Oid			ratings;
+	Oid			movies;
+	Oid			users;			/* InvalidOid: there is none */
+} StoreRelations;
+
+/* Takes a piece of an image; false: no more, please. */
+typedef bool (*StoreSink) (void *arg, const char *data, Size length);
+
+extern int32 store_next_id(void);
+extern void store_save(StoreEntry *entry, const void *image, Size size, bool activate);
+
+extern bool store_read(int32 model_id, Snapshot snapshot, StoreEntry *entry);
+extern bool store_read_active(Snapshot snapshot, StoreEntry *entry);
+extern Size store_load(const StoreEntry *entry, Snapshot snapshot, StoreSink sink, void *arg);
+
+extern bool store_json_number(const char *json, const char *key, double *number);
+
+/* The tables, by their names in the extension's schema */
+#define STORE_MODELS "recommender_model"
+#define STORE_CHUNKS "recommender_chunk"
+
+extern Oid	store_relation(const char *name);
+extern Oid	store_table(void);
+extern int32 store_model_argument(FunctionCallInfo fcinfo, int argno);
+pg_noreturn extern void store_no_model(int32 model_id);
+pg_noreturn extern void store_none_active(void);
+
+extern void store_find_relations(const StoreEntry *entry, StoreRelations *relations);
+extern bool store_relations_exist(const StoreEntry *entry);
+extern bool store_active_relations(StoreRelations *relations);
+
+#endif							/* MLREC_STORE_STORE_H */

@@ -1,9 +1,0 @@
-/*
- * title.h: what a film's title tells.
- */
-#ifndef MLREC_TITLE_H
-#define MLREC_TITLE_H
-
-extern int	title_year(const char *title, int length);
-
-#endif							/* MLREC_TITLE_H */

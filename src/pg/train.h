@@ -1,9 +1,0 @@
-/*
- * train.h: the settings of train_recommender; the rest of it is called by SQL.
- */
-#ifndef MLREC_TRAIN_H
-#define MLREC_TRAIN_H
-
-extern void train_define_settings(void);
-
-#endif							/* MLREC_TRAIN_H */

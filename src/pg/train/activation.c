@@ -1,0 +1,188 @@
+/*
+ * activation.c: whether a new model is better than what is served.
+ *
+ * The judge is the NDCG@10 of the order by relevance on the validation rows of
+ * the new training, where it must be above that of popularity and above that
+ * of the active model.  The new model has not seen these rows, for it is
+ * judged before it is trained on them as well; the active one, refitted in its
+ * time, may have learned some of them by heart.  To compare the two as they
+ * are would shut the gate for ever.  So they are compared
+ *
+ * - on the validation rows that are later than all that the active model was
+ *   trained on, if there are enough of them;
+ * - else each by what it reached in its own training, before it was refitted:
+ *   much the same rows, or the very same where no ratings have come since.
+ *
+ * A model of other relations has seen none of the rows, and answers them all.
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "num/eval/relevance.h"
+#include "pg/data/remap.h"
+#include "pg/store/cache.h"
+#include "pg/train/activation.h"
+#include "pg/util/huge_alloc.h"
+#include "pg/util/interrupts.h"
+
+/* So many liked rows are enough to compare by. */
+#define ENOUGH_ROWS 100
+
+/* The rows' films as indices into another model's catalogue. */
+static int32 *
+map_movies(const Ratings *ratings, const CachedModel *model)
+{
+	const int64 *ids = image_section(model->header, IMAGE_MOVIE_IDS);
+	int32	   *index = palloc_extended(sizeof(int32) * (Size) ratings->n_movies, MCXT_ALLOC_HUGE);
+	int32	   *movie = palloc_extended(sizeof(int32) * (Size) ratings->n_rows, MCXT_ALLOC_HUGE);
+
+	for (int32 i = 0; i < ratings->n_movies; i++)
+		index[i] = id_find(ids, model->header->n_movies, ratings->movie_ids[i]);
+	for (int64 row = 0; row < ratings->n_rows; row++)
+		movie[row] = index[ratings->movie[row]];
+	return movie;
+}
+
+static double
+validation_ndcg(const ImageHeader *image, const Ratings *ratings)
+{
+	void	   *scratch = alloc_aligned(relevance_scratch(image), 0);
+	double		ndcg = relevance_ndcg(image, ratings, tick, scratch);
+
+	free_aligned(scratch);
+	return ndcg;
+}
+
+/* The active model's NDCG on the validation rows, by the ratings given. */
+static double
+active_ndcg(const CachedModel *active, const Dataset *dataset, const float *rating)
+{
+	Ratings		ratings;
+
+	recode_ratings(&ratings, dataset, active);
+	ratings.movie = map_movies(&dataset->ratings, active);
+	ratings.rating = rating;
+	return validation_ndcg(active->header, &ratings);
+}
+
+/*
+ * gate_is_later: whether a row of the user's is later than all that a model was
+ * trained on.
+ */
+bool
+gate_is_later(const Ratings *ratings, int32 user, int64 row, const StoreEntry *model)
+{
+	int64		movie_id = ratings->movie_ids[ratings->movie[row]];
+
+	if (ratings->time[row] != model->boundary_time)
+		return ratings->time[row] > model->boundary_time;
+	if (ratings->user_ids[user] != model->boundary_user)
+		return ratings->user_ids[user] > model->boundary_user;
+	return movie_id > model->boundary_movie;
+}
+
+/*
+ * gate_has_boundary: whether a model was trained on the earlier part of its
+ * ratings, not on a random one.
+ */
+bool
+gate_has_boundary(const StoreEntry *model)
+{
+	return model->boundary_time != 0 || model->boundary_user != 0 || model->boundary_movie != 0;
+}
+
+/*
+ * The ratings without likes among the validation rows that the active model
+ * has been trained on, palloc'd.  *n_liked is how many likes are left there.
+ */
+static float *
+forget_seen(const Ratings *ratings, const CachedModel *active, int64 *n_liked)
+{
+	Size		size = sizeof(float) * (Size) ratings->n_rows;
+	float	   *rating = memcpy(palloc_extended(size, MCXT_ALLOC_HUGE), ratings->rating, size);
+
+	*n_liked = 0;
+	for (int32 user = 0; user < ratings->n_users; user++)
+		for (int32 i = ratings->n_fit[user]; i < ratings->n_train[user]; i++)
+		{
+			int64		row = ratings->start[user] + i;
+
+			if (!gate_is_later(ratings, user, row, &active->entry))
+				rating[row] = -INFINITY;
+			*n_liked += rating[row] >= active->header->like_threshold;
+		}
+	return rating;
+}
+
+/* Whether the model is better than the active one; a NOTICE says why not. */
+static bool
+beats_active(const Candidate *candidate, const CachedModel *active)
+{
+	const Dataset *dataset = candidate->dataset;
+	const Ratings *ratings = &dataset->ratings;
+	const char *rows = "the validation ratings";
+	double		ndcg = candidate->ndcg;
+	double		before;
+
+	if (strcmp(active->entry.ratings, candidate->relation) != 0)
+		before = active_ndcg(active, dataset, ratings->rating);
+	else
+	{
+		int64		n_liked = 0;
+		float	   *unseen = NULL;
+
+		if (gate_has_boundary(&active->entry))
+			unseen = forget_seen(ratings, active, &n_liked);
+		if (n_liked >= ENOUGH_ROWS)
+		{
+			Ratings		later = *ratings;
+
+			later.rating = unseen;
+			rows = "the validation ratings that are new to both";
+			ndcg = validation_ndcg(candidate->image, &later);
+			before = active_ndcg(active, dataset, unseen);
+		}
+		else if (active->entry.relevance == NULL ||
+				 !store_json_number(active->entry.relevance, GATE_NDCG, &before))
+			return true;
+		else
+			rows = "the validation ratings of its own training";
+	}
+	if (ndcg > before)
+		return true;
+	ereport(NOTICE,
+			(errmsg("model %d is not activated", candidate->model_id),
+			 errdetail("Its NDCG@10 on %s is %.4f, that of the active model %d %.4f.",
+					   rows, ndcg, active->entry.model_id, before)));
+	return false;
+}
+
+/*
+ * gate_open: whether the new model may become the active one; a NOTICE says
+ * why not.
+ */
+bool
+gate_open(const Candidate *candidate)
+{
+	CachedModel *active;
+
+	if (isnan(candidate->ndcg))
+	{
+		ereport(NOTICE,
+				(errmsg("model %d is not activated", candidate->model_id),
+				 errdetail("There are no liked validation ratings to judge it by."),
+				 errhint("Raise validation_fraction, or use activate_recommender().")));
+		return false;
+	}
+	if (!(candidate->ndcg > candidate->popularity_ndcg))
+	{
+		ereport(NOTICE,
+				(errmsg("model %d is not activated", candidate->model_id),
+				 errdetail("Its validation NDCG@10 is %.4f, that of popularity %.4f.",
+						   candidate->ndcg, candidate->popularity_ndcg)));
+		return false;
+	}
+	active = cache_find(0);
+	return active == NULL || beats_active(candidate, active);
+}

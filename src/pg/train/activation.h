@@ -1,0 +1,33 @@
+/*
+ * activation.h: whether a new model is better than what is served.
+ */
+#ifndef MLREC_TRAIN_ACTIVATION_H
+#define MLREC_TRAIN_ACTIVATION_H
+
+#include "postgres.h"
+
+#include "num/model/model_file.h"
+#include "pg/data/dataset.h"
+#include "pg/store/store.h"
+
+/* Under this key StoreEntry.relevance has the validation NDCG@10. */
+#define GATE_NDCG "validation_ndcg@10"
+
+/* A model that has been trained on the fit rows only. */
+typedef struct Candidate
+{
+	int32		model_id;
+	const char *relation;		/* its ratings, as StoreEntry names them */
+	const Dataset *dataset;
+	const ImageHeader *image;	/* not sealed */
+	double		ndcg;			/* on the validation rows, NaN without any liked */
+	double		popularity_ndcg;
+} Candidate;
+
+extern bool gate_open(const Candidate *candidate);
+
+extern bool gate_is_later(const Ratings *ratings, int32 user, int64 row,
+						  const StoreEntry *model);
+extern bool gate_has_boundary(const StoreEntry *model);
+
+#endif							/* MLREC_TRAIN_ACTIVATION_H */

@@ -1,0 +1,35 @@
+/*
+ * parallel.h: training a stage with several processes.
+ */
+#ifndef MLREC_TRAIN_PARALLEL_H
+#define MLREC_TRAIN_PARALLEL_H
+
+#include "postgres.h"
+
+#include "num/train/trainer.h"
+
+/* What a stage is trained with. */
+typedef struct ParallelJob
+{
+	const StageShape *shape;
+	const Ratings *ratings;
+	const FilmStatistics *films;
+	const TrainOptions *options;
+	const float *start;			/* first parameters, NULL: random ones */
+	int			workers;		/* background workers asked for, 0: none */
+	int			shortage_level; /* of the message that there were fewer */
+	void		(*report) (void *arg, const EpochReport *report);
+	void	   *arg;
+} ParallelJob;
+
+/*
+ * Trains a stage; returns its parameters, stage_size(shape) floats in the
+ * current memory context, and in *n_workers how many workers took part.  The
+ * report is called in this backend, in parallel mode: it must not write to
+ * tables.
+ */
+extern float *parallel_train(const ParallelJob *job, int *n_workers);
+
+extern Size parallel_memory(const ParallelJob *job);
+
+#endif							/* MLREC_TRAIN_PARALLEL_H */

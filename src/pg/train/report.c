@@ -1,0 +1,115 @@
+/*
+ * report.c: what the caller of train_recommender sees of it.
+ *
+ * A session learns that its client is gone when it sends something.  One whose
+ * client_min_messages keeps notices back would go on to the end, for nobody,
+ * and keep a background worker from others; enough of them, and nobody gets
+ * any.  So each epoch looks whether the connection is still there.
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "miscadmin.h"
+#include "utils/builtins.h"
+
+#include "pg/train/report.h"
+#include "pg/util/compat.h"
+
+/* Columns of the result */
+#define RESULT_COLUMNS 11
+
+static const char *const stage_names[N_STAGES] = {
+	[RETRIEVAL] = "retrieval",
+	[RANKING] = "ranking",
+};
+
+const char *
+train_report_stage(Stage stage)
+{
+	return stage_names[stage];
+}
+
+/* A metric as a column: NaN is NULL. */
+static void
+set_metric(Datum *value, bool *isnull, float metric)
+{
+	*isnull = isnan(metric);
+	*value = Float4GetDatum(metric);
+}
+
+static void
+add_row(const TrainReport *report, const EpochReport *epoch, float seconds)
+{
+	Datum		value[RESULT_COLUMNS];
+	bool		isnull[RESULT_COLUMNS] = {false};
+
+	value[0] = Int32GetDatum(report->model_id);
+	value[1] = CStringGetTextDatum(stage_names[report->stage]);
+	value[2] = Int32GetDatum(epoch->epoch);
+	set_metric(&value[3], &isnull[3], epoch->train_loss);
+	set_metric(&value[4], &isnull[4], epoch->val_loss);
+	set_metric(&value[5], &isnull[5], epoch->val_auc);
+	set_metric(&value[6], &isnull[6], epoch->val_rmse);
+	set_metric(&value[7], &isnull[7], epoch->val_mae);
+	value[8] = Float4GetDatum(epoch->learning_rate);
+	value[9] = Float4GetDatum(seconds);
+	value[10] = BoolGetDatum(epoch->is_best);
+	tuplestore_putvalues(report->rows, report->columns, value, isnull);
+}
+
+/* Tells a person at psql how an epoch went. */
+static void
+announce(const TrainReport *report, const EpochReport *epoch, float seconds)
+{
+	const char *stage = stage_names[report->stage];
+	const char *best = epoch->is_best && !report->refitting ? ", best so far" : "";
+
+	if (!isnan(epoch->val_rmse))
+		ereport(NOTICE,
+				(errmsg("%s epoch %d: loss %.4f, validation RMSE %.4f, MAE %.4f (%.1f s)%s", stage,
+						epoch->epoch, epoch->train_loss, epoch->val_rmse, epoch->val_mae,
+						seconds, best)));
+	else if (!isnan(epoch->val_auc))
+		ereport(NOTICE,
+				(errmsg("%s epoch %d: loss %.4f, validation AUC %.4f (%.1f s)%s", stage,
+						epoch->epoch, epoch->train_loss, epoch->val_auc, seconds, best)));
+	else
+		ereport(NOTICE,
+				(errmsg("%s epoch %d: loss %.4f (%.1f s)%s", stage,
+						epoch->epoch, epoch->train_loss, seconds,
+						report->refitting ? ", on all training ratings" : "")));
+}
+
+/* As client_connection_check_interval does, which is off unless somebody sets it. */
+static void
+check_client(void)
+{
+	if (client_is_connected())
+		return;
+	ClientConnectionLost = true;
+	InterruptPending = true;
+	CHECK_FOR_INTERRUPTS();
+}
+
+void
+train_report_begin(TrainReport *report, Stage stage)
+{
+	report->stage = stage;
+	INSTR_TIME_SET_CURRENT(report->epoch_start);
+}
+
+void
+train_report_epoch(TrainReport *report, const EpochReport *epoch)
+{
+	instr_time	now;
+	float		seconds;
+
+	INSTR_TIME_SET_CURRENT(now);
+	INSTR_TIME_SUBTRACT(now, report->epoch_start);
+	seconds = INSTR_TIME_GET_DOUBLE(now);
+	add_row(report, epoch, seconds);
+	announce(report, epoch, seconds);
+	check_client();
+	INSTR_TIME_SET_CURRENT(report->epoch_start);
+}

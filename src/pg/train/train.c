@@ -1,0 +1,482 @@
+/*
+ * train.c: train_recommender.
+ *
+ * Phases: options are checked; the relations are read, encoded and split; each
+ * stage is trained, by parallel.c, on the fit rows with the validation rows
+ * deciding when to stop; the order by relevance is tuned on the validation
+ * rows; with refit both stages go on for a few epochs on all training rows, at
+ * the last rates that brought something; the model is measured on the test rows,
+ * which no decision has seen; it is stored.
+ *
+ * Nothing is written before the last phase, so a failed or cancelled training
+ * leaves nothing behind but a gap in the numbers of models.
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "access/xact.h"
+#include "fmgr.h"
+#include "lib/stringinfo.h"
+#include "miscadmin.h"
+#include "utils/guc.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+
+#include "num/eval/relevance.h"
+#include "num/train/export.h"
+#include "num/train/warm_start.h"
+#include "pg/data/dataset.h"
+#include "pg/evaluate/measure.h"
+#include "pg/store/cache.h"
+#include "pg/store/store.h"
+#include "pg/train/activation.h"
+#include "pg/train/options.h"
+#include "pg/train/parallel.h"
+#include "pg/train/report.h"
+#include "pg/train/train.h"
+#include "pg/util/compat.h"
+#include "pg/util/huge_alloc.h"
+#include "pg/util/interrupts.h"
+#include "pg/util/relations.h"
+
+/*
+ * Refitting goes on from the tuned parameters: what it has to add is the
+ * validation rows, which are the latest.  Beginning anew, for all the epochs that
+ * turned out best, takes more than twice as long and predicts no better.
+ */
+#define REFIT_EPOCHS 3
+
+/* A model in the making. */
+typedef struct Training
+{
+	OptionValues options;
+	Dataset    *dataset;
+	FilmStatistics films;
+	StageShape	shape[N_STAGES];
+	float	   *params[N_STAGES];
+	int			n_kept[N_STAGES];	/* epochs that brought something */
+	float	   *rates[N_STAGES];	/* their learning rates */
+	double		ndcg;			/* by relevance, on the validation rows */
+	double		popularity_ndcg;
+	const ImageHeader *start;	/* the model to go on from, or NULL */
+
+	int			shortage_level; /* of the message that there are too few workers */
+	TrainReport report;
+} Training;
+
+PG_FUNCTION_INFO_V1(mlrec_train_recommender);
+
+/* mlrec.training_memory, in kB; 0: no limit */
+static int	training_memory = 4 * 1024 * 1024;
+
+void
+train_define_settings(void)
+{
+	DefineCustomIntVariable("mlrec.training_memory",
+							"Memory that one train_recommender() may take.",
+							"Before ratings are read, and before a stage is trained, its needs "
+							"are estimated and compared. 0 is no limit.",
+							&training_memory, training_memory, 0, MAX_KILOBYTES,
+							PGC_USERSET, GUC_UNIT_KB, NULL, NULL, NULL);
+}
+
+/* What parallel.c calls after each epoch. */
+static void
+report_epoch(void *arg, const EpochReport *epoch)
+{
+	Training   *training = arg;
+	Stage		stage = training->report.stage;
+
+	train_report_epoch(&training->report, epoch);
+	if (epoch->is_best && !training->report.refitting)
+		training->rates[stage][training->n_kept[stage]++] = epoch->learning_rate;
+}
+
+/* The options of one stage's training. */
+static TrainOptions
+stage_options(const Training *training, Stage stage)
+{
+	const OptionValues *values = &training->options;
+	TrainOptions options = {
+		.batch_size = values->batch_size,
+		.epochs = values->epochs[stage],
+		.patience = values->patience,
+		.learning_rate = values->learning_rate,
+		.like_threshold = values->like_threshold,
+		.softmax_weight = stage == RETRIEVAL ? values->softmax_weight : 0,
+		.seed = values->seed,
+		.early_stopping = true,
+	};
+
+	trainer_default_regularisation(&options);
+	if (training->report.refitting)
+	{
+		options.epochs = Min(training->n_kept[stage], REFIT_EPOCHS);
+		options.early_stopping = false;
+		options.rates = training->rates[stage] + training->n_kept[stage] - options.epochs;
+	}
+	return options;
+}
+
+/* The parameters to start from, NULL for random ones. */
+static float *
+first_params(const Training *training, Stage stage)
+{
+	const StageShape *shape = &training->shape[stage];
+	float	   *params;
+
+	if (training->start == NULL)
+		return NULL;
+	params = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(float) * stage_size(shape));
+	stage_init(params, shape, training->options.seed);
+	warm_start(params, shape, &training->dataset->ratings, training->dataset->names,
+			   training->start);
+	return params;
+}
+
+/* Refuses a stage that would take more memory than is allowed. */
+static void
+check_memory(const ParallelJob *job)
+{
+	Size		needed = parallel_memory(job);
+	Size		limit = (Size) training_memory * 1024;
+
+	if (limit > 0 && needed > limit)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("training needs more memory than is allowed"),
+				 errdetail("The %s stage with " INT64_FORMAT " ratings, %d films and %d workers "
+						   "needs %zu MB, the limit is %zu MB.",
+						   train_report_stage(job->shape->stage), job->ratings->n_rows,
+						   job->shape->n_movies, job->workers, needed >> 20, limit >> 20),
+				 errhint("Raise mlrec.training_memory, or lower workers or batch_size.")));
+}
+
+static void
+train_stage(Training *training, Stage stage)
+{
+	TrainOptions options = stage_options(training, stage);
+	ParallelJob job = {
+		.shape = &training->shape[stage],
+		.ratings = &training->dataset->ratings,
+		.films = &training->films,
+		.options = &options,
+		.workers = training->options.workers,
+		.shortage_level = training->shortage_level,
+		.report = report_epoch,
+		.arg = training,
+	};
+	int			n_workers;
+
+	float	   *start;
+
+	train_report_begin(&training->report, stage);
+	if (training->params[stage])
+		pfree(training->params[stage]);
+	check_memory(&job);
+	job.start = start = first_params(training, stage);
+	training->params[stage] = parallel_train(&job, &n_workers);
+	if (start)
+		pfree(start);
+	if (n_workers < job.workers)
+		training->shortage_level = DEBUG1;	/* once is enough */
+	if (training->n_kept[stage] == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+				 errmsg("training of the %s stage diverged", train_report_stage(stage)),
+				 errdetail("No epoch left finite numbers, with a learning rate of %g.",
+						   training->options.learning_rate),
+				 errhint("Lower learning_rate, or scale the ratings down.")));
+}
+
+/* Counts, shapes and both stages, for the split as it is. */
+static void
+train_stages(Training *training)
+{
+	const Ratings *ratings = &training->dataset->ratings;
+	int32		n_users = 0;
+
+	film_statistics(&training->films, ratings, training->options.like_threshold, tick);
+	for (int32 user = 0; user < ratings->n_users; user++)
+		n_users += ratings->n_fit[user] > 0;
+	for (Stage stage = 0; stage < N_STAGES; stage++)
+	{
+		stage_shape(&training->shape[stage], stage, n_users, ratings->n_movies,
+					ratings->n_genres, ratings->n_values,
+					training->options.history ? HISTORY_DIMS : 0);
+		train_stage(training, stage);
+	}
+}
+
+/* The model as an image, not sealed. */
+static ImageHeader *
+make_image(const Training *training)
+{
+	const Dataset *dataset = training->dataset;
+	ExportInput input = {
+		.ratings = &dataset->ratings,
+		.films = &training->films,
+		.names = dataset->names,
+		.names_length = dataset->names_length,
+	};
+	ImageHeader header = {
+		.min_rating = dataset->min_rating,
+		.max_rating = dataset->max_rating,
+		.like_threshold = training->options.like_threshold,
+		.min_year = dataset->min_year,
+		.max_year = dataset->max_year,
+		.median_year = dataset->median_year,
+	};
+	ImageHeader *image;
+	void	   *scratch;
+
+	for (Stage stage = 0; stage < N_STAGES; stage++)
+	{
+		input.params[stage] = training->params[stage];
+		input.shape[stage] = &training->shape[stage];
+	}
+	image = alloc_aligned(export_layout(&header, &input), MCXT_ALLOC_ZERO);
+	scratch = alloc_aligned(export_scratch(&input), 0);
+	export_image(image, &header, &input, tick, scratch);
+	return image;
+}
+
+/*
+ * Chooses the weights of the order by relevance on the validation rows, and
+ * decides whether the model will be the active one.
+ */
+static bool
+judge(Training *training, ImageHeader *image, Oid ratings)
+{
+	Candidate	candidate = {
+		.model_id = training->report.model_id,
+		.relation = relation_quoted(ratings),
+		.dataset = training->dataset,
+		.image = image,
+	};
+
+	candidate.ndcg = relevance_tune(image, &training->dataset->ratings,
+									&candidate.popularity_ndcg, tick,
+									alloc_aligned(relevance_scratch(image), 0));
+	training->ndcg = candidate.ndcg;
+	training->popularity_ndcg = candidate.popularity_ndcg;
+	if (!isnan(candidate.ndcg))
+		ereport(NOTICE,
+				(errmsg("relevance: validation NDCG@10 %.4f, by popularity alone %.4f",
+						candidate.ndcg, candidate.popularity_ndcg)));
+	switch (training->options.activate)
+	{
+		case ACTIVATE_NEVER:
+			return false;
+		case ACTIVATE_IF_BETTER:
+			return gate_open(&candidate);
+		case ACTIVATE_ALWAYS:
+			break;
+	}
+	return true;
+}
+
+/* Whether refitting has anything to add. */
+static bool
+has_validation(const Dataset *dataset)
+{
+	return dataset->ratings.n_fit_rows < dataset->ratings.n_train_rows;
+}
+
+/* Goes on from the tuned model with everything that is not test. */
+static ImageHeader *
+refit(Training *training, const SplitOptions *split, const ImageHeader *tuned)
+{
+	SplitOptions all = *split;
+	ImageHeader *image;
+
+	all.refit = true;
+	dataset_resplit(training->dataset, &all);
+	training->report.refitting = true;
+	training->start = tuned;
+	train_stages(training);
+	image = make_image(training);
+	image->relevance_rating = tuned->relevance_rating;
+	image->relevance_popularity = tuned->relevance_popularity;
+	return image;
+}
+
+/*
+ * The weights of the order by relevance, and what it reached on the validation
+ * rows if there were any, as a JSON object.
+ */
+static char *
+relevance_json(const Training *training, const ImageHeader *image)
+{
+	StringInfoData json;
+
+	initStringInfo(&json);
+	appendStringInfo(&json, "{\"cosine\": %.9g, \"rating\": %g, \"popularity\": %g",
+					 image->temperature, image->relevance_rating, image->relevance_popularity);
+	if (!isnan(training->ndcg))
+		appendStringInfo(&json, ", \"" GATE_NDCG "\": %.6g, \"popularity_ndcg@10\": %.6g",
+						 training->ndcg, training->popularity_ndcg);
+	appendStringInfoChar(&json, '}');
+	return json.data;
+}
+
+/* Measures the model, sealed now, and stores it. */
+static void
+store(const Training *training, ImageHeader *image, bool activate,
+	  Oid ratings, Oid movies, Oid users)
+{
+	const Dataset *dataset = training->dataset;
+	const OptionValues *options = &training->options;
+	Model	   *model = alloc_aligned(model_size(), 0);
+	StoreEntry	entry = {
+		.model_id = training->report.model_id,
+		.ratings = relation_quoted(ratings),
+		.movies = relation_quoted(movies),
+		.users = OidIsValid(users) ? relation_quoted(users) : NULL,
+		.train_rows = dataset->ratings.n_train_rows,
+		.test_rows = dataset->ratings.n_rows - dataset->ratings.n_train_rows,
+		.seed = options->seed,
+		.options = options_json(options),
+		.comment = options->comment,
+	};
+
+	if (!options->random_split)
+	{
+		entry.boundary_time = dataset->boundary.time;
+		entry.boundary_user = dataset->boundary.user_id;
+		entry.boundary_movie = dataset->boundary.movie_id;
+	}
+	image_seal(image);
+	model_open(model, image);
+	if (entry.test_rows > 0)
+		entry.metrics = measure_summary(&dataset->ratings, model);
+	entry.relevance = relevance_json(training, image);
+	store_save(&entry, image, image->size, activate);
+}
+
+static void
+alloc_statistics(FilmStatistics *films, int32 n_movies)
+{
+	films->ratings = palloc(sizeof(int32) * n_movies);
+	films->popularity = palloc(sizeof(float) * n_movies);
+	films->mean = palloc(sizeof(float) * n_movies);
+}
+
+/* What training cannot do without. */
+static void
+check_dataset(const Dataset *dataset, Oid ratings)
+{
+	if (dataset->ratings.n_fit_rows == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("no ratings left to train on"),
+				 errdetail("Of the ratings in %s, " INT64_FORMAT " in number, all are kept for "
+						   "test and validation.",
+						   relation_quoted(ratings), dataset->ratings.n_rows),
+				 errhint("Lower test_fraction or validation_fraction, or add ratings.")));
+}
+
+/* The model to start from. */
+static const CachedModel *
+find_before(const OptionValues *options)
+{
+	CachedModel *before;
+
+	if (options->from_model == 0)
+		return NULL;
+	before = cache_get(options->from_model);
+	if ((before->header->history > 0) != options->history)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("model %d was trained with history => %s", options->from_model,
+						before->header->history > 0 ? "true" : "false"),
+				 errhint("Continue from it with the same setting, or train without from_model.")));
+	return before;
+}
+
+/*
+ * Warns if the model to start from was trained on what is now to be tested on:
+ * figures would be better than the model is.
+ */
+static void
+warn_of_seen(const CachedModel *before, const Dataset *dataset, Oid relation)
+{
+	const Ratings *ratings = &dataset->ratings;
+	const StoreEntry *entry = &before->entry;
+	int64		n_test = ratings->n_rows - ratings->n_train_rows;
+	int64		n_seen = 0;
+
+	if (!gate_has_boundary(entry) || strcmp(entry->ratings, relation_quoted(relation)) != 0)
+		return;
+	for (int32 user = 0; user < ratings->n_users; user++)
+		for (int64 row = ratings->start[user] + ratings->n_train[user];
+			 row < ratings->start[user + 1]; row++)
+			n_seen += !gate_is_later(ratings, user, row, entry);
+	if (n_seen > 0)
+		ereport(WARNING,
+				(errmsg("model %d was trained on " INT64_FORMAT " of the " INT64_FORMAT
+						" test ratings", entry->model_id, n_seen, n_test),
+				 errdetail("The test metrics of a model that goes on from it say nothing."),
+				 errhint("Use a test_fraction so small that the test part is later, or train "
+						 "without from_model.")));
+}
+
+/*
+ * train_recommender(ratings regclass, movies regclass, users regclass, options ...)
+ */
+Datum
+mlrec_train_recommender(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+	Training	training = {.options = options_get(fcinfo)};
+	const OptionValues *options = &training.options;
+	Oid			ratings = relation_argument(fcinfo, 0, "ratings", false);
+	Oid			movies = relation_argument(fcinfo, 1, "movies", false);
+	Oid			users = relation_argument(fcinfo, 2, "users", true);
+	SplitOptions split = {
+		.test_fraction = options->test_fraction,
+		.validation_fraction = options->validation_fraction,
+		.random = options->random_split,
+		.seed = options->seed,
+	};
+	MemoryContext context;
+	MemoryContext caller;
+	const CachedModel *before;
+	ImageHeader *image;
+	bool		activate;
+
+	PreventCommandIfReadOnly("train_recommender()");
+	PreventCommandIfParallelMode("train_recommender()");
+	InitMaterializedSRF(fcinfo, 0);
+	context = AllocSetContextCreate(CurrentMemoryContext, "train_recommender",
+									ALLOCSET_DEFAULT_SIZES);
+	caller = MemoryContextSwitchTo(context);
+	before = find_before(options);
+	training.start = before ? before->header : NULL;
+	training.report.rows = result->setResult;
+	training.report.columns = result->setDesc;
+	/* who asked for workers is warned, who left it to us merely told */
+	training.shortage_level = options->workers_given ? WARNING : NOTICE;
+	training.dataset = dataset_load(ratings, movies, users, &split,
+									(Size) training_memory * 1024);
+	dataset_warn(training.dataset);
+	if (before)
+		warn_of_seen(before, training.dataset, ratings);
+	check_dataset(training.dataset, ratings);
+	alloc_statistics(&training.films, training.dataset->ratings.n_movies);
+	training.report.model_id = store_next_id();
+	for (Stage stage = 0; stage < N_STAGES; stage++)
+		training.rates[stage] = palloc0(sizeof(float) * options->epochs[stage]);
+
+	train_stages(&training);
+	image = make_image(&training);
+	activate = judge(&training, image, ratings);
+	if (options->refit && has_validation(training.dataset))
+		image = refit(&training, &split, image);
+	store(&training, image, activate, ratings, movies, users);
+
+	MemoryContextSwitchTo(caller);
+	MemoryContextDelete(context);
+	return (Datum) 0;
+}
