@@ -11,8 +11,8 @@
 
 # These do their own set-up, the server's headers included, and so must work
 # on a machine that has nothing yet: they do not read PGXS.
-HOUSE = check demo bench lint format
-ifneq ($(filter $(HOUSE),$(MAKECMDGOALS)),)
+DEV_TARGETS = check demo bench lint format
+ifneq ($(filter $(DEV_TARGETS),$(MAKECMDGOALS)),)
 
 .PHONY: $(MAKECMDGOALS)
 export ML1M PG_CONFIG CC
@@ -23,7 +23,7 @@ bench:
 	@test/bench/run
 format:
 	@test/lint --fix
-$(filter-out $(HOUSE),$(MAKECMDGOALS)):
+$(filter-out $(DEV_TARGETS),$(MAKECMDGOALS)):
 	@$(MAKE) --no-print-directory $@
 
 else

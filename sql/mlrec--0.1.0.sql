@@ -263,7 +263,7 @@ AS 'MODULE_PATHNAME', 'mlrec_title_year'
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1;
 
 COMMENT ON FUNCTION @extschema@.title_year(pg_catalog.text) IS
-'year of a film by the last "(dddd)" in its title, NULL if there is none';
+'year of a movie by the last "(dddd)" in its title, NULL if there is none';
 
 CREATE FUNCTION @extschema@.load_movielens(
 	directory pg_catalog.text,
@@ -274,7 +274,7 @@ LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE COST 1000000 ROWS 3;
 
 COMMENT ON FUNCTION @extschema@.load_movielens(pg_catalog.text, pg_catalog.name) IS
 'create and fill movies, users and ratings in into_schema from the files of a MovieLens release; returns each relation and its rows.
-directory is one of the server''s; the release (ml-1m, ml-10m, ml-100k or CSV) is recognised by its files. CSV releases have no users.
+directory is one of the server''s; the release (ml-1m, ml-10m, ml-100k or CSV) is recognized by its files. CSV releases have no users.
 Needs the rights of COPY from a file. Errors: a table that exists, a malformed line (told with file and line); then nothing is left behind.';
 
 -- The rows of the functions below.  These are types and not RETURNS TABLE,
@@ -316,7 +316,7 @@ CREATE TYPE @extschema@.mlrec_profile_row AS (
 	occupation pg_catalog.text,
 	ratings pg_catalog.int8,
 	mean_rating pg_catalog.float4,
-	favourite_genres pg_catalog.text[]);
+	favorite_genres pg_catalog.text[]);
 COMMENT ON TYPE @extschema@.mlrec_profile_row IS 'row of user_profile';
 
 CREATE TYPE @extschema@.mlrec_details_row AS (
@@ -349,7 +349,7 @@ AS 'MODULE_PATHNAME', 'mlrec_most_rated_movies'
 LANGUAGE C STABLE CALLED ON NULL INPUT PARALLEL RESTRICTED COST 100000 ROWS 10;
 
 COMMENT ON FUNCTION @extschema@.most_rated_movies(pg_catalog.int4, pg_catalog.regclass, pg_catalog.regclass) IS
-'the n films with most ratings, most first.
+'the n movies with most ratings, most first.
 ratings, movies NULL: the relations of these names on the search path. n NULL: all. Error: n negative.';
 
 CREATE FUNCTION @extschema@.top_rated_movies(
@@ -362,7 +362,7 @@ AS 'MODULE_PATHNAME', 'mlrec_top_rated_movies'
 LANGUAGE C STABLE CALLED ON NULL INPUT PARALLEL RESTRICTED COST 100000 ROWS 10;
 
 COMMENT ON FUNCTION @extschema@.top_rated_movies(pg_catalog.int4, pg_catalog.int4, pg_catalog.regclass, pg_catalog.regclass) IS
-'the n films with the highest mean rating, of those with min_ratings or more.
+'the n movies with the highest mean rating, of those with min_ratings or more.
 ratings, movies NULL: the relations of these names on the search path. n NULL: all. Error: n negative.';
 
 CREATE FUNCTION @extschema@.lowest_rated_movies(
@@ -375,7 +375,7 @@ AS 'MODULE_PATHNAME', 'mlrec_lowest_rated_movies'
 LANGUAGE C STABLE CALLED ON NULL INPUT PARALLEL RESTRICTED COST 100000 ROWS 10;
 
 COMMENT ON FUNCTION @extschema@.lowest_rated_movies(pg_catalog.int4, pg_catalog.int4, pg_catalog.regclass, pg_catalog.regclass) IS
-'the n films with the lowest mean rating, of those with min_ratings or more.
+'the n movies with the lowest mean rating, of those with min_ratings or more.
 ratings, movies NULL: the relations of these names on the search path. n NULL: all. Error: n negative.';
 
 CREATE FUNCTION @extschema@.genre_summary(
@@ -386,7 +386,7 @@ AS 'MODULE_PATHNAME', 'mlrec_genre_summary'
 LANGUAGE C STABLE CALLED ON NULL INPUT PARALLEL RESTRICTED COST 100000 ROWS 20;
 
 COMMENT ON FUNCTION @extschema@.genre_summary(pg_catalog.regclass, pg_catalog.regclass) IS
-'films, ratings and mean rating of each genre; a film counts for each of its genres.
+'movies, ratings and mean rating of each genre; a movie counts for each of its genres.
 ratings, movies NULL: the relations of these names on the search path.';
 
 CREATE FUNCTION @extschema@.user_demographics(
@@ -410,7 +410,7 @@ AS 'MODULE_PATHNAME', 'mlrec_user_profile'
 LANGUAGE C STABLE CALLED ON NULL INPUT PARALLEL RESTRICTED COST 1000 ROWS 1;
 
 COMMENT ON FUNCTION @extschema@.user_profile(pg_catalog.int8, pg_catalog.regclass, pg_catalog.regclass, pg_catalog.regclass) IS
-'who a user is, how many films he or she has rated and how on average, and up to three favourite genres: those rated highest against the own mean.
+'who a user is, how many movies he or she has rated and how on average, and up to three favorite genres: those rated highest against the own mean.
 Relations that are NULL: those of the active model, or if there is none, of these names on the search path. No row for an unknown user.';
 
 CREATE FUNCTION @extschema@.movie_details(
@@ -422,25 +422,25 @@ AS 'MODULE_PATHNAME', 'mlrec_movie_details'
 LANGUAGE C STABLE CALLED ON NULL INPUT PARALLEL RESTRICTED COST 1000 ROWS 1;
 
 COMMENT ON FUNCTION @extschema@.movie_details(pg_catalog.int8, pg_catalog.regclass, pg_catalog.regclass) IS
-'what is known of a film, how many ratings it has and their mean.
-Relations that are NULL: those of the active model, or if there is none, of these names on the search path. No row for an unknown film.';
+'what is known of a movie, how many ratings it has and their mean.
+Relations that are NULL: those of the active model, or if there is none, of these names on the search path. No row for an unknown movie.';
 
 -- ============================================================================
 -- 3. Models: tables, views, privileges
 -- ============================================================================
 
-CREATE SEQUENCE @extschema@.recommender_model_id AS integer;
-COMMENT ON SEQUENCE @extschema@.recommender_model_id IS 'numbers for new recommender models';
+CREATE SEQUENCE @extschema@.mlrec_model_id AS integer;
+COMMENT ON SEQUENCE @extschema@.mlrec_model_id IS 'numbers for new recommender models';
 
-CREATE TABLE @extschema@.recommender_model (
+CREATE TABLE @extschema@.mlrec_model (
 	model_id integer PRIMARY KEY,
 	created_at timestamptz NOT NULL,
 	active boolean NOT NULL,
 	ratings text NOT NULL,
 	movies text NOT NULL,
 	users text,
-	train_rows bigint NOT NULL,
-	test_rows bigint NOT NULL,
+	train_ratings bigint NOT NULL,
+	test_ratings bigint NOT NULL,
 	seed bigint NOT NULL,
 	options jsonb NOT NULL,
 	metrics jsonb,
@@ -452,71 +452,71 @@ CREATE TABLE @extschema@.recommender_model (
 	comment text,
 	relevance jsonb
 );
-COMMENT ON TABLE @extschema@.recommender_model IS
-	'trained recommender models; their weights are in recommender_chunk';
-COMMENT ON COLUMN @extschema@.recommender_model.model_id IS 'number of the model';
-COMMENT ON COLUMN @extschema@.recommender_model.created_at IS 'when the training ended';
-COMMENT ON COLUMN @extschema@.recommender_model.active IS 'whether serving uses this model unless told otherwise';
-COMMENT ON COLUMN @extschema@.recommender_model.ratings IS 'relation of the ratings, by qualified name';
-COMMENT ON COLUMN @extschema@.recommender_model.movies IS 'relation of the films, by qualified name';
-COMMENT ON COLUMN @extschema@.recommender_model.users IS 'relation of the users, by qualified name; NULL: none';
-COMMENT ON COLUMN @extschema@.recommender_model.train_rows IS 'ratings trained on, those for validation included';
-COMMENT ON COLUMN @extschema@.recommender_model.test_rows IS 'ratings kept for the test metrics';
-COMMENT ON COLUMN @extschema@.recommender_model.seed IS 'seed of the training';
-COMMENT ON COLUMN @extschema@.recommender_model.options IS 'the other options of the training';
-COMMENT ON COLUMN @extschema@.recommender_model.metrics IS 'test metrics by protocol, system and users, as of evaluate_recommender; NULL without a test part';
-COMMENT ON COLUMN @extschema@.recommender_model.boundary_time IS 'time of the last training rating; 0 if the split is random';
-COMMENT ON COLUMN @extschema@.recommender_model.boundary_user IS 'user of the last training rating; 0 if the split is random';
-COMMENT ON COLUMN @extschema@.recommender_model.boundary_movie IS 'film of the last training rating; 0 if the split is random';
-COMMENT ON COLUMN @extschema@.recommender_model.size_bytes IS 'size of the model';
-COMMENT ON COLUMN @extschema@.recommender_model.checksum IS 'checksum of the model';
-COMMENT ON COLUMN @extschema@.recommender_model.comment IS 'what train_recommender was told to note';
-COMMENT ON COLUMN @extschema@.recommender_model.relevance IS 'weights of the order by relevance and what it reached on the validation ratings';
+COMMENT ON TABLE @extschema@.mlrec_model IS
+	'trained recommender models; their weights are in mlrec_model_chunk';
+COMMENT ON COLUMN @extschema@.mlrec_model.model_id IS 'number of the model';
+COMMENT ON COLUMN @extschema@.mlrec_model.created_at IS 'when the training ended';
+COMMENT ON COLUMN @extschema@.mlrec_model.active IS 'whether serving uses this model unless told otherwise';
+COMMENT ON COLUMN @extschema@.mlrec_model.ratings IS 'relation of the ratings, by qualified name';
+COMMENT ON COLUMN @extschema@.mlrec_model.movies IS 'relation of the movies, by qualified name';
+COMMENT ON COLUMN @extschema@.mlrec_model.users IS 'relation of the users, by qualified name; NULL: none';
+COMMENT ON COLUMN @extschema@.mlrec_model.train_ratings IS 'ratings trained on, those for validation included';
+COMMENT ON COLUMN @extschema@.mlrec_model.test_ratings IS 'ratings kept for the test metrics';
+COMMENT ON COLUMN @extschema@.mlrec_model.seed IS 'seed of the training';
+COMMENT ON COLUMN @extschema@.mlrec_model.options IS 'the other options of the training';
+COMMENT ON COLUMN @extschema@.mlrec_model.metrics IS 'test metrics by protocol, system and users, as of evaluate_recommender; NULL without a test part';
+COMMENT ON COLUMN @extschema@.mlrec_model.boundary_time IS 'time of the last training rating; 0 if the split is random';
+COMMENT ON COLUMN @extschema@.mlrec_model.boundary_user IS 'user of the last training rating; 0 if the split is random';
+COMMENT ON COLUMN @extschema@.mlrec_model.boundary_movie IS 'movie of the last training rating; 0 if the split is random';
+COMMENT ON COLUMN @extschema@.mlrec_model.size_bytes IS 'size of the model';
+COMMENT ON COLUMN @extschema@.mlrec_model.checksum IS 'checksum of the model';
+COMMENT ON COLUMN @extschema@.mlrec_model.comment IS 'what train_recommender was told to note';
+COMMENT ON COLUMN @extschema@.mlrec_model.relevance IS 'weights of the order by relevance and what it reached on the validation ratings';
 
-CREATE UNIQUE INDEX recommender_model_active ON @extschema@.recommender_model (active) WHERE active;
-COMMENT ON INDEX @extschema@.recommender_model_active IS 'at most one model is active';
+CREATE UNIQUE INDEX mlrec_model_active ON @extschema@.mlrec_model (active) WHERE active;
+COMMENT ON INDEX @extschema@.mlrec_model_active IS 'at most one model is active';
 
-CREATE TABLE @extschema@.recommender_chunk (
-	model_id integer NOT NULL REFERENCES @extschema@.recommender_model ON DELETE CASCADE,
+CREATE TABLE @extschema@.mlrec_model_chunk (
+	model_id integer NOT NULL REFERENCES @extschema@.mlrec_model ON DELETE CASCADE,
 	chunk_no integer NOT NULL,
 	data bytea NOT NULL,
 	PRIMARY KEY (model_id, chunk_no)
 );
-ALTER TABLE @extschema@.recommender_chunk ALTER COLUMN data SET STORAGE PLAIN;
-COMMENT ON TABLE @extschema@.recommender_chunk IS 'weights of recommender models, in pieces';
-COMMENT ON COLUMN @extschema@.recommender_chunk.model_id IS 'number of the model';
-COMMENT ON COLUMN @extschema@.recommender_chunk.chunk_no IS 'place of the piece, from 0';
-COMMENT ON COLUMN @extschema@.recommender_chunk.data IS 'the piece; the format is internal';
+ALTER TABLE @extschema@.mlrec_model_chunk ALTER COLUMN data SET STORAGE PLAIN;
+COMMENT ON TABLE @extschema@.mlrec_model_chunk IS 'weights of recommender models, in pieces';
+COMMENT ON COLUMN @extschema@.mlrec_model_chunk.model_id IS 'number of the model';
+COMMENT ON COLUMN @extschema@.mlrec_model_chunk.chunk_no IS 'place of the piece, from 0';
+COMMENT ON COLUMN @extschema@.mlrec_model_chunk.data IS 'the piece; the format is internal';
 
-SELECT pg_catalog.pg_extension_config_dump('@extschema@.recommender_model_id', '');
-SELECT pg_catalog.pg_extension_config_dump('@extschema@.recommender_model', '');
-SELECT pg_catalog.pg_extension_config_dump('@extschema@.recommender_chunk', '');
+SELECT pg_catalog.pg_extension_config_dump('@extschema@.mlrec_model_id', '');
+SELECT pg_catalog.pg_extension_config_dump('@extschema@.mlrec_model', '');
+SELECT pg_catalog.pg_extension_config_dump('@extschema@.mlrec_model_chunk', '');
 
-CREATE FUNCTION @extschema@.recommender_model_changed() RETURNS trigger
+CREATE FUNCTION @extschema@.mlrec_model_changed() RETURNS trigger
 	AS 'MODULE_PATHNAME', 'mlrec_model_changed' LANGUAGE C VOLATILE PARALLEL UNSAFE;
-COMMENT ON FUNCTION @extschema@.recommender_model_changed() IS
-	'tells the model caches of all sessions that recommender_model changed';
+COMMENT ON FUNCTION @extschema@.mlrec_model_changed() IS
+	'tells the model caches of all sessions that mlrec_model changed';
 
 CREATE TRIGGER model_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE
-	ON @extschema@.recommender_model
-	FOR EACH STATEMENT EXECUTE FUNCTION @extschema@.recommender_model_changed();
-COMMENT ON TRIGGER model_changed ON @extschema@.recommender_model IS
+	ON @extschema@.mlrec_model
+	FOR EACH STATEMENT EXECUTE FUNCTION @extschema@.mlrec_model_changed();
+COMMENT ON TRIGGER model_changed ON @extschema@.mlrec_model IS
 	'tells the model caches of all sessions';
 
 CREATE VIEW @extschema@.recommender_models AS
-	SELECT model_id, created_at, active, ratings, movies, users, train_rows, test_rows, seed,
+	SELECT model_id, created_at, active, ratings, movies, users, train_ratings, test_ratings, seed,
 		metrics, size_bytes, comment, options, relevance
-	FROM @extschema@.recommender_model;
+	FROM @extschema@.mlrec_model;
 COMMENT ON VIEW @extschema@.recommender_models IS
 	'trained recommender models with the relations, options and metrics of their training, and the weights of the order by relevance';
 COMMENT ON COLUMN @extschema@.recommender_models.model_id IS 'number of the model';
 COMMENT ON COLUMN @extschema@.recommender_models.created_at IS 'when the training ended';
 COMMENT ON COLUMN @extschema@.recommender_models.active IS 'whether serving uses this model unless told otherwise';
 COMMENT ON COLUMN @extschema@.recommender_models.ratings IS 'relation of the ratings, by qualified name';
-COMMENT ON COLUMN @extschema@.recommender_models.movies IS 'relation of the films, by qualified name';
+COMMENT ON COLUMN @extschema@.recommender_models.movies IS 'relation of the movies, by qualified name';
 COMMENT ON COLUMN @extschema@.recommender_models.users IS 'relation of the users, by qualified name; NULL: none';
-COMMENT ON COLUMN @extschema@.recommender_models.train_rows IS 'ratings trained on, those for validation included';
-COMMENT ON COLUMN @extschema@.recommender_models.test_rows IS 'ratings kept for the test metrics';
+COMMENT ON COLUMN @extschema@.recommender_models.train_ratings IS 'ratings trained on, those for validation included';
+COMMENT ON COLUMN @extschema@.recommender_models.test_ratings IS 'ratings kept for the test metrics';
 COMMENT ON COLUMN @extschema@.recommender_models.seed IS 'seed of the training';
 COMMENT ON COLUMN @extschema@.recommender_models.metrics IS 'test metrics by protocol, system and users, as of evaluate_recommender; NULL without a test part';
 COMMENT ON COLUMN @extschema@.recommender_models.size_bytes IS 'size of the model';
@@ -619,11 +619,11 @@ CREATE FUNCTION @extschema@.recommend(user_id bigint, top_k_retrieve integer DEF
 	LANGUAGE C STABLE PARALLEL RESTRICTED COST 20000 ROWS 10;
 COMMENT ON FUNCTION @extschema@.recommend(bigint, integer, integer, integer, bigint[], bigint[],
 	boolean, text, real) IS
-'the top_n_final films for a user, best first: top_k_retrieve candidates by the cosine of user and film, ranked by the predicted rating.
-user_id: any; unknown users get films by what is known of them. top_k_retrieve: at least 1. top_n_final: at least 0.
-model_id NULL: the active model. candidates: only these films. exclude: not these. exclude_seen: not those that the user has rated, as this transaction sees ratings.
-All filters hold before the candidates are cut, so there are fewer rows only if fewer films are eligible.
-order_by: rating, or relevance, which adds the retrieval score and popularity. diversity, 0 to 1: how much films must differ from those before them.
+'the top_n_final movies for a user, best first: top_k_retrieve candidates by the cosine of user and movie, ranked by the predicted rating.
+user_id: any; unknown users get movies by what is known of them. top_k_retrieve: at least 1. top_n_final: at least 0.
+model_id NULL: the active model. candidates: only these movies. exclude: not these. exclude_seen: not those that the user has rated, as this transaction sees ratings.
+All filters hold before the candidates are cut, so there are fewer rows only if fewer movies are eligible.
+order_by: rating, or relevance, which adds the retrieval score and popularity. diversity, 0 to 1: how much movies must differ from those before them.
 ranking_score: the predicted rating on the scale of the ratings. retrieval_score: the cosine, -1 to 1.
 Errors: an argument null or out of range, no model, a relation of the model that is missing or may not be read.';
 
@@ -651,8 +651,8 @@ CREATE FUNCTION @extschema@.predict_rating(user_id bigint, movie_id bigint,
 	AS 'MODULE_PATHNAME', 'mlrec_predict_rating'
 	LANGUAGE C STABLE PARALLEL RESTRICTED COST 10000;
 COMMENT ON FUNCTION @extschema@.predict_rating(bigint, bigint, integer) IS
-'the rating that a user would give a film, on the scale of the ratings; the user''s own rating of it, if any, is not looked at.
-model_id NULL: the active model. Errors: a film that neither movies nor the model knows, no model.';
+'the rating that a user would give a movie, on the scale of the ratings; the user''s own rating of it, if any, is not looked at.
+model_id NULL: the active model. Errors: a movie that neither movies nor the model knows, no model.';
 
 CREATE FUNCTION @extschema@.similar_movies(movie_id bigint, n integer DEFAULT 10,
 		model_id integer DEFAULT NULL)
@@ -661,8 +661,8 @@ CREATE FUNCTION @extschema@.similar_movies(movie_id bigint, n integer DEFAULT 10
 	AS 'MODULE_PATHNAME', 'mlrec_similar_movies'
 	LANGUAGE C STABLE PARALLEL RESTRICTED COST 10000 ROWS 10;
 COMMENT ON FUNCTION @extschema@.similar_movies(bigint, integer, integer) IS
-'the n films whose retrieval vectors are closest to a film''s, most similar first; similarity is their cosine, -1 to 1.
-model_id NULL: the active model. Errors: an unknown film, n negative, no model.';
+'the n movies whose retrieval vectors are closest to a movie''s, most similar first; similarity is their cosine, -1 to 1.
+model_id NULL: the active model. Errors: an unknown movie, n negative, no model.';
 
 CREATE FUNCTION @extschema@.nearest_movies(vector @extschema@.embedding, n integer DEFAULT 10,
 		model_id integer DEFAULT NULL)
@@ -670,7 +670,7 @@ CREATE FUNCTION @extschema@.nearest_movies(vector @extschema@.embedding, n integ
 	AS 'MODULE_PATHNAME', 'mlrec_nearest_movies'
 	LANGUAGE C STABLE PARALLEL RESTRICTED COST 5000 ROWS 10;
 COMMENT ON FUNCTION @extschema@.nearest_movies(@extschema@.embedding, integer, integer) IS
-	'films by the cosine of their vectors and any vector, most similar first';
+	'movies by the cosine of their vectors and any vector, most similar first';
 
 CREATE FUNCTION @extschema@.explain_recommendation(user_id bigint, movie_id bigint,
 		n integer DEFAULT 10)
@@ -679,9 +679,9 @@ CREATE FUNCTION @extschema@.explain_recommendation(user_id bigint, movie_id bigi
 	AS 'MODULE_PATHNAME', 'mlrec_explain_recommendation'
 	LANGUAGE C STABLE PARALLEL RESTRICTED COST 100000 ROWS 10;
 COMMENT ON FUNCTION @extschema@.explain_recommendation(bigint, bigint, integer) IS
-'which n of a user''s ratings speak most for (or, below 0, against) a film, by the active model.
-contribution: the film''s relevance less what it would be without that rating. similarity: the cosine of the two films.
-A last row without a film is the part of the relevance that popularity has. Errors: an unknown film, n negative, no model.';
+'which n of a user''s ratings speak most for (or, below 0, against) a movie, by the active model.
+contribution: the movie''s relevance less what it would be without that rating. similarity: the cosine of the two movies.
+A last row without a movie is the part of the relevance that popularity has. Errors: an unknown movie, n negative, no model.';
 
 CREATE FUNCTION @extschema@.recommender_stats()
 	RETURNS TABLE (total_users bigint, total_movies bigint, total_ratings bigint,
@@ -690,7 +690,7 @@ CREATE FUNCTION @extschema@.recommender_stats()
 	AS 'MODULE_PATHNAME', 'mlrec_recommender_stats'
 	LANGUAGE C STABLE PARALLEL RESTRICTED COST 100000 ROWS 1;
 COMMENT ON FUNCTION @extschema@.recommender_stats() IS
-'one row: how many users, films, ratings and genres the relations of the active model (else of the usual names) have now, and of the active model its number, when it was trained, its test metrics, and how it is searched';
+'one row: how many users, movies, ratings and genres the relations of the active model (else of the usual names) have now, and of the active model its number, when it was trained, its test metrics, and how it is searched';
 
 CREATE FUNCTION @extschema@.recommender_health()
 	RETURNS TABLE (status text, detail text)
@@ -704,7 +704,7 @@ CREATE FUNCTION @extschema@.recommender_movie_vectors(model_id integer)
 	AS 'MODULE_PATHNAME', 'mlrec_model_movie_vectors'
 	LANGUAGE C STABLE STRICT PARALLEL RESTRICTED COST 10000 ROWS 10000;
 COMMENT ON FUNCTION @extschema@.recommender_movie_vectors(integer) IS
-	'unit vectors of the films of a model';
+	'unit vectors of the movies of a model';
 
 CREATE FUNCTION @extschema@.recommender_user_vectors(model_id integer)
 	RETURNS TABLE (user_id bigint, embedding @extschema@.embedding)
@@ -715,24 +715,24 @@ COMMENT ON FUNCTION @extschema@.recommender_user_vectors(integer) IS
 
 CREATE VIEW @extschema@.movie_embeddings AS
 	SELECT m.model_id, v.movie_id, v.embedding::@extschema@.embedding(64) AS embedding
-	FROM @extschema@.recommender_model AS m
+	FROM @extschema@.mlrec_model AS m
 		CROSS JOIN LATERAL @extschema@.recommender_movie_vectors(m.model_id) AS v;
 COMMENT ON VIEW @extschema@.movie_embeddings IS
-	'unit vectors of the films of every model; their inner product with a user''s is the cosine';
+	'unit vectors of the movies of every model; their inner product with a user''s is the cosine';
 COMMENT ON COLUMN @extschema@.movie_embeddings.model_id IS 'number of the model';
-COMMENT ON COLUMN @extschema@.movie_embeddings.movie_id IS 'film';
+COMMENT ON COLUMN @extschema@.movie_embeddings.movie_id IS 'movie';
 COMMENT ON COLUMN @extschema@.movie_embeddings.embedding IS 'its retrieval vector, of length 1';
 GRANT SELECT ON @extschema@.movie_embeddings TO PUBLIC;
 
 CREATE VIEW @extschema@.user_embeddings AS
 	SELECT m.model_id, v.user_id, v.embedding::@extschema@.embedding(64) AS embedding
-	FROM @extschema@.recommender_model AS m
+	FROM @extschema@.mlrec_model AS m
 		CROSS JOIN LATERAL @extschema@.recommender_user_vectors(m.model_id) AS v;
 COMMENT ON VIEW @extschema@.user_embeddings IS
 	'unit vectors of the users of every model, as of its training';
 COMMENT ON COLUMN @extschema@.user_embeddings.model_id IS 'number of the model';
 COMMENT ON COLUMN @extschema@.user_embeddings.user_id IS 'user with training ratings';
-COMMENT ON COLUMN @extschema@.user_embeddings.embedding IS 'his or her retrieval vector, of length 1';
+COMMENT ON COLUMN @extschema@.user_embeddings.embedding IS 'their or her retrieval vector, of length 1';
 GRANT SELECT ON @extschema@.user_embeddings TO PUBLIC;
 
 -- ============================================================================

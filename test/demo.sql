@@ -50,7 +50,7 @@ SELECT movie_id AS first, title FROM recommend(1, 200, 1)
 SELECT * FROM explain_recommendation(1, :first) LIMIT 5;
 
 \set ECHO none
-SELECT movie_id AS film, title
+SELECT movie_id AS movie, title
   FROM (SELECT movie_id, title, 1 AS choice FROM movies WHERE title LIKE 'Star Wars: Episode IV - %'
          UNION ALL
         SELECT movie_id, title, 2 FROM most_rated_movies(1)) AS known
@@ -60,10 +60,10 @@ SELECT movie_id AS film, title
 \echo '\n=== Like' :title
 \echo
 \set ECHO queries
-SELECT * FROM similar_movies(:film, 10);
+SELECT * FROM similar_movies(:movie, 10);
 
-\echo '\n=== A new user rates one film: no training, and ROLLBACK takes it back =======\n'
+\echo '\n=== A new user rates one movie: no training, and ROLLBACK takes it back =======\n'
 BEGIN;
-INSERT INTO ratings (user_id, movie_id, rating, rated_at) SELECT 1000000, :film, 5, max(rated_at) FROM ratings;
+INSERT INTO ratings (user_id, movie_id, rating, rated_at) SELECT 1000000, :movie, 5, max(rated_at) FROM ratings;
 SELECT rank, title, genres, ranking_score, retrieval_score FROM recommend(1000000, 200, 5);
 ROLLBACK;

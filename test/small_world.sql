@@ -1,8 +1,8 @@
--- What tests of serving include: 80 films, 40 users and their ratings in the
+-- What tests of serving include: 80 movies, 40 users and their ratings in the
 -- current schema, and a model of them, hastily trained, which is the active
 -- one.  Its id is in :model.
 CREATE TABLE movies AS
-	SELECT m AS movie_id, 'Film ' || m || ' (' || 1950 + m % 50 || ')' AS title,
+	SELECT m AS movie_id, 'Movie ' || m || ' (' || 1950 + m % 50 || ')' AS title,
 		(ARRAY['Drama', 'Comedy|Drama', 'War', 'Comedy'])[1 + m % 4] AS genres
 	FROM generate_series(1, 80) m;
 ALTER TABLE movies ADD PRIMARY KEY (movie_id);

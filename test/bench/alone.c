@@ -3,21 +3,21 @@
  *
  *	alone recommend IMAGE HISTORIES
  *		Median milliseconds of recommend(user, 200, 10): the user's vectors, the
- *		cosines of all films and the best 200, the ranking of those.
+ *		cosines of all movies and the best 200, the ranking of those.
  *	alone products IMAGE USERS
  *		Seconds of the matrix products of recommend_all(200, 10): towers, scores
  *		and ranker, and nothing else.
  *	alone scan IMAGE ORDER ROUNDS
- *		Median milliseconds of the best 200 films, nearest or likeliest, for a
+ *		Median milliseconds of the best 200 movies, nearest or likeliest, for a
  *		user, exactly; and the megabytes that this looks at: the vectors, or
  *		of a large catalogue the index and some of its codes.
  *	alone scan-all IMAGE ORDER ROUNDS
  *		Likewise, but no codes are passed over.
  *	alone lists IMAGE ORDER RECALL ROUNDS
  *		Median milliseconds with what promises this recall of the index of a large
- *		catalogue; the recall there was, and the percentage of films looked at.
+ *		catalogue; the recall there was, and the percentage of movies looked at.
  *
- * IMAGE is a model as it is stored.  HISTORIES has lines "user film rating" in
+ * IMAGE is a model as it is stored.  HISTORIES has lines "user movie rating" in
  * order of users, with ids.
  */
 #include <math.h>
@@ -43,9 +43,9 @@
 
 typedef struct Bench
 {
-	void	   *image;
+	void	   *file;
 	Model	   *model;
-	const ImageHeader *header;
+	const ModelFileHeader *header;
 	const float *vectors;
 	const float *rank_vectors;
 	const float *popularity;
@@ -55,26 +55,26 @@ typedef struct Bench
 } Bench;
 
 static Bench
-open_image(const char *path)
+open_model_file(const char *path)
 {
 	Bench		bench = {0};
 	size_t		size;
-	ImageStatus status;
+	ModelFileStatus status;
 
-	bench.image = read_whole(path, &size);
-	status = image_check(bench.image, size, true);
-	if (status != IMAGE_OK)
-		fail("%s is %s", path, image_status_text(status));
+	bench.file = read_whole(path, &size);
+	status = model_file_check(bench.file, size, true);
+	if (status != MODEL_FILE_OK)
+		fail("%s is %s", path, model_file_status_text(status));
 	bench.model = room(model_size());
-	model_open(bench.model, bench.image);
+	model_open(bench.model, bench.file);
 	bench.header = model_header(bench.model);
-	bench.vectors = image_section(bench.image, IMAGE_MOVIE_VECTORS);
-	bench.rank_vectors = image_section(bench.image, IMAGE_MOVIE_RANK_VECTORS);
-	bench.popularity = image_section(bench.image, IMAGE_MOVIE_POPULARITY);
-	if (bench.header->length[IMAGE_INDEX] > 0)
+	bench.vectors = model_file_section(bench.file, MODEL_FILE_MOVIE_VECTORS);
+	bench.rank_vectors = model_file_section(bench.file, MODEL_FILE_MOVIE_RANK_VECTORS);
+	bench.popularity = model_file_section(bench.file, MODEL_FILE_MOVIE_POPULARITY);
+	if (bench.header->length[MODEL_FILE_INDEX] > 0)
 	{
-		codes_open(&bench.codes, image_section(bench.image, IMAGE_MOVIE_CODES));
-		bench.index = image_section(bench.image, IMAGE_INDEX);
+		codes_open(&bench.codes, model_file_section(bench.file, MODEL_FILE_MOVIE_CODES));
+		bench.index = model_file_section(bench.file, MODEL_FILE_INDEX);
 		bench.scratch = room(ivf_search_scratch(bench.index));
 	}
 	return bench;
@@ -88,8 +88,8 @@ open_image(const char *path)
 static int
 read_histories(UserInput *inputs, const Bench *bench, const char *path)
 {
-	const int64_t *user_ids = image_section(bench->image, IMAGE_USER_IDS);
-	const int64_t *movie_ids = image_section(bench->image, IMAGE_MOVIE_IDS);
+	const int64_t *user_ids = model_file_section(bench->file, MODEL_FILE_USER_IDS);
+	const int64_t *movie_ids = model_file_section(bench->file, MODEL_FILE_MOVIE_IDS);
 	FILE	   *file = fopen(path, "r");
 	long		user;
 	long		movie;
@@ -136,45 +136,45 @@ read_histories(UserInput *inputs, const Bench *bench, const char *path)
 }
 
 /*
- * The best films for a vector, exactly or with a smaller margin.  Returns how many
+ * The best movies for a vector, exactly or with a smaller margin.  Returns how many
  * bytes of vectors or codes were looked at.
  */
 static double
 search(Topk *topk, TopkEntry *entry, const Bench *bench, const float *vector, IvfOrder order,
-	   float margin, const uint8_t *skip)
+	   float bound_factor, const uint8_t *skip)
 {
-	bool		likeliest = order == IVF_LIKELIEST;
-	ScanFilms	films = {.rows = bench->vectors, .bias = likeliest ? bench->popularity : NULL,
+	bool		by_logit = order == IVF_BY_LOGIT;
+	ScanMovies	movies = {.rows = bench->vectors, .bias = by_logit ? bench->popularity : NULL,
 	.skip = skip};
 	double		bytes;
 	ScanQuery	query;
 
 	topk_init(topk, entry, RETRIEVE);
-	scan_prepare(&query, vector, likeliest ? bench->header->temperature : 1, scan_level());
+	scan_prepare(&query, vector, by_logit ? bench->header->temperature : 1, scan_level());
 	if (bench->index != NULL)
 		bytes = (double) (CODE_BLOCK_BYTES + sizeof(CodeBlock)) *
-			ivf_search(topk, &films, bench->index, &bench->codes, margin, &query, NULL,
-					   bench->scratch) + bench->header->length[IMAGE_INDEX];
+			ivf_search(topk, &movies, bench->index, &bench->codes, bound_factor, &query, NULL,
+					   bench->scratch) + bench->header->length[MODEL_FILE_INDEX];
 	else
 	{
-		scan_rows(topk, &films, 0, 0, bench->header->n_movies, &query);
+		scan_rows(topk, &movies, 0, 0, bench->header->n_movies, &query);
 		bytes = sizeof(float) * VECTOR_DIMS * (double) bench->header->n_movies;
 	}
 	topk_sort(topk);
 	return bytes;
 }
 
-typedef struct Pick
+typedef struct Recommendation
 {
 	float		rating;
 	int32_t		movie;
-} Pick;
+} Recommendation;
 
 static int
-compare_picks(const void *a, const void *b)
+compare_recommendations(const void *a, const void *b)
 {
-	const Pick *x = a;
-	const Pick *y = b;
+	const Recommendation *x = a;
+	const Recommendation *y = b;
 
 	if (x->rating != y->rating)
 		return x->rating > y->rating ? -1 : 1;
@@ -190,14 +190,14 @@ recommend(const Bench *bench, const UserInput *input, uint8_t *skip, float *cand
 	TopkEntry	entry[RETRIEVE];
 	Topk		topk;
 	float		rating[RETRIEVE];
-	Pick		pick[RETRIEVE];
+	Recommendation item[RETRIEVE];
 
 	memset(skip, 0, bench->header->n_movies);
 	for (int i = 0; i < input->n_history; i++)
 		if (input->history_movie[i] >= 0)
 			skip[input->history_movie[i]] = 1;
 	model_users(bench->model, input, 1, vector, rank_vector, scratch);
-	search(&topk, entry, bench, vector, IVF_NEAREST, 1, skip);
+	search(&topk, entry, bench, vector, IVF_BY_COSINE, 1, skip);
 	for (int i = 0; i < topk.n; i++)
 		memcpy(candidates + i * VECTOR_DIMS,
 			   bench->rank_vectors + (size_t) entry[i].index * VECTOR_DIMS,
@@ -205,16 +205,16 @@ recommend(const Bench *bench, const UserInput *input, uint8_t *skip, float *cand
 	model_rank(bench->model, rank_vector, 0, candidates, topk.n, rating, scratch);
 	for (int i = 0; i < topk.n; i++)
 	{
-		pick[i].rating = rating[i];
-		pick[i].movie = entry[i].index;
+		item[i].rating = rating[i];
+		item[i].movie = entry[i].index;
 	}
-	qsort(pick, topk.n, sizeof(Pick), compare_picks);
+	qsort(item, topk.n, sizeof(Recommendation), compare_recommendations);
 }
 
 static void
-print_recommend(const char *image, const char *histories)
+print_recommend(const char *file, const char *histories)
 {
-	Bench		bench = open_image(image);
+	Bench		bench = open_model_file(file);
 	UserInput  *inputs = room(sizeof(UserInput) * MAX_USERS);
 	int			n = read_histories(inputs, &bench, histories);
 	uint8_t    *skip = room(bench.header->n_movies);
@@ -248,15 +248,15 @@ product(float *out, const float *in, const float *weight, int rows, int fan_in, 
 }
 
 static void
-print_products(const char *image, int users)
+print_products(const char *file, int users)
 {
-	enum {BATCH = 256, FILMS = 4096};
-	Bench		bench = open_image(image);
+	enum {BATCH = 256, MOVIES = 4096};
+	Bench		bench = open_model_file(file);
 	int32_t		n = bench.header->n_movies;
 	StageShape	shape[N_STAGES];
-	float	   *in = room(sizeof(float) * BATCH * FILMS);
-	float	   *out = room(sizeof(float) * BATCH * FILMS);
-	float	   *weight = room(sizeof(float) * FILMS * RANKER_HIDDEN1);
+	float	   *in = room(sizeof(float) * BATCH * MOVIES);
+	float	   *out = room(sizeof(float) * BATCH * MOVIES);
+	float	   *weight = room(sizeof(float) * MOVIES * RANKER_HIDDEN1);
 	double		times[5];
 
 	for (int stage = 0; stage < N_STAGES; stage++)
@@ -275,12 +275,12 @@ print_products(const char *image, int users)
 				product(out, in, weight, batch, shape[stage].user_inputs, shape[stage].hidden);
 				product(out, in, weight, batch, shape[stage].hidden, VECTOR_DIMS);
 			}
-			for (int film = 0; film < n; film += FILMS)
+			for (int movie = 0; movie < n; movie += MOVIES)
 			{
-				int			films = n - film < FILMS ? n - film : FILMS;
+				int			movies = n - movie < MOVIES ? n - movie : MOVIES;
 
-				matmul_transposed(out, FILMS, in, VECTOR_DIMS,
-								  bench.vectors + (size_t) film * VECTOR_DIMS, batch, films,
+				matmul_transposed(out, MOVIES, in, VECTOR_DIMS,
+								  bench.vectors + (size_t) movie * VECTOR_DIMS, batch, movies,
 								  VECTOR_DIMS, false);
 			}
 			for (int user = 0; user < batch; user++)
@@ -297,14 +297,14 @@ print_products(const char *image, int users)
 }
 
 /* ---------------------------------------------------------------------------
- * The nearest films to users
+ * The nearest movies to users
  * ------------------------------------------------------------------------- */
 
 /* Vectors of users spread over the model. */
 static const float *
 query(const Bench *bench, int i)
 {
-	const float *users = image_section(bench->image, IMAGE_USER_VECTORS);
+	const float *users = model_file_section(bench->file, MODEL_FILE_USER_VECTORS);
 
 	if (bench->header->n_users == 0)
 		fail("the model has no users");
@@ -312,9 +312,9 @@ query(const Bench *bench, int i)
 }
 
 static void
-print_scan(const char *image, IvfOrder order, float margin, int rounds)
+print_scan(const char *file, IvfOrder order, float bound_factor, int rounds)
 {
-	Bench		bench = open_image(image);
+	Bench		bench = open_model_file(file);
 	double	   *times = room(sizeof(double) * rounds);
 	double		bytes = 0;
 	TopkEntry	entry[RETRIEVE];
@@ -323,7 +323,8 @@ print_scan(const char *image, IvfOrder order, float margin, int rounds)
 	for (int round = -1; round < rounds; round++)
 	{
 		double		start = now();
-		double		read = search(&topk, entry, &bench, query(&bench, round + 1), order, margin,
+		double		read = search(&topk, entry, &bench, query(&bench, round + 1), order,
+								  bound_factor,
 								  NULL);
 
 		if (round < 0)
@@ -334,7 +335,7 @@ print_scan(const char *image, IvfOrder order, float margin, int rounds)
 	printf("%.5f %.3f\n", 1000 * median(times, rounds), bytes / 1e6);
 }
 
-/* How many of the films of `a` are in `b`. */
+/* How many of the movies of `a` are in `b`. */
 static int
 common(const Topk *a, const Topk *b)
 {
@@ -347,9 +348,9 @@ common(const Topk *a, const Topk *b)
 }
 
 static void
-print_lists(const char *image, IvfOrder order, double recall, int rounds)
+print_lists(const char *file, IvfOrder order, double recall, int rounds)
 {
-	Bench		bench = open_image(image);
+	Bench		bench = open_model_file(file);
 	double	   *times = room(sizeof(double) * rounds);
 	TopkEntry	entry[RETRIEVE];
 	TopkEntry	exact_entry[RETRIEVE];
@@ -367,12 +368,12 @@ print_lists(const char *image, IvfOrder order, double recall, int rounds)
 	{
 		const float *vector = query(&bench, round + 1);
 		double		start = now();
-		double		read = search(&topk, entry, &bench, vector, order, level.margin, NULL);
+		double		read = search(&topk, entry, &bench, vector, order, level.bound_factor, NULL);
 
 		if (round < 0)
 			continue;
 		times[round] = now() - start;
-		bytes += (read - bench.header->length[IMAGE_INDEX]) / rounds;
+		bytes += (read - bench.header->length[MODEL_FILE_INDEX]) / rounds;
 		search(&exact, exact_entry, &bench, vector, order, 1, NULL);
 		found += common(&exact, &topk);
 		all += exact.n;
@@ -384,7 +385,7 @@ print_lists(const char *image, IvfOrder order, double recall, int rounds)
 static IvfOrder
 order_by(const char *name)
 {
-	return strcmp(name, "likeliest") == 0 ? IVF_LIKELIEST : IVF_NEAREST;
+	return strcmp(name, "likeliest") == 0 ? IVF_BY_LOGIT : IVF_BY_COSINE;
 }
 
 int

@@ -1,12 +1,12 @@
 /*
  * generate.c: ratings of any number, with tastes planted in them.
  *
- *	generate USERS FILMS RATINGS DIRECTORY
+ *	generate USERS MOVIES RATINGS DIRECTORY
  *
  * writes movies, users and ratings as COPY reads them.  A rating is the mean of
- * its film, the kindness of its user and the product of their hidden traits,
- * with noise, rounded and cut to 1 .. 5.  Films are known unevenly (the square
- * of a uniform number chooses one), nobody rates a film twice, and every film is
+ * its movie, the kindness of its user and the product of their hidden traits,
+ * with noise, rounded and cut to 1 .. 5.  Movies are known unevenly (the square
+ * of a uniform number chooses one), nobody rates a movie twice, and every movie is
  * rated at least once if there are twice as many ratings.
  */
 #include <math.h>
@@ -32,7 +32,7 @@ static const int ages[] = {1, 18, 25, 35, 45, 50, 56};
 
 enum
 {
-	FILM = 1, USER, CHOICE, NOISE, TRAIT = 100
+	MOVIE = 1, USER, CHOICE, NOISE, TRAIT = 100
 };
 
 static float
@@ -59,17 +59,17 @@ open_file(const char *directory, const char *name)
 }
 
 static void
-write_films(const char *directory, long films)
+write_movies(const char *directory, long movies)
 {
 	FILE	   *file = open_file(directory, "movies");
 
-	for (long film = 0; film < films; film++)
+	for (long movie = 0; movie < movies; movie++)
 	{
-		int			first = rng_below(FILM, 2 * film, N_GENRES);
-		int			second = rng_below(FILM, 2 * film + 1, N_GENRES);
+		int			first = rng_below(MOVIE, 2 * movie, N_GENRES);
+		int			second = rng_below(MOVIE, 2 * movie + 1, N_GENRES);
 
-		fprintf(file, "%ld\tFilm number %ld (%d)\t%s", film + 1, film + 1,
-				1930 + (int) rng_below(FILM + 50, film, 71), genres[first]);
+		fprintf(file, "%ld\tMovie number %ld (%d)\t%s", movie + 1, movie + 1,
+				1930 + (int) rng_below(MOVIE + 50, movie, 71), genres[first]);
 		fprintf(file, first == second ? "\n" : "|%s\n", genres[second]);
 	}
 	fclose(file);
@@ -87,34 +87,34 @@ write_users(const char *directory, long users)
 	fclose(file);
 }
 
-/* Traits lean on one of a few hundred kinds of film, as genres do. */
+/* Traits lean on one of a few hundred kinds of movie, as genres do. */
 static float
-film_trait(long film, int trait)
+movie_trait(long movie, int trait)
 {
-	uint32_t	kind = rng_below(TRAIT, film, 300);
+	uint32_t	kind = rng_below(TRAIT, movie, 300);
 
 	return 0.6f * normal(TRAIT + 1, (uint64_t) kind * TRAITS + trait) +
-		0.3f * normal(TRAIT + 2, (uint64_t) film * TRAITS + trait);
+		0.3f * normal(TRAIT + 2, (uint64_t) movie * TRAITS + trait);
 }
 
 static int
-rate(long user, long film, uint64_t index)
+rate(long user, long movie, uint64_t index)
 {
-	float		x = 3.4f + 0.4f * normal(TRAIT + 4, film) + 0.3f * normal(TRAIT + 5, user) +
+	float		x = 3.4f + 0.4f * normal(TRAIT + 4, movie) + 0.3f * normal(TRAIT + 5, user) +
 		0.6f * normal(NOISE, index);
 
 	for (int trait = 0; trait < TRAITS; trait++)
-		x += 0.5f * film_trait(film, trait) * normal(TRAIT + 3, (uint64_t) user * TRAITS + trait);
+		x += 0.5f * movie_trait(movie, trait) * normal(TRAIT + 3, (uint64_t) user * TRAITS + trait);
 	return x < 1.5f ? 1 : x > 4.5f ? 5 : (int) lrintf(x);
 }
 
 static void
-write_ratings(const char *directory, long users, long films, long ratings)
+write_ratings(const char *directory, long users, long movies, long ratings)
 {
 	FILE	   *file = open_file(directory, "ratings");
-	int32_t    *last_user = room(sizeof(int32_t) * films);	/* who rated it last, plus 1 */
+	int32_t    *last_user = room(sizeof(int32_t) * movies); /* who rated it last, plus 1 */
 	long		written = 0;
-	long		next_film = 0;
+	long		next_movie = 0;
 	uint64_t	draw = 0;
 
 	for (long user = 0; user < users; user++)
@@ -124,19 +124,19 @@ write_ratings(const char *directory, long users, long films, long ratings)
 		while (written < until)
 		{
 			float		u = rng_uniform(CHOICE, draw++);
-			long		film = (long) ((double) u * u * films);
+			long		movie = (long) ((double) u * u * movies);
 
-			/* one in two is the next film of all, until each has had its turn */
-			if (next_film < films && draw % 2 == 0)
-				film = next_film++;
-			if (last_user[film] == user + 1)
+			/* one in two is the next movie of all, until each has had its turn */
+			if (next_movie < movies && draw % 2 == 0)
+				movie = next_movie++;
+			if (last_user[movie] == user + 1)
 			{
 				if (draw > 1000ul * (ratings + 1))
-					fail("too few films for so many ratings");
+					fail("too few movies for so many ratings");
 				continue;
 			}
-			last_user[film] = (int32_t) user + 1;
-			fprintf(file, "%ld\t%ld\t%d\t%ld\n", user + 1, film + 1, rate(user, film, written),
+			last_user[movie] = (int32_t) user + 1;
+			fprintf(file, "%ld\t%ld\t%d\t%ld\n", user + 1, movie + 1, rate(user, movie, written),
 					FIRST_DAY + (long) rng_below(CHOICE + 1, written, DAYS * 86400));
 			written++;
 		}
@@ -149,8 +149,8 @@ int
 main(int argc, char **argv)
 {
 	if (argc != 5)
-		fail("usage: generate USERS FILMS RATINGS DIRECTORY");
-	write_films(argv[4], number(argv[2]));
+		fail("usage: generate USERS MOVIES RATINGS DIRECTORY");
+	write_movies(argv[4], number(argv[2]));
 	write_users(argv[4], number(argv[1]));
 	write_ratings(argv[4], number(argv[1]), number(argv[2]), number(argv[3]));
 	return 0;

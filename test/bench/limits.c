@@ -3,13 +3,13 @@
  *
  *	limits kernels
  *		The name of the BLAS kernels in use.
- *	limits epoch STAGE HISTORY GENRES FILMS LIKES ROWS BATCH PROCESSES
+ *	limits epoch STAGE HISTORY GENRES MOVIES LIKES ROWS BATCH PROCESSES
  *		Seconds of the matrix products of an epoch, and nothing else: a part of
  *		them is done, the time is that of all.
  *	limits bandwidth MEGABYTES PROCESSES
  *		Gigabytes a second that are read by dot products over an array.
  *
- * The products of an epoch are those of the networks of stage.h, as a textbook
+ * The products of an epoch are those of the networks of tensors.h, as a textbook
  * would have them: for each row of a batch and each layer one product forward
  * and two back, in shards as the trainer takes them, and with a softmax its
  * three products over the catalogue for the rows that take part.  What the
@@ -98,7 +98,7 @@ typedef struct Epoch
 	int			shards;			/* in all batches */
 	int			rows;			/* of a shard */
 	int			softmax_rows;	/* of a shard, 0: none */
-	int			films;
+	int			movies;
 } Epoch;
 
 typedef struct Work
@@ -127,13 +127,13 @@ shard(Work *work, const Epoch *epoch)
 
 	layer(work, rows, shape->user_inputs, shape->hidden);
 	layer(work, rows, shape->hidden, VECTOR_DIMS);
-	if (shape->stage == RETRIEVAL)
+	if (shape->stage == STAGE_RETRIEVAL)
 	{
 		layer(work, rows, shape->movie_inputs, shape->hidden);
 		layer(work, rows, shape->hidden, VECTOR_DIMS);
 		for (int at = 0; at < epoch->softmax_rows; at += SOFTMAX_ROWS)
 			layer(work, epoch->softmax_rows - at < SOFTMAX_ROWS ? epoch->softmax_rows - at :
-				  SOFTMAX_ROWS, VECTOR_DIMS, epoch->films);
+				  SOFTMAX_ROWS, VECTOR_DIMS, epoch->movies);
 		return;
 	}
 	layer(work, rows, shape->n_features, VECTOR_DIMS);
@@ -146,7 +146,7 @@ static void
 multiply(void *arg, int process, int processes)
 {
 	const Epoch *epoch = arg;
-	size_t		wide = epoch->films > RANKER_HIDDEN1 ? epoch->films : RANKER_HIDDEN1;
+	size_t		wide = epoch->movies > RANKER_HIDDEN1 ? epoch->movies : RANKER_HIDDEN1;
 	size_t		rows = epoch->rows > SOFTMAX_ROWS ? epoch->rows : SOFTMAX_ROWS;
 	Work		work = {
 		.in = room(sizeof(float) * epoch->rows * RANKER_HIDDEN1),
@@ -164,7 +164,7 @@ multiply(void *arg, int process, int processes)
 	free(work.weight);
 }
 
-/* STAGE HISTORY GENRES FILMS LIKES ROWS BATCH PROCESSES; LIKES 0: no softmax. */
+/* STAGE HISTORY GENRES MOVIES LIKES ROWS BATCH PROCESSES; LIKES 0: no softmax. */
 static void
 print_epoch(char **argument)
 {
@@ -174,9 +174,9 @@ print_epoch(char **argument)
 	double		liked = (double) number(argument[4]) / rows;
 	int			processes = (int) number(argument[7]);
 	double		shards;
-	Epoch		epoch = {.films = (int) number(argument[3])};
+	Epoch		epoch = {.movies = (int) number(argument[3])};
 
-	stage_shape(&epoch.shape, strcmp(argument[0], "ranking") == 0 ? RANKING : RETRIEVAL,
+	stage_shape(&epoch.shape, strcmp(argument[0], "ranking") == 0 ? STAGE_RANKING : STAGE_RETRIEVAL,
 				1, 1, (int) number(argument[2]), n_values, (int) number(argument[1]));
 	epoch.rows = (int) (batch / N_SHARDS);
 	shards = (double) rows / epoch.rows;

@@ -3,8 +3,8 @@
 usage: peer.py DIRECTORY THREADS
 
 DIRECTORY has the same data that mlrec trains on, as text with tabs, ids dense
-from 0: `rows` (user, film, rating: the training part), `users` (gender, age,
-occupation as codes) and `films` (genres as 0 or 1, then the year in 0 .. 1).
+from 0: `rows` (user, movie, rating: the training part), `users` (gender, age,
+occupation as codes) and `movies` (genres as 0 or 1, then the year in 0 .. 1).
 
 Reads commands from standard input, a line each, and answers each with the
 seconds that it took: `retrieval` and `ranking` are one epoch of a stage,
@@ -12,8 +12,8 @@ seconds that it took: `retrieval` and `ranking` are one epoch of a stage,
 
 Towers: ids to 32 numbers, gender, age and occupation to 8 each, then Dense 64
 with ReLU, dropout 0.2 and Dense 64, made unit length; the cosine through
-Dense 1 says whether a film is liked.  Ranking: both vectors through
-128-256-128-64-1 with ReLU, batch normalisation and dropout.  Adam, batches of
+Dense 1 says whether a movie is liked.  Ranking: both vectors through
+128-256-128-64-1 with ReLU, batch normalization and dropout.  Adam, batches of
 2,048 rows.
 """
 import sys
@@ -62,21 +62,21 @@ def ranker():
 class Peer:
     def __init__(self, directory):
         rows = read(directory, "rows", numpy.int64)
-        self.user, self.film = rows[:, 0].clone(), rows[:, 1].clone()
+        self.user, self.movie = rows[:, 0].clone(), rows[:, 1].clone()
         self.rating = rows[:, 2].float()
         self.liked = (self.rating >= 4).float()
         users = read(directory, "users", numpy.int64)
-        self.features = read(directory, "films", numpy.float32)
-        n_users, n_films = len(users), len(self.features)
+        self.features = read(directory, "movies", numpy.float32)
+        n_users, n_movies = len(users), len(self.features)
         self.user_codes = torch.cat([torch.arange(n_users)[:, None], users], 1)
-        self.film_codes = torch.arange(n_films)[:, None]
+        self.movie_codes = torch.arange(n_movies)[:, None]
         values = [int(n) for n in users.max(0).values + 1]
         self.user_tower = Tower([(n_users, 32)] + [(n, 8) for n in values], 0)
-        self.film_tower = Tower([(n_films, 32)], self.features.shape[1])
+        self.movie_tower = Tower([(n_movies, 32)], self.features.shape[1])
         self.head = nn.Linear(1, 1)
         self.ranker = ranker()
         self.retrieval_adam = torch.optim.Adam(
-            [*self.user_tower.parameters(), *self.film_tower.parameters(),
+            [*self.user_tower.parameters(), *self.movie_tower.parameters(),
              *self.head.parameters()], 1e-3)
         self.ranking_adam = torch.optim.Adam(self.ranker.parameters(), 1e-3)
         self.vectors = None
@@ -84,10 +84,10 @@ class Peer:
     def retrieval(self):
         loss_of = nn.BCEWithLogitsLoss()
         for batch in torch.randperm(len(self.user)).split(BATCH):
-            film = self.film[batch]
+            movie = self.movie[batch]
             users = self.user_tower(self.user_codes[self.user[batch]])
-            films = self.film_tower(self.film_codes[film], self.features[film])
-            logit = self.head((users * films).sum(1, keepdim=True))[:, 0]
+            movies = self.movie_tower(self.movie_codes[movie], self.features[movie])
+            logit = self.head((users * movies).sum(1, keepdim=True))[:, 0]
             self.retrieval_adam.zero_grad()
             loss_of(logit, self.liked[batch]).backward()
             self.retrieval_adam.step()
@@ -97,13 +97,13 @@ class Peer:
         if self.vectors is None:
             with torch.no_grad():
                 self.vectors = (self.user_tower(self.user_codes),
-                                self.film_tower(self.film_codes, self.features))
+                                self.movie_tower(self.movie_codes, self.features))
         return self.vectors
 
     def ranking(self):
-        users, films = self.encode()
+        users, movies = self.encode()
         for batch in torch.randperm(len(self.user)).split(BATCH):
-            pairs = torch.cat([users[self.user[batch]], films[self.film[batch]]], 1)
+            pairs = torch.cat([users[self.user[batch]], movies[self.movie[batch]]], 1)
             self.ranking_adam.zero_grad()
             ((self.ranker(pairs)[:, 0] - self.rating[batch]) ** 2).mean().backward()
             self.ranking_adam.step()

@@ -1,27 +1,27 @@
 /*
- * search.c: how fast the best films of a large catalogue are found.
+ * search.c: how fast the best movies of a large catalogue are found.
  *
- *	search FILMS [QUERIES [FILE]]
+ *	search MOVIES [QUERIES [FILE]]
  *
- * prints, for a catalogue of that many generated films, in each way that mlrec
+ * prints, for a catalogue of that many generated movies, in each way that mlrec
  * knows: its name, the median microseconds to find a user's top 200, the bytes
  * that it reads at least, how many times longer it takes than reading as many
  * bytes of a large array, and the recall.  Times are of the processor, and array
- * and films are read by turns, so that both suffer alike from what else the
- * machine does.  FILE gets films and
+ * and movies are read by turns, so that both suffer alike from what else the
+ * machine does.  FILE gets movies and
  * users as tables, for others to be measured with the same: a line for each,
- * "film" or "user", a number, a vector.
+ * "movie" or "user", a number, a vector.
  *
- * The films are what trained embeddings are like: unevenly many around centres,
+ * The movies are what trained embeddings are like: unevenly many around centres,
  * which lie around fewer topics, with most of the variance in the first
  * dimensions.
  *
  *		topic[d]  = w[d] * normal			w[d] = (1 + d) ^ -1/4
  *		centre[d] = topic[d] + 0.8 * w[d] * normal
- *		film[d]   = centre[d] + 0.5 * w[d] * normal, made unit length
+ *		movie[d]   = centre[d] + 0.5 * w[d] * normal, made unit length
  *
- * with 50 topics, sqrt(FILMS) centres, and a centre chosen by the square of a
- * uniform number.  A user is the mean of three films with noise.  Films have
+ * with 50 topics, sqrt(MOVIES) centres, and a centre chosen by the square of a
+ * uniform number.  A user is the mean of three movies with noise.  Movies have
  * likes by Zipf's law, and a popularity of ln(1 + likes).
  */
 #include <math.h>
@@ -46,14 +46,14 @@
 
 enum
 {
-	TOPIC = 1, CENTRE, CHOICE, FILM, USER, USER_CHOICE, LIKES
+	TOPIC = 1, CENTRE, CHOICE, MOVIE, USER, USER_CHOICE, LIKES
 };
 
 typedef struct World
 {
 	int32_t		n;
 	int			n_queries;
-	char	   *image;
+	char	   *file;
 	float	   *rows;
 	float	   *popularity;
 	float	   *users;			/* [n_queries * VECTOR_DIMS] */
@@ -74,7 +74,7 @@ worked(void)
 }
 
 /* ---------------------------------------------------------------------------
- * Films and users
+ * Movies and users
  * ------------------------------------------------------------------------- */
 
 static float
@@ -103,7 +103,7 @@ choose(int purpose, uint64_t at, uint32_t n)
 }
 
 static void
-make_films(World *world)
+make_movies(World *world)
 {
 	uint32_t	n_centres = (uint32_t) sqrt(world->n) + 1;
 	float	   *centres = room(sizeof(float) * n_centres * VECTOR_DIMS);
@@ -117,16 +117,16 @@ make_films(World *world)
 			centres[c * VECTOR_DIMS + d] = weight[d] *
 				(normal(TOPIC, c % TOPICS, d) + 0.8f * normal(CENTRE, c, d));
 	}
-	for (int32_t film = 0; film < world->n; film++)
+	for (int32_t movie = 0; movie < world->n; movie++)
 	{
-		float	   *row = world->rows + (size_t) film * VECTOR_DIMS;
-		const float *centre = centres + choose(CHOICE, film, n_centres) * VECTOR_DIMS;
-		float		u = rng_uniform(rng_key(7, LIKES, 0, 0), film);
+		float	   *row = world->rows + (size_t) movie * VECTOR_DIMS;
+		const float *centre = centres + choose(CHOICE, movie, n_centres) * VECTOR_DIMS;
+		float		u = rng_uniform(rng_key(7, LIKES, 0, 0), movie);
 
 		for (int d = 0; d < VECTOR_DIMS; d++)
-			row[d] = centre[d] + 0.5f * weight[d] * normal(FILM, film, d);
+			row[d] = centre[d] + 0.5f * weight[d] * normal(MOVIE, movie, d);
 		make_unit(row);
-		world->popularity[film] = logf(1 + world->n / (1 + u * world->n));
+		world->popularity[movie] = logf(1 + world->n / (1 + u * world->n));
 	}
 	free(centres);
 }
@@ -166,54 +166,56 @@ write_world(const World *world, const char *path)
 
 	if (file == NULL)
 		fail("%s cannot be written", path);
-	write_rows(file, "film", world->rows, world->n);
+	write_rows(file, "movie", world->rows, world->n);
 	write_rows(file, "user", world->users, world->n_queries);
 	fclose(file);
 }
 
-/* An image with films and users, and nothing else. */
+/* A model file with movies and users, and nothing else. */
 static void
 make_world(World *world)
 {
-	ImageHeader header = {.n_movies = world->n, .n_users = world->n_queries};
-	uint64_t	at = (sizeof(header) + IMAGE_ALIGN - 1) / IMAGE_ALIGN * IMAGE_ALIGN;
+	ModelFileHeader header = {.n_movies = world->n, .n_users = world->n_queries};
+	uint64_t	at = (sizeof(header) + MODEL_FILE_ALIGN - 1) / MODEL_FILE_ALIGN * MODEL_FILE_ALIGN;
 	float	  **part[] = {&world->rows, &world->popularity, &world->users};
-	int			which[] = {IMAGE_MOVIE_VECTORS, IMAGE_MOVIE_POPULARITY, IMAGE_USER_VECTORS};
+	int			which[] =
+		{MODEL_FILE_MOVIE_VECTORS, MODEL_FILE_MOVIE_POPULARITY, MODEL_FILE_USER_VECTORS};
 
 	header.temperature = TEMPERATURE;
-	header.length[IMAGE_MOVIE_VECTORS] = sizeof(float) * VECTOR_DIMS * world->n;
-	header.length[IMAGE_USER_VECTORS] = sizeof(float) * VECTOR_DIMS * world->n_queries;
-	header.length[IMAGE_MOVIE_POPULARITY] = sizeof(float) * world->n;
+	header.length[MODEL_FILE_MOVIE_VECTORS] = sizeof(float) * VECTOR_DIMS * world->n;
+	header.length[MODEL_FILE_USER_VECTORS] = sizeof(float) * VECTOR_DIMS * world->n_queries;
+	header.length[MODEL_FILE_MOVIE_POPULARITY] = sizeof(float) * world->n;
 	ivf_layout(&header);
-	for (int s = 0; s < N_IMAGE_SECTIONS; s++)
+	for (int s = 0; s < N_MODEL_FILE_SECTIONS; s++)
 	{
 		header.offset[s] = at;
-		at += (header.length[s] + IMAGE_ALIGN - 1) / IMAGE_ALIGN * IMAGE_ALIGN;
+		at += (header.length[s] + MODEL_FILE_ALIGN - 1) / MODEL_FILE_ALIGN * MODEL_FILE_ALIGN;
 	}
-	world->image = room(at);
-	memcpy(world->image, &header, sizeof(header));
+	world->file = room(at);
+	memcpy(world->file, &header, sizeof(header));
 	for (int i = 0; i < 3; i++)
-		*part[i] = (float *) (world->image + header.offset[which[i]]);
-	make_films(world);
+		*part[i] = (float *) (world->file + header.offset[which[i]]);
+	make_movies(world);
 	make_users(world);
 }
 
 static void
 build(World *world)
 {
-	const ImageHeader *header = (ImageHeader *) world->image;
+	const ModelFileHeader *header = (ModelFileHeader *) world->file;
 	void	   *scratch = room(ivf_scratch(world->n));
 	double		start = worked();
 	IvfBuilder	builder;
 
-	ivf_begin(&builder, world->image, scratch);
+	ivf_begin(&builder, world->file, scratch);
 	while (ivf_step(&builder));
-	printf("%d films, index made in %.1f s\n", world->n, worked() - start);
+	printf("%d movies, index made in %.1f s\n", world->n, worked() - start);
 	free(scratch);
-	if (header->length[IMAGE_MOVIE_CODES] > 0)
-		codes_open(&world->codes, image_section(world->image, IMAGE_MOVIE_CODES));
-	if (header->length[IMAGE_INDEX] > 0)
-		world->scratch = room(ivf_search_scratch(image_section(world->image, IMAGE_INDEX)));
+	if (header->length[MODEL_FILE_MOVIE_CODES] > 0)
+		codes_open(&world->codes, model_file_section(world->file, MODEL_FILE_MOVIE_CODES));
+	if (header->length[MODEL_FILE_INDEX] > 0)
+		world->scratch = room(ivf_search_scratch(model_file_section(world->file,
+																	MODEL_FILE_INDEX)));
 }
 
 /* ---------------------------------------------------------------------------
@@ -225,7 +227,7 @@ typedef struct Way
 	const char *name;
 	IvfOrder	order;
 	bool		coded;
-	float		margin;			/* 1: exactly */
+	float		bound_factor;	/* 1: exactly */
 	ScanLevel	level;
 } Way;
 
@@ -233,17 +235,18 @@ typedef struct Way
 static double
 ask(Topk *topk, const World *world, const Way *way, int user)
 {
-	ScanFilms	films = {world->rows, way->order == IVF_LIKELIEST ? world->popularity : NULL, NULL};
+	ScanMovies	movies = {world->rows, way->order == IVF_BY_LOGIT ? world->popularity : NULL, NULL};
 	ScanQuery	query;
 
 	scan_prepare(&query, world->users + (size_t) user * VECTOR_DIMS,
-				 way->order == IVF_LIKELIEST ? TEMPERATURE : 1, way->level);
+				 way->order == IVF_BY_LOGIT ? TEMPERATURE : 1, way->level);
 	if (way->coded)
-		return CODED_BYTES * ivf_search(topk, &films, image_section(world->image, IMAGE_INDEX),
-										&world->codes, way->margin, &query, NULL,
+		return CODED_BYTES * ivf_search(topk, &movies, model_file_section(world->file,
+																		  MODEL_FILE_INDEX),
+										&world->codes, way->bound_factor, &query, NULL,
 										world->scratch) +
-			((const ImageHeader *) world->image)->length[IMAGE_INDEX];
-	scan_rows(topk, &films, 0, 0, world->n, &query);
+			((const ModelFileHeader *) world->file)->length[MODEL_FILE_INDEX];
+	scan_rows(topk, &movies, 0, 0, world->n, &query);
 	return sizeof(float) * VECTOR_DIMS * (double) world->n;
 }
 
@@ -266,13 +269,13 @@ read_limit(World *world)
 static int
 count_found(const Topk *found, const Topk *best)
 {
-	float		bar = best->entry[0].score;
+	float		threshold = best->entry[0].score;
 	int			n = 0;
 
 	for (int i = 0; i < best->n; i++)
-		bar = fminf(bar, best->entry[i].score);
+		threshold = fminf(threshold, best->entry[i].score);
 	for (int i = 0; i < found->n; i++)
-		n += found->entry[i].score >= bar;
+		n += found->entry[i].score >= threshold;
 	return n < best->n ? n : best->n;
 }
 
@@ -300,7 +303,7 @@ measure(World *world, const Way *way)
 		bytes += ask(&found, world, way, user) / world->n_queries;
 		times[user] = worked() - start;
 
-		exact.margin = 1;
+		exact.bound_factor = 1;
 		topk_init(&best, entries[1], K);
 		ask(&best, world, &exact, user);
 		n_found += count_found(&found, &best);
@@ -318,13 +321,13 @@ measure(World *world, const Way *way)
 static void
 measure_lists(World *world, IvfOrder order, const char *name)
 {
-	const IvfHeader *index = image_section(world->image, IMAGE_INDEX);
+	const IvfHeader *index = model_file_section(world->file, MODEL_FILE_INDEX);
 	char		title[100];
 
 	for (int i = 0; i < IVF_LEVELS; i++)
 	{
 		const IvfLevel *level = &index->level[order][i];
-		Way			way = {title, order, true, level->margin, scan_level()};
+		Way			way = {title, order, true, level->bound_factor, scan_level()};
 
 		snprintf(title, sizeof(title), "%s, %.4f in %.1f %%", name, level->recall,
 				 100 * level->share);
@@ -335,26 +338,26 @@ measure_lists(World *world, IvfOrder order, const char *name)
 static void
 measure_all(World *world)
 {
-	const ImageHeader *header = (ImageHeader *) world->image;
+	const ModelFileHeader *header = (ModelFileHeader *) world->file;
 	ScanLevel	best = scan_level();
 	Way			ways[] = {
-		{"nearest, by rows", IVF_NEAREST, false, 1, best},
-		{"likeliest, by rows", IVF_LIKELIEST, false, 1, best},
-		{"nearest, by codes", IVF_NEAREST, true, 1, best},
-		{"nearest, by codes, AVX2", IVF_NEAREST, true, 1, SCAN_AVX2},
-		{"nearest, by codes, plain C", IVF_NEAREST, true, 1, SCAN_PLAIN},
-		{"likeliest, by codes", IVF_LIKELIEST, true, 1, best}
+		{"nearest, by rows", IVF_BY_COSINE, false, 1, best},
+		{"likeliest, by rows", IVF_BY_LOGIT, false, 1, best},
+		{"nearest, by codes", IVF_BY_COSINE, true, 1, best},
+		{"nearest, by codes, AVX2", IVF_BY_COSINE, true, 1, SCAN_AVX2},
+		{"nearest, by codes, plain C", IVF_BY_COSINE, true, 1, SCAN_PLAIN},
+		{"likeliest, by codes", IVF_BY_LOGIT, true, 1, best}
 	};
 
 	for (int i = 0; i < (int) (sizeof(ways) / sizeof(ways[0])); i++)
 	{
-		if (ways[i].level <= best && (!ways[i].coded || header->length[IMAGE_MOVIE_CODES] > 0))
+		if (ways[i].level <= best && (!ways[i].coded || header->length[MODEL_FILE_MOVIE_CODES] > 0))
 			measure(world, &ways[i]);
 	}
-	if (header->length[IMAGE_INDEX] > 0)
+	if (header->length[MODEL_FILE_INDEX] > 0)
 	{
-		measure_lists(world, IVF_NEAREST, "nearest");
-		measure_lists(world, IVF_LIKELIEST, "likeliest");
+		measure_lists(world, IVF_BY_COSINE, "nearest");
+		measure_lists(world, IVF_BY_LOGIT, "likeliest");
 	}
 }
 
@@ -364,7 +367,7 @@ main(int argc, char **argv)
 	World		world = {0};
 
 	if (argc < 2 || argc > 4)
-		fail("usage: search FILMS [QUERIES [FILE]]");
+		fail("usage: search MOVIES [QUERIES [FILE]]");
 	world.n = (int32_t) number(argv[1]);
 	world.n_queries = argc > 2 ? (int) number(argv[2]) : 50;
 	make_world(&world);

@@ -1,6 +1,6 @@
 -- The same ratings train the same model, however they are stored: in any order
 -- of rows, with ids, ratings and times of any type, with outdated ratings of
--- films that were rated again.
+-- movies that were rated again.
 \set ECHO none
 SET client_min_messages = warning;
 CREATE EXTENSION IF NOT EXISTS mlrec;
@@ -14,7 +14,7 @@ END;
 \set ECHO all
 
 CREATE TABLE movies AS
-	SELECT g AS movie_id, format('Film %s (%s)', g, 1950 + g) AS title,
+	SELECT g AS movie_id, format('Movie %s (%s)', g, 1950 + g) AS title,
 		(ARRAY['sun', 'moon|stars', NULL])[1 + g % 3] AS genres
 	FROM generate_series(1, 40) g;
 CREATE TABLE users AS
@@ -26,7 +26,7 @@ CREATE TABLE ratings AS
 	WHERE (u * 13 + m * 29) % 3 > 0;
 
 SELECT train('ratings') AS model \gset
-SELECT train_rows, test_rows, metrics IS NOT NULL AS measured
+SELECT train_ratings, test_ratings, metrics IS NOT NULL AS measured
 FROM recommender_models WHERE model_id = :model;
 
 -- another order of the rows
@@ -52,10 +52,10 @@ CREATE TABLE rated_again AS
 	UNION ALL SELECT * FROM ratings;
 SELECT train('rated_again') AS rated_again \gset
 
-SELECT count(*) AS models, count(DISTINCT (train_rows, test_rows, metrics)) AS different
+SELECT count(*) AS models, count(DISTINCT (train_ratings, test_ratings, metrics)) AS different
 FROM recommender_models
 WHERE model_id IN (:model, :backwards, :other_types, :local_time, :rated_again);
-SELECT bool_and(a.embedding = b.embedding) AS same_films
+SELECT bool_and(a.embedding = b.embedding) AS same_movies
 FROM movie_embeddings a JOIN movie_embeddings b USING (movie_id)
 WHERE a.model_id = :model AND b.model_id = :rated_again;
 
@@ -66,15 +66,15 @@ CREATE VIEW changed AS
 	FROM ratings;
 SELECT count(*) AS changed FROM ratings WHERE (user_id, movie_id) = (1, 2) AND rating <> 3;
 SELECT train('changed') AS changed \gset
-SELECT bool_and(a.embedding = b.embedding) AS same_films
+SELECT bool_and(a.embedding = b.embedding) AS same_movies
 FROM movie_embeddings a JOIN movie_embeddings b USING (movie_id)
 WHERE a.model_id = :model AND b.model_id = :changed;
 
 -- a random split depends on its seed and the ids, not on the rows' places
 SELECT train('ratings', 'random') AS model \gset
 SELECT train('backwards', 'random') AS backwards \gset
-SELECT count(DISTINCT (train_rows, test_rows, metrics)) AS different,
-	min(abs(train_rows - 0.8 * (train_rows + test_rows))) < 60 AS about_four_fifths
+SELECT count(DISTINCT (train_ratings, test_ratings, metrics)) AS different,
+	min(abs(train_ratings - 0.8 * (train_ratings + test_ratings))) < 60 AS about_four_fifths
 FROM recommender_models WHERE model_id IN (:model, :backwards);
 
 \set ECHO none

@@ -40,7 +40,7 @@ UPDATE ratings SET rating = 1e39 WHERE user_id = 3;
 SELECT train_recommender();
 UPDATE ratings SET rating = 3 WHERE user_id = 3;
 
--- films and users have one row each
+-- movies and users have one row each
 INSERT INTO movies VALUES (10, 'Anvil again', NULL);
 SELECT train_recommender();
 \echo :SQLSTATE

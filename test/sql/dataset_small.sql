@@ -14,7 +14,7 @@ END;
 \set ECHO all
 
 CREATE TABLE movies (movie_id int, title text, genres text);
-INSERT INTO movies SELECT g, 'Film ' || g, NULL FROM generate_series(1, 5) g;
+INSERT INTO movies SELECT g, 'Movie ' || g, NULL FROM generate_series(1, 5) g;
 CREATE TABLE ratings (user_id int, movie_id int, rating real, rated_at timestamptz);
 
 -- one rating: it is kept for the test, unless there is none
@@ -38,7 +38,7 @@ SELECT train();
 SELECT count(*) FROM recommend(1);
 SELECT count(*) FROM recommend(2);
 
--- one film, whose ratings are all of one time
+-- one movie, whose ratings are all of one time
 TRUNCATE ratings;
 INSERT INTO ratings SELECT g, 1, 1 + g % 5, '2020-01-01' FROM generate_series(1, 100) g;
 SELECT train();

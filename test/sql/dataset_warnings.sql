@@ -16,7 +16,7 @@ CREATE TABLE ratings AS
 	SELECT u AS user_id, m AS movie_id, 1 + (u + m) % 5 AS rating, u * 1000 + m AS rated_at
 	FROM generate_series(1, 400) u, generate_series(1, 3) m;
 
--- films without a row
+-- movies without a row
 SELECT train();
 INSERT INTO movies VALUES (1, 'One (1991)', 'sun'), (2, 'Two (1992)', 'moon'), (4, 'Four', NULL);
 SELECT train();

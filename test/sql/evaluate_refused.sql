@@ -21,11 +21,11 @@ $$;
 
 -- No model, whatever other tests have left: it rolls back.
 BEGIN;
-DELETE FROM public.recommender_model;
+DELETE FROM public.mlrec_model;
 SELECT * FROM evaluate_recommender();
 ROLLBACK;
 BEGIN;
-DELETE FROM public.recommender_model;
+DELETE FROM public.mlrec_model;
 SELECT * FROM evaluate_recommender(7);
 ROLLBACK;
 
@@ -38,7 +38,7 @@ SELECT * FROM evaluate_recommender(top_n_final => NULL);
 -- A model that was trained on everything has nothing to be measured on, until
 -- newer ratings come.
 CREATE TABLE movies AS
-	SELECT m AS movie_id, 'Film ' || m AS title, 'Drama' AS genres FROM generate_series(1, 20) m;
+	SELECT m AS movie_id, 'Movie ' || m AS title, 'Drama' AS genres FROM generate_series(1, 20) m;
 CREATE TABLE users AS
 	SELECT u AS user_id, 'F' AS gender, 30 AS age, 1 AS occupation FROM generate_series(1, 10) u;
 CREATE TABLE ratings AS

@@ -8,7 +8,7 @@ SET search_path = evaluate_report, public;
 \set ECHO all
 
 CREATE TABLE movies AS
-	SELECT m AS movie_id, 'Film ' || m || ' (' || 1950 + m % 50 || ')' AS title,
+	SELECT m AS movie_id, 'Movie ' || m || ' (' || 1950 + m % 50 || ')' AS title,
 		(ARRAY['Drama', 'Comedy|Drama', 'War', 'Comedy'])[1 + m % 4] AS genres
 	FROM generate_series(1, 300) m;
 CREATE TABLE users AS
@@ -33,7 +33,7 @@ SELECT metric, string_agg(DISTINCT system, ', ' ORDER BY system) AS systems
 FROM measured GROUP BY metric ORDER BY metric COLLATE "C";
 SELECT DISTINCT metric COLLATE "C" AS metric_with_size
 FROM evaluate_recommender(:model, 30, 5)
-WHERE metric LIKE '%@%' AND metric NOT LIKE '%by rating' ORDER BY 1;
+WHERE metric LIKE '%@%' AND metric NOT LIKE '%_by_rating' ORDER BY 1;
 
 -- Rates are rates, errors are within the scale.
 SELECT * FROM measured
@@ -48,7 +48,7 @@ FROM (
 		sum(value) FILTER (WHERE users = 'warm') AS n_warm,
 		sum(value) FILTER (WHERE users = 'cold') AS n_cold
 	FROM measured WHERE metric = 'test_ratings' GROUP BY protocol, system) n;
-SELECT bool_and(value = test_rows) AS test_rows
+SELECT bool_and(value = test_ratings) AS test_ratings
 FROM measured e JOIN recommender_models ON model_id = :model
 WHERE metric = 'test_ratings' AND e.users = 'all';
 
@@ -76,18 +76,18 @@ GROUP BY protocol;
 -- A random split has no earlier and later: no live protocol.
 SELECT max(model_id) AS model FROM train_recommender(retrieval_epochs => 1, ranking_epochs => 1,
 	seed => 3, split => 'random', activate => 'false') \gset
-SELECT protocol, value = test_rows AS test_rows
+SELECT protocol, value = test_ratings AS test_ratings
 FROM evaluate_recommender(:model) e JOIN recommender_models ON model_id = :model
 WHERE system = 'mlrec' AND e.users = 'all' AND metric = 'test_ratings';
 
--- Genres, values and films that the model does not know are no obstacle.
+-- Genres, values and movies that the model does not know are no obstacle.
 UPDATE movies SET genres = 'Opera|' || genres WHERE movie_id % 2 = 0;
 UPDATE users SET gender = 'X' WHERE user_id % 3 = 0;
 INSERT INTO movies VALUES (1000, 'Newer (1999)', 'Opera');
 INSERT INTO ratings VALUES (1, 1000, 5, '2030-01-01'), (2, 1000, 2, '2030-01-02'),
 	(1000, 1000, 4, '2030-01-03');
 SELECT max(model_id) - 1 AS model FROM recommender_models \gset
-SELECT protocol, value = test_rows + 3 AS test_rows
+SELECT protocol, value = test_ratings + 3 AS test_ratings
 FROM evaluate_recommender(:model) e JOIN recommender_models ON model_id = :model
 WHERE system = 'mlrec' AND e.users = 'all' AND metric = 'test_ratings';
 

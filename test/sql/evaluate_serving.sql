@@ -9,9 +9,9 @@ SET search_path = evaluate_serving, public;
 \set ECHO all
 
 -- 40 users of 1 to 20 ratings, two at a time, in sittings that overlap; none
--- likes so many films that only some of them are asked for.
+-- likes so many movies that only some of them are asked for.
 CREATE TABLE movies AS
-	SELECT m AS movie_id, 'Film ' || m || ' (' || 1950 + m % 50 || ')' AS title,
+	SELECT m AS movie_id, 'Movie ' || m || ' (' || 1950 + m % 50 || ')' AS title,
 		(ARRAY['Drama', 'Comedy|Drama', 'War', 'Comedy'])[1 + m % 4] AS genres
 	FROM generate_series(1, 80) m;
 CREATE TABLE users AS
@@ -34,22 +34,22 @@ CREATE TABLE test AS
 	SELECT r.user_id, r.movie_id, r.rating, r.rated_at, (
 		SELECT count(*) FROM ratings k WHERE k.user_id = r.user_id AND
 			(k.rated_at, k.user_id, k.movie_id) <= (boundary_time, boundary_user, boundary_movie)
-		) AS n_train
-	FROM ratings r JOIN recommender_model ON model_id = :model
+		) AS n_trainval
+	FROM ratings r JOIN mlrec_model ON model_id = :model
 	WHERE (r.rated_at, r.user_id, r.movie_id) > (boundary_time, boundary_user, boundary_movie);
 DELETE FROM ratings r USING test t WHERE r.user_id = t.user_id AND r.movie_id = t.movie_id;
-SELECT count(*) AS test_ratings, count(*) FILTER (WHERE n_train >= 5) AS warm FROM test;
+SELECT count(*) AS test_ratings, count(*) FILTER (WHERE n_trainval >= 5) AS warm FROM test;
 
 -- The static protocol asks everything now.
 CREATE TABLE predicted AS
-	SELECT 'static' AS protocol, n_train, rating, predict_rating(user_id, movie_id, :model)
+	SELECT 'static' AS protocol, n_trainval, rating, predict_rating(user_id, movie_id, :model)
 	FROM test;
 CREATE TABLE listed AS
-	SELECT 'static' AS protocol, ordered, question.n_train, question.user_id, 0 AS asked, rank, rating,
+	SELECT 'static' AS protocol, ordered, question.n_trainval, question.user_id, 0 AS asked, rank, rating,
 		n_relevant, coalesce(rating >= 4, false) AS relevant
 	FROM (
-		SELECT user_id, n_train, count(*) AS n_relevant FROM test WHERE rating >= 4
-		GROUP BY user_id, n_train) question
+		SELECT user_id, n_trainval, count(*) AS n_relevant FROM test WHERE rating >= 4
+		GROUP BY user_id, n_trainval) question
 	CROSS JOIN unnest(ARRAY['relevance', 'rating']) ordered
 	CROSS JOIN LATERAL recommend(question.user_id, 20, 20, :model, order_by => ordered) r
 	LEFT JOIN test t ON t.user_id = question.user_id AND t.movie_id = r.movie_id;
@@ -65,10 +65,10 @@ DECLARE
 BEGIN
 	FOR now IN SELECT DISTINCT rated_at FROM test ORDER BY rated_at LOOP
 		INSERT INTO predicted
-			SELECT 'live', n_train, rating, predict_rating(user_id, movie_id, model)
+			SELECT 'live', n_trainval, rating, predict_rating(user_id, movie_id, model)
 			FROM test WHERE rated_at = now;
 		INSERT INTO listed
-			SELECT 'live', ordered, q.n_train, q.user_id, q.movie_id, rank, t.rating, 1,
+			SELECT 'live', ordered, q.n_trainval, q.user_id, q.movie_id, rank, t.rating, 1,
 				r.movie_id = q.movie_id
 			FROM test q
 			CROSS JOIN unnest(ARRAY['relevance', 'rating']) ordered
@@ -91,14 +91,14 @@ CREATE VIEW answers AS
 			(SELECT sum(1 / ln(i + 1)) FROM generate_series(1, least(10, min(n_relevant))) i) AS ndcg,
 		coalesce(bool_or(relevant AND rank <= 10), false)::int AS hit,
 		coalesce(1.0 / min(rank) FILTER (WHERE relevant), 0) AS reciprocal_rank
-	FROM listed JOIN groups ON n_train BETWEEN low AND high
+	FROM listed JOIN groups ON n_trainval BETWEEN low AND high
 	GROUP BY protocol, ordered, users, user_id, asked;
 CREATE VIEW expected AS
 	SELECT protocol, users, metric, value
 	FROM (
 		SELECT protocol, users, sqrt(avg((predict_rating - rating) ^ 2)) AS rmse,
 			avg(abs(predict_rating - rating)) AS mae
-		FROM predicted JOIN groups ON n_train BETWEEN low AND high
+		FROM predicted JOIN groups ON n_trainval BETWEEN low AND high
 		GROUP BY protocol, users) m
 	CROSS JOIN LATERAL (VALUES ('rmse', rmse), ('mae', mae)) v (metric, value)
 	UNION ALL
@@ -107,14 +107,14 @@ CREATE VIEW expected AS
 		SELECT protocol, ordered, users, avg(recall) AS recall, avg(ndcg) AS ndcg,
 			avg(hit) AS hit, avg(reciprocal_rank) AS mrr
 		FROM answers GROUP BY protocol, ordered, users) m
-	CROSS JOIN LATERAL (SELECT CASE ordered WHEN 'rating' THEN ' by rating' ELSE '' END) s (suffix)
+	CROSS JOIN LATERAL (SELECT CASE ordered WHEN 'rating' THEN '_by_rating' ELSE '' END) s (suffix)
 	CROSS JOIN LATERAL (VALUES ('recall@20', recall), ('ndcg@10', ndcg), ('hit@10', hit),
 		('mrr', mrr)) v (metric, value)
-	WHERE metric || suffix <> 'recall@20 by rating'
+	WHERE metric || suffix <> 'recall@20_by_rating'
 	UNION ALL
 	SELECT protocol, users, 'mean_rating_of_hits' ||
-			CASE ordered WHEN 'rating' THEN ' by rating' ELSE '' END, avg(rating)
-	FROM listed JOIN groups ON n_train BETWEEN low AND high
+			CASE ordered WHEN 'rating' THEN '_by_rating' ELSE '' END, avg(rating)
+	FROM listed JOIN groups ON n_trainval BETWEEN low AND high
 	WHERE rank <= 10 AND rating IS NOT NULL
 	GROUP BY protocol, ordered, users;
 
@@ -136,7 +136,7 @@ WITH training AS (
 )
 SELECT protocol, abs(m.value - sqrt(avg((rating - guess) ^ 2))) < 1e-4 AS same
 FROM guess, measured m
-WHERE system = 'item mean' AND users = 'all' AND metric = 'rmse'
+WHERE system = 'item_mean' AND users = 'all' AND metric = 'rmse'
 GROUP BY protocol, m.value ORDER BY protocol;
 
 \set ECHO none

@@ -15,37 +15,37 @@ SELECT * FROM public.rating_distribution();
 SELECT * FROM public.user_profile(1);
 
 -- views over columns of other types, partitioned and temporary tables
-CREATE TABLE explore_relations.votes (member bigint, film smallint, stars numeric(2, 1)) PARTITION BY HASH (member);
+CREATE TABLE explore_relations.votes (member bigint, movie smallint, stars numeric(2, 1)) PARTITION BY HASH (member);
 CREATE TABLE explore_relations.votes_0 PARTITION OF explore_relations.votes FOR VALUES WITH (MODULUS 2, REMAINDER 0);
 CREATE TABLE explore_relations.votes_1 PARTITION OF explore_relations.votes FOR VALUES WITH (MODULUS 2, REMAINDER 1);
 INSERT INTO explore_relations.votes VALUES (1, 10, 4.5), (1, 20, 2), (5000000000, 10, 3.5);
 CREATE VIEW explore_relations.stars AS
-	SELECT member AS user_id, film AS movie_id, stars AS rating, 0 AS rated_at FROM explore_relations.votes;
+	SELECT member AS user_id, movie AS movie_id, stars AS rating, 0 AS rated_at FROM explore_relations.votes;
 CREATE TYPE explore_relations.mood AS ENUM ('glad', 'calm');
 CREATE MATERIALIZED VIEW explore_relations.members AS
 	SELECT member AS user_id, CASE member WHEN 1 THEN 'glad' ELSE 'calm' END::explore_relations.mood AS occupation
 	  FROM explore_relations.votes GROUP BY member;
-CREATE TEMPORARY TABLE films (movie_id bigint, title varchar(20), genres varchar(20), year smallint, n int, total int, mean int);
-INSERT INTO films VALUES (10, 'Ten (2010)', 'Drama', 1910), (20, 'Twenty (2020)', 'Comedy|Drama', NULL);
+CREATE TEMPORARY TABLE movies (movie_id bigint, title varchar(20), genres varchar(20), year smallint, n int, total int, mean int);
+INSERT INTO movies VALUES (10, 'Ten (2010)', 'Drama', 1910), (20, 'Twenty (2020)', 'Comedy|Drama', NULL);
 
 SELECT * FROM public.rating_distribution('explore_relations.stars');
-SELECT * FROM public.most_rated_movies(5, 'explore_relations.stars', 'pg_temp.films');
-SELECT * FROM public.top_rated_movies(5, 1, ratings => 'explore_relations.stars', movies => 'pg_temp.films');
-SELECT * FROM public.lowest_rated_movies(5, 1, 'explore_relations.stars', 'pg_temp.films');
-SELECT * FROM public.genre_summary('explore_relations.stars', 'pg_temp.films');
+SELECT * FROM public.most_rated_movies(5, 'explore_relations.stars', 'pg_temp.movies');
+SELECT * FROM public.top_rated_movies(5, 1, ratings => 'explore_relations.stars', movies => 'pg_temp.movies');
+SELECT * FROM public.lowest_rated_movies(5, 1, 'explore_relations.stars', 'pg_temp.movies');
+SELECT * FROM public.genre_summary('explore_relations.stars', 'pg_temp.movies');
 SELECT * FROM public.user_demographics('explore_relations.stars', 'explore_relations.members');
-SELECT * FROM public.user_profile(5000000000, 'explore_relations.stars', 'pg_temp.films', 'explore_relations.members');
-SELECT * FROM public.movie_details(10, 'explore_relations.stars', 'pg_temp.films');
-SELECT * FROM public.movie_details(20, 'explore_relations.stars', 'pg_temp.films');
+SELECT * FROM public.user_profile(5000000000, 'explore_relations.stars', 'pg_temp.movies', 'explore_relations.members');
+SELECT * FROM public.movie_details(10, 'explore_relations.stars', 'pg_temp.movies');
+SELECT * FROM public.movie_details(20, 'explore_relations.stars', 'pg_temp.movies');
 
 -- beside other tables, in LATERAL
-SELECT u.user_id, p.mean_rating, p.favourite_genres
+SELECT u.user_id, p.mean_rating, p.favorite_genres
   FROM explore_relations.members AS u,
-	   LATERAL public.user_profile(u.user_id, 'explore_relations.stars', 'pg_temp.films', 'explore_relations.members') AS p
+	   LATERAL public.user_profile(u.user_id, 'explore_relations.stars', 'pg_temp.movies', 'explore_relations.members') AS p
  ORDER BY u.user_id;
 
 -- no table of users
-SELECT * FROM public.user_profile(1, 'explore_relations.stars', 'pg_temp.films');
+SELECT * FROM public.user_profile(1, 'explore_relations.stars', 'pg_temp.movies');
 
 -- what cannot be read
 SELECT * FROM public.rating_distribution(0);
@@ -73,7 +73,7 @@ SET ROLE explore_reader;
 SELECT * FROM public.rating_distribution('explore_relations.stars');
 RESET ROLE;
 ALTER TABLE explore_relations.votes RENAME COLUMN member TO user_id;
-ALTER TABLE explore_relations.votes RENAME COLUMN film TO movie_id;
+ALTER TABLE explore_relations.votes RENAME COLUMN movie TO movie_id;
 ALTER TABLE explore_relations.votes RENAME COLUMN stars TO rating;
 GRANT SELECT ON explore_relations.votes TO explore_reader;
 ALTER TABLE explore_relations.votes ENABLE ROW LEVEL SECURITY;

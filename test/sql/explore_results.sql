@@ -41,14 +41,14 @@ SELECT * FROM lowest_rated_movies(2, 0);
 SELECT count(*) FROM lowest_rated_movies(NULL, NULL);
 SELECT * FROM lowest_rated_movies(-2147483648);
 
--- a film counts once for each of its genres, rated or not
+-- a movie counts once for each of its genres, rated or not
 SELECT * FROM genre_summary();
 
 -- values in the order of their own type; users without ratings count as users
 SELECT * FROM user_demographics();
 
 -- User 1 rates 4 on average: Drama 5 3 4 is no deviation, Action 5 4 half a
--- star over two films.
+-- star over two movies.
 SELECT * FROM user_profile(1);
 SELECT * FROM user_profile(2);
 SELECT * FROM user_profile(4);

@@ -12,12 +12,12 @@ SELECT max(model_id) AS model FROM train_recommender(retrieval_epochs => 4, rank
 \set ECHO all
 
 -- Of whom nothing is known, one is like the other.
-SELECT count(*) AS films, bool_and(a.movie_id = b.movie_id) AS same_films,
+SELECT count(*) AS movies, bool_and(a.movie_id = b.movie_id) AS same_movies,
 	bool_and(a.ranking_score = b.ranking_score) AS same_scores
 FROM recommend(100001, 400, 400) a JOIN recommend(-7, 400, 400) b USING (rank);
 
 -- Who he is matters: what the model says of each gender and age is what such
--- people like, genre by genre, beside the film's mean and their own.
+-- people like, genre by genre, beside the movie's mean and their own.
 BEGIN;
 CREATE TABLE groups AS
 	SELECT gender, age, 100000 + row_number() OVER (ORDER BY gender, age) AS user_id
@@ -38,10 +38,10 @@ CREATE TABLE predicted AS
 		SELECT gender, age, genres,
 			predict_rating(user_id, movie_id) AS rating, movie_id, user_id
 		FROM groups, movies
-	), film AS (
+	), movie AS (
 		SELECT *, rating - avg(rating) OVER (PARTITION BY movie_id) AS extra FROM rated
 	), own AS (
-		SELECT gender, age, genres, extra - avg(extra) OVER (PARTITION BY user_id) AS extra FROM film
+		SELECT gender, age, genres, extra - avg(extra) OVER (PARTITION BY user_id) AS extra FROM movie
 	)
 	SELECT gender, age, genre, avg(extra) AS liking
 	FROM own, unnest(string_to_array(genres, '|')) genre
@@ -57,7 +57,7 @@ CREATE VIEW lean AS
 		avg(ranking_score::numeric) FILTER (WHERE genres ~ 'Drama' AND genres !~ 'Comedy') AS lean
 	FROM unnest(ARRAY[100001, 100002]) user_id, recommend(user_id, 400, 400, exclude_seen => false)
 	GROUP BY user_id;
-CREATE TABLE films AS
+CREATE TABLE comedies AS
 	SELECT movie_id, row_number() OVER (ORDER BY count(*) DESC, movie_id) AS n
 	FROM movies JOIN ratings USING (movie_id) WHERE genres = 'Comedy'
 	GROUP BY movie_id;
@@ -65,11 +65,11 @@ CREATE TABLE told (ratings int, user_id bigint, lean numeric);
 INSERT INTO told SELECT 0, * FROM lean;
 BEGIN;
 INSERT INTO ratings SELECT u, movie_id, r, now()
-	FROM films, (VALUES (100001, 5), (100002, 1)) fan (u, r) WHERE n = 1;
+	FROM comedies, (VALUES (100001, 5), (100002, 1)) fan (u, r) WHERE n = 1;
 INSERT INTO told SELECT 1, * FROM lean;
 SAVEPOINT one;
 INSERT INTO ratings SELECT u, movie_id, r, now()
-	FROM films, (VALUES (100001, 5), (100002, 1)) fan (u, r) WHERE n BETWEEN 2 AND 5;
+	FROM comedies, (VALUES (100001, 5), (100002, 1)) fan (u, r) WHERE n BETWEEN 2 AND 5;
 INSERT INTO told SELECT 5, * FROM lean;
 SELECT ratings, max(lean) FILTER (WHERE user_id = 100001) > max(lean) FILTER (WHERE user_id = 100002) AS apart,
 	max(lean) - min(lean) > lag(max(lean) - min(lean)) OVER (ORDER BY ratings) AS farther
@@ -109,39 +109,39 @@ ROLLBACK;
 
 -- Within one function, too, and even within a trigger, what is rated counts at
 -- once; the statement that rates and a cursor opened before see what was.
-CREATE VIEW list AS SELECT array_agg(movie_id ORDER BY rank) AS films FROM recommend(100001);
-CREATE TABLE lists (moment text, films bigint[]);
+CREATE VIEW list AS SELECT array_agg(movie_id ORDER BY rank) AS movies FROM recommend(100001);
+CREATE TABLE lists (moment text, movies bigint[]);
 CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-	INSERT INTO lists SELECT 'in a trigger', films FROM list;
+	INSERT INTO lists SELECT 'in a trigger', movies FROM list;
 	RETURN NULL;
 END $$;
 CREATE TRIGGER note AFTER INSERT ON ratings EXECUTE FUNCTION note();
-INSERT INTO lists SELECT 'before', films FROM list;
+INSERT INTO lists SELECT 'before', movies FROM list;
 BEGIN;
 DECLARE opened_before CURSOR FOR TABLE list;
 WITH rated AS (
 	INSERT INTO ratings SELECT 100001, movie_id, 5, now() FROM recommend(100001, 400, 400)
 	WHERE genres ~ 'Horror' AND rank <= 200 RETURNING 1
 )
-INSERT INTO lists SELECT 'in the same statement', films FROM list, (SELECT count(*) FROM rated) r;
-INSERT INTO lists SELECT 'after', films FROM list;
-SELECT moment, films = (SELECT films FROM lists WHERE moment = 'before') AS as_before,
-	films = (SELECT films FROM lists WHERE moment = 'after') AS as_after
+INSERT INTO lists SELECT 'in the same statement', movies FROM list, (SELECT count(*) FROM rated) r;
+INSERT INTO lists SELECT 'after', movies FROM list;
+SELECT moment, movies = (SELECT movies FROM lists WHERE moment = 'before') AS as_before,
+	movies = (SELECT movies FROM lists WHERE moment = 'after') AS as_after
 FROM lists ORDER BY moment;
 FETCH opened_before \gset
-SELECT :'films' = films::text AS as_before FROM lists WHERE moment = 'before';
+SELECT :'movies' = movies::text AS as_before FROM lists WHERE moment = 'before';
 ROLLBACK;
 DROP TRIGGER note ON ratings;
 DO $$
 DECLARE
-	before bigint[] := (SELECT films FROM list);
+	before bigint[] := (SELECT movies FROM list);
 BEGIN
 	FOR i IN 1 .. 3 LOOP
 		INSERT INTO ratings SELECT 100001, movie_id, 1, now() FROM recommend(100001, 200, 1);
-		ASSERT (SELECT films FROM list) <> before;
-		ASSERT NOT (SELECT films FROM list) && ARRAY(SELECT movie_id::bigint FROM ratings WHERE user_id = 100001);
-		before := (SELECT films FROM list);
+		ASSERT (SELECT movies FROM list) <> before;
+		ASSERT NOT (SELECT movies FROM list) && ARRAY(SELECT movie_id::bigint FROM ratings WHERE user_id = 100001);
+		before := (SELECT movies FROM list);
 	END LOOP;
 END $$;
 

@@ -1,4 +1,4 @@
--- Every release is recognised by its files and loaded as it is meant.
+-- Every release is recognized by its files and loaded as it is meant.
 \set ECHO none
 \set data `echo "$PG_ABS_SRCDIR"`/data
 SET client_min_messages = warning;

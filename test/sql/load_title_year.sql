@@ -1,4 +1,4 @@
--- The year of a film is what the last "(dddd)" of its title holds.
+-- The year of a movie is what the last "(dddd)" of its title holds.
 \set ECHO none
 SET client_min_messages = warning;
 CREATE EXTENSION IF NOT EXISTS mlrec;

@@ -17,7 +17,7 @@ CREATE TABLE measured AS
 	WHERE model_id = :model;
 \set ECHO all
 
-SELECT train_rows, test_rows FROM recommender_models WHERE model_id = :model;
+SELECT train_ratings, test_ratings FROM recommender_models WHERE model_id = :model;
 
 SELECT protocol, users, metric, at_most, at_least,
 	coalesce(value <= at_most, value >= at_least) AS reached
@@ -26,7 +26,7 @@ FROM (VALUES
 	('live', 'all', 'rmse', 0.880, NULL), ('live', 'all', 'mae', 0.697, NULL),
 	('static', 'all', 'rmse', 0.938, NULL), ('static', 'all', 'mae', 0.743, NULL),
 	('static', 'warm', 'rmse', 0.895, NULL), ('static', 'cold', 'rmse', 0.979, NULL),
-	-- liked films before others, by the predicted rating and by the cosine
+	-- liked movies before others, by the predicted rating and by the cosine
 	('live', 'all', 'auc_rating', NULL, 0.800), ('static', 'all', 'auc_rating', NULL, 0.761),
 	('static', 'all', 'auc_retrieval', NULL, 0.745),
 	-- lists
@@ -37,7 +37,7 @@ LEFT JOIN measured USING (protocol, users, metric)
 WHERE system = 'mlrec'
 ORDER BY protocol, users, metric;
 
--- The nearest films are good ones.
+-- The nearest movies are good ones.
 SELECT r.value > c.value + 0.2 AS retrieved_above_catalogue
 FROM measured r, measured c
 WHERE (r.protocol, r.system, r.users, r.metric) = ('static', 'mlrec', 'all', 'mean_rating@200')
@@ -45,14 +45,14 @@ WHERE (r.protocol, r.system, r.users, r.metric) = ('static', 'mlrec', 'all', 'me
 
 -- Everybody is told of something, and nobody of what he has rated.
 CREATE TABLE shown AS SELECT * FROM recommend_all(200, 10);
-SELECT count(DISTINCT user_id) AS users, count(*) AS films,
+SELECT count(DISTINCT user_id) AS users, count(*) AS movies,
 	count(r.rating) AS rated_already
 FROM shown LEFT JOIN ratings r USING (user_id, movie_id);
 SELECT bool_and(ranking_score BETWEEN 1 AND 5 AND retrieval_score BETWEEN -1 AND 1) AS scores_in_range FROM shown;
 
 -- Newcomers: users of the test part alone, under new ids, of whom there are
 -- nothing but their first five ratings.  What they went on to like is found
--- among their ten films oftener than among the ten most popular ones that they
+-- among their ten movies oftener than among the ten most popular ones that they
 -- have not rated.
 CREATE TABLE newcomer AS
 	SELECT user_id + 1000000 AS user_id, movie_id, rating, rated_at,
@@ -65,7 +65,7 @@ CREATE TABLE asked AS SELECT user_id FROM newcomer GROUP BY user_id HAVING count
 INSERT INTO ratings SELECT user_id, movie_id, rating, rated_at FROM known;
 CREATE TABLE popular AS
 	SELECT movie_id, row_number() OVER (ORDER BY count(*) DESC, movie_id) AS place
-	FROM ratings JOIN recommender_model ON model_id = :model
+	FROM ratings JOIN mlrec_model ON model_id = :model
 	WHERE (rated_at, user_id, movie_id) <=
 		(timestamptz '2000-01-01 00:00Z' + boundary_time * interval '1 microsecond', boundary_user, boundary_movie)
 	GROUP BY movie_id;
@@ -78,7 +78,7 @@ CREATE TABLE list AS
 		SELECT movie_id, row_number() OVER (ORDER BY place) AS rank FROM popular p
 		WHERE NOT EXISTS (SELECT FROM known k WHERE k.user_id = a.user_id AND k.movie_id = p.movie_id)
 		ORDER BY place LIMIT 10) p;
-SELECT system, count(DISTINCT user_id) AS users, count(*) AS films FROM list GROUP BY system ORDER BY system;
+SELECT system, count(DISTINCT user_id) AS users, count(*) AS movies FROM list GROUP BY system ORDER BY system;
 CREATE TABLE found AS
 	SELECT system, user_id, count(l.movie_id) AS hits
 	FROM list LEFT JOIN liked l USING (user_id, movie_id)
@@ -86,7 +86,7 @@ CREATE TABLE found AS
 SELECT m.hit > p.hit AS hit_at_10_better, m.hits > p.hits AS hits_better
 FROM (SELECT count(*) FILTER (WHERE hits > 0) AS hit, sum(hits) AS hits FROM found WHERE system = 'mlrec') m,
 	(SELECT count(*) FILTER (WHERE hits > 0) AS hit, sum(hits) AS hits FROM found WHERE system = 'popularity') p;
-SELECT count(*) FILTER (WHERE same = 10) < 0.05 * count(*) AS lists_differ, avg(same) < 7 AS by_three_films
+SELECT count(*) FILTER (WHERE same = 10) < 0.05 * count(*) AS lists_differ, avg(same) < 7 AS by_three_movies
 FROM (
 	SELECT m.user_id, count(p.movie_id) AS same
 	FROM list m LEFT JOIN list p ON p.system = 'popularity' AND p.user_id = m.user_id AND p.movie_id = m.movie_id

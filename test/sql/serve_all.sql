@@ -13,7 +13,7 @@ CREATE FUNCTION differing(rows regclass) RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE
 	n bigint;
 BEGIN
-	-- the scores by rank, since films with nearly equal ones may change places
+	-- the scores by rank, since movies with nearly equal ones may change places
 	EXECUTE format('SELECT count(*) FROM %s a FULL JOIN (
 			SELECT u.user_id, r.* FROM (SELECT DISTINCT user_id FROM %1$s) u, recommend(u.user_id, 30, 5) r) s
 		USING (user_id, rank)
@@ -37,7 +37,7 @@ SELECT count(*) FROM recommend_all(30, 5, '{}');
 INSERT INTO users SELECT u, 'F', 20, 1 FROM generate_series(1001, 1600) u;
 INSERT INTO ratings SELECT 1100, movie_id, 4, now() FROM movies;
 INSERT INTO ratings SELECT 5000, movie_id, 4, now() FROM movies WHERE movie_id < 10;
-INSERT INTO movies VALUES (500, 'New Film (1977)', 'War');
+INSERT INTO movies VALUES (500, 'New Movie (1977)', 'War');
 DELETE FROM movies WHERE movie_id < 5;
 CREATE TABLE many AS SELECT * FROM recommend_all(30, 5);
 SELECT count(DISTINCT user_id), differing('many') FROM many;
@@ -47,7 +47,7 @@ SELECT count(*) > 0 AS fresh FROM recommend_all(100, 100) WHERE movie_id = 500;
 SELECT count(DISTINCT user_id) FROM recommend_all(30, 5, ARRAY(SELECT generate_series(1, 3000)::bigint));
 
 -- Without users: whoever has ratings.
-UPDATE recommender_model SET users = NULL WHERE model_id = :model;
+UPDATE mlrec_model SET users = NULL WHERE model_id = :model;
 CREATE TABLE raters AS SELECT * FROM recommend_all(30, 5);
 SELECT count(DISTINCT user_id), max(user_id), differing('raters') FROM raters;
 DELETE FROM ratings;

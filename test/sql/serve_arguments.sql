@@ -48,7 +48,7 @@ SELECT activate_recommender(0);
 SELECT drop_recommender(0);
 \set VERBOSITY default
 
--- Films that nobody knows.
+-- Movies that nobody knows.
 SELECT predict_rating(1, 4711);
 SELECT * FROM similar_movies(4711);
 SELECT * FROM explain_recommendation(1, 4711);

@@ -1,7 +1,7 @@
--- Diversity is maximal marginal relevance: at each place stands the film with
+-- Diversity is maximal marginal relevance: at each place stands the movie with
 -- the largest (1 - diversity) * score - diversity * similarity, where score is
 -- what rows are ordered by, scaled so that the candidates lie from 0 to 1, and
--- similarity the largest cosine with a film above.
+-- similarity the largest cosine with a movie above.
 \set ECHO none
 SET client_min_messages = warning;
 CREATE EXTENSION IF NOT EXISTS mlrec;
@@ -36,7 +36,7 @@ CREATE TABLE listed AS
 	SELECT w.*, rank, movie_id
 	FROM wish w, recommend(user_id, 30, 12, order_by => w.order_by, diversity => w.diversity);
 
--- At each place, what each film not yet above would have been worth.
+-- At each place, what each movie not yet above would have been worth.
 CREATE TABLE worth AS
 	SELECT l.user_id, l.order_by, l.diversity, l.rank, c.movie_id = l.movie_id AS chosen,
 		(1 - l.diversity) * c.score - l.diversity * coalesce(s.similarity, 0) AS worth
@@ -48,13 +48,13 @@ CREATE TABLE worth AS
 		WHERE (above.user_id, above.order_by, above.diversity) = (l.user_id, l.order_by, l.diversity)
 			AND above.rank < l.rank) s
 	WHERE NOT s.is_above AND (l.rank > 1 OR l.diversity < 1);
-SELECT order_by, diversity, count(*) AS places, bool_and(chosen > best - 1e-5) AS right_film
+SELECT order_by, diversity, count(*) AS places, bool_and(chosen > best - 1e-5) AS right_movie
 FROM (
 	SELECT user_id, order_by, diversity, rank, max(worth) FILTER (WHERE chosen) AS chosen, max(worth) AS best
 	FROM worth GROUP BY user_id, order_by, diversity, rank) p
 GROUP BY order_by, diversity ORDER BY order_by, diversity;
 
--- Films that have come since count like the others; the mask holds.
+-- Movies that have come since count like the others; the mask holds.
 BEGIN;
 INSERT INTO movies SELECT m, 'Same (1970)', 'War' FROM generate_series(900, 909) m;
 SELECT count(*) <= 1 AS at_most_one_of_a_kind FROM recommend(5, 14, 4, diversity => 1,

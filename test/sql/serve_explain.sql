@@ -1,4 +1,4 @@
--- explain_recommendation names ratings whose absence would make the film less
+-- explain_recommendation names ratings whose absence would make the movie less
 -- relevant, and predict_rating ignores what is asked for.
 \set ECHO none
 SET client_min_messages = warning;
@@ -27,7 +27,7 @@ SELECT bool_and(contribution <= before) AS ordered FROM (
 	SELECT because_movie_id, contribution, lag(contribution) OVER () AS before FROM reasons) r
 WHERE because_movie_id IS NOT NULL AND before IS NOT NULL;
 
--- The film itself is never a reason, even if it has been rated; and what it was
+-- The movie itself is never a reason, even if it has been rated; and what it was
 -- rated with does not tell what it would be rated with.
 INSERT INTO ratings SELECT 10, movie_id, 5, now() FROM target;
 SELECT count(*) FROM target t, explain_recommendation(10, t.movie_id, 1000)

@@ -1,5 +1,5 @@
--- A contribution is what the film's relevance loses when the rating is deleted;
--- the popularity part is what the ratings say of the film alone.
+-- A contribution is what the movie's relevance loses when the rating is deleted;
+-- the popularity part is what the ratings say of the movie alone.
 \set ECHO none
 SET client_min_messages = warning;
 CREATE EXTENSION IF NOT EXISTS mlrec;
@@ -8,24 +8,24 @@ SET search_path = serve_explain_exactly, public;
 \getenv dir PG_ABS_SRCDIR
 \i :dir/small_world.sql
 -- A model that popularity, cosine and rating all count for.
-UPDATE recommender_model SET active = false WHERE active;
+UPDATE mlrec_model SET active = false WHERE active;
 SELECT max(model_id) AS model
 FROM train_recommender(retrieval_epochs => 8, ranking_epochs => 8, learning_rate => 3e-3, seed => 3) \gset
 \set ECHO all
 
 -- Relevance by its formula, as far as it is not popularity.
-CREATE FUNCTION taste(u bigint, film bigint) RETURNS float8 LANGUAGE sql VOLATILE AS $$
+CREATE FUNCTION taste(u bigint, movie bigint) RETURNS float8 LANGUAGE sql VOLATILE AS $$
 	SELECT (relevance->>'cosine')::float8 * retrieval_score + (relevance->>'rating')::float8 * ranking_score
-	FROM recommend(u, candidates => ARRAY[film], exclude_seen => false) r, recommender_models m
+	FROM recommend(u, candidates => ARRAY[movie], exclude_seen => false) r, recommender_models m
 	WHERE m.active
 $$;
-CREATE FUNCTION without(u bigint, seen bigint, film bigint) RETURNS float8 LANGUAGE plpgsql AS $$
+CREATE FUNCTION without(u bigint, seen bigint, movie bigint) RETURNS float8 LANGUAGE plpgsql AS $$
 DECLARE
 	score float8;
 	old ratings;
 BEGIN
 	DELETE FROM ratings r WHERE r.user_id = u AND r.movie_id = seen RETURNING * INTO old;
-	score := taste(u, film);
+	score := taste(u, movie);
 	INSERT INTO ratings VALUES (old.*);
 	RETURN score;
 END $$;
@@ -54,7 +54,7 @@ FROM question q, explain_recommendation(user_id, movie_id, 2) c,
 		ORDER BY contribution DESC OFFSET 1 LIMIT 1) m
 WHERE because_movie_id IS NOT NULL;
 
--- How similar two films are is the cosine of their vectors.
+-- How similar two movies are is the cosine of their vectors.
 SELECT bool_and(abs(similarity - inner_product(a.embedding, b.embedding)) < 1e-5) AS cosines
 FROM told JOIN movie_embeddings a USING (movie_id) JOIN movie_embeddings b
 	ON b.model_id = a.model_id AND b.movie_id = because_movie_id
@@ -63,11 +63,11 @@ WHERE a.model_id = :model;
 -- Popularity: the likes among the latest eighth of the training part, those of
 -- its last moment all included.
 CREATE TABLE training AS
-	SELECT movie_id, rating, rated_at FROM ratings, recommender_model
+	SELECT movie_id, rating, rated_at FROM ratings, mlrec_model
 	WHERE model_id = :model AND (rated_at, user_id, movie_id) <=
 		(timestamptz '2000-01-01 00:00Z' + boundary_time * interval '1 microsecond', boundary_user, boundary_movie);
-SELECT count(*) = train_rows AS all_of_it FROM training, recommender_models
-WHERE model_id = :model GROUP BY train_rows;
+SELECT count(*) = train_ratings AS all_of_it FROM training, recommender_models
+WHERE model_id = :model GROUP BY train_ratings;
 CREATE TABLE recent AS
 	SELECT * FROM training WHERE rated_at >= (
 		SELECT rated_at FROM training ORDER BY rated_at DESC

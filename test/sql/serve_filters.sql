@@ -1,5 +1,5 @@
 -- What may not be recommended is left out before the best are taken: there are
--- as many rows as were asked for, if that many films are eligible.
+-- as many rows as were asked for, if that many movies are eligible.
 \set ECHO none
 SET client_min_messages = warning;
 CREATE EXTENSION IF NOT EXISTS mlrec;
@@ -9,13 +9,13 @@ SET search_path = serve_filters, public;
 \i :dir/small_world.sql
 \set ECHO all
 
--- Films that the user has rated.
-SELECT count(*) AS films, count(r.movie_id) AS seen
+-- Movies that the user has rated.
+SELECT count(*) AS movies, count(r.movie_id) AS seen
 FROM recommend(7, 80, 80) f LEFT JOIN ratings r ON r.user_id = 7 AND r.movie_id = f.movie_id;
 SELECT 80 - count(*) AS expected FROM ratings WHERE user_id = 7;
 SELECT count(*) FROM recommend(7, 80, 80, exclude_seen => false);
 
--- Films excluded; what is left keeps its order.
+-- Movies excluded; what is left keeps its order.
 SELECT array_agg(movie_id ORDER BY rank) = (
 	SELECT array_agg(movie_id ORDER BY rank) FROM recommend(7, 80, 80) WHERE movie_id > 40) AS same
 FROM recommend(7, 80, 80, exclude => ARRAY(SELECT generate_series(1, 40)::bigint));

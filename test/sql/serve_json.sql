@@ -23,10 +23,10 @@ SELECT (recommend_json(1000)::jsonb - 'recommendations') AS stranger;
 SELECT recommend_json(4, 80, 0) -> 'recommendations' AS none;
 UPDATE movies SET title = E'"\\/\t' || title;
 SELECT count(*) FROM json_to_recordset(recommend_json(4, 80, 80) -> 'recommendations') AS j (title text)
-WHERE title LIKE E'"\\\\/\tFilm%';
+WHERE title LIKE E'"\\\\/\tMovie%';
 
 -- Without users there are no attributes.
-UPDATE recommender_model SET users = NULL WHERE model_id = :model;
+UPDATE mlrec_model SET users = NULL WHERE model_id = :model;
 SELECT (recommend_json(4)::jsonb - 'recommendations') AS attributes;
 
 \set ECHO none

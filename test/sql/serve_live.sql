@@ -1,5 +1,5 @@
 -- What is rated now counts now: in the same transaction, and no longer after
--- ROLLBACK.  So do films that come and go.
+-- ROLLBACK.  So do movies that come and go.
 \set ECHO none
 SET client_min_messages = warning;
 CREATE EXTENSION IF NOT EXISTS mlrec;
@@ -11,10 +11,10 @@ SET search_path = serve_live, public;
 
 CREATE TEMP TABLE first AS SELECT * FROM recommend(3, 80, 80);
 
--- A rating changes the list and takes its film out of it.
+-- A rating changes the list and takes its movie out of it.
 BEGIN;
 INSERT INTO ratings SELECT 3, movie_id, 1, now() FROM first WHERE rank = 1;
-SELECT count(*) FILTER (WHERE f.rank = 1) AS film_rated,
+SELECT count(*) FILTER (WHERE f.rank = 1) AS movie_rated,
 	bool_or(abs(l.ranking_score - f.ranking_score) > 1e-6) AS scores_differ
 FROM recommend(3, 80, 80) l JOIN first f USING (movie_id);
 SAVEPOINT liked;
@@ -46,9 +46,9 @@ SELECT count(*), bool_or(abs(l.ranking_score - f.ranking_score) > 1e-6) AS score
 FROM recommend(1000, 80, 80) l JOIN nobody f USING (movie_id);
 ROLLBACK;
 
--- A new film appears with its title; genres unknown to the model say nothing.
+-- A new movie appears with its title; genres unknown to the model say nothing.
 BEGIN;
-INSERT INTO movies VALUES (500, 'New Film (1977)', 'War|Unheard of'), (501, 'Newer Film', NULL);
+INSERT INTO movies VALUES (500, 'New Movie (1977)', 'War|Unheard of'), (501, 'Newer Movie', NULL);
 SELECT movie_id, title, genres, year FROM recommend(3, 82, 82) WHERE movie_id >= 500 ORDER BY movie_id;
 SELECT count(*) FROM recommend(3, candidates => ARRAY[500, 501]);
 SELECT predict_rating(3, 500) BETWEEN 1 AND 5 AS predicted;
@@ -56,19 +56,19 @@ SELECT count(*), bool_and(similarity BETWEEN -1 AND 1) AS bounded FROM similar_m
 INSERT INTO ratings VALUES (3, 500, 5, now());
 SELECT movie_id FROM recommend(3, 82, 82) WHERE movie_id >= 500;
 SAVEPOINT more;
-INSERT INTO movies SELECT m, 'Film', 'War' FROM generate_series(1001, 3000) m;
+INSERT INTO movies SELECT m, 'Movie', 'War' FROM generate_series(1001, 3000) m;
 SELECT count(*) FROM recommend(3, 5000, 5000);
 ROLLBACK TO more;
 SELECT movie_id FROM recommend(3, 82, 82) WHERE movie_id >= 500;
 ROLLBACK;
 SELECT movie_id FROM recommend(3, 82, 82) WHERE movie_id >= 500;
 
--- A film that is gone is not recommended; one changed shows its new title.
+-- A movie that is gone is not recommended; one changed shows its new title.
 BEGIN;
 DELETE FROM movies WHERE movie_id IN (SELECT movie_id FROM first WHERE rank <= 3);
 UPDATE movies SET title = 'Another title (1999)', genres = NULL
 	WHERE movie_id = (SELECT movie_id FROM first WHERE rank = 4);
-SELECT count(*) AS films, count(*) FILTER (WHERE f.rank <= 3) AS gone
+SELECT count(*) AS movies, count(*) FILTER (WHERE f.rank <= 3) AS gone
 FROM recommend(3, 80, 80) l JOIN first f USING (movie_id);
 SELECT l.title, l.genres, l.year FROM recommend(3, 80, 80) l JOIN first f USING (movie_id)
 WHERE f.rank = 4;
@@ -80,7 +80,7 @@ SELECT count(*) AS as_before FROM recommend(3, 80, 80) NATURAL JOIN first;
 -- Under REPEATABLE READ the snapshot stays the same over a rollback.
 BEGIN ISOLATION LEVEL REPEATABLE READ;
 SAVEPOINT empty;
-INSERT INTO movies VALUES (500, 'New Film (1977)', 'War');
+INSERT INTO movies VALUES (500, 'New Movie (1977)', 'War');
 SELECT count(*) FROM recommend(3, 82, 82) WHERE movie_id = 500;
 ROLLBACK TO empty;
 SELECT count(*) FROM recommend(3, 82, 82) WHERE movie_id = 500;

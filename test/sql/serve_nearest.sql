@@ -1,4 +1,4 @@
--- nearest_movies orders the films by the cosine of their vectors and any vector.
+-- nearest_movies orders the movies by the cosine of their vectors and any vector.
 \set ECHO none
 SET client_min_messages = warning;
 CREATE EXTENSION IF NOT EXISTS mlrec;
@@ -8,7 +8,7 @@ SET search_path = serve_nearest, public;
 \i :dir/small_world.sql
 \set ECHO all
 
--- A film is nearest to itself, and the others follow as similar_movies has them.
+-- A movie is nearest to itself, and the others follow as similar_movies has them.
 CREATE VIEW twelve AS SELECT embedding AS e FROM movie_embeddings WHERE model_id = :model AND movie_id = 12;
 SELECT movie_id, similarity > 0.9999 AS same FROM twelve, nearest_movies(e, 1);
 SELECT count(*) AS differ FROM (SELECT rank - 1 AS rank, movie_id FROM twelve, nearest_movies(e, 40) WHERE rank > 1
@@ -16,12 +16,12 @@ SELECT count(*) AS differ FROM (SELECT rank - 1 AS rank, movie_id FROM twelve, n
 -- Only the direction counts.
 SELECT count(*) AS differ FROM (SELECT rank, movie_id FROM twelve, nearest_movies(e + e, 40)
 	EXCEPT SELECT rank, movie_id FROM twelve, nearest_movies(e, 40)) s;
--- What several films have in common.
+-- What several movies have in common.
 SELECT count(*) FROM nearest_movies((SELECT avg(embedding) FROM movie_embeddings
 	WHERE model_id = :model AND movie_id IN (12, 13, 14)), 5);
 SELECT count(*) FROM twelve, nearest_movies(e, 2147483647) JOIN movies USING (movie_id);
 SELECT count(*) FROM twelve, nearest_movies(e, 0);
--- A film that is gone is not near anything.
+-- A movie that is gone is not near anything.
 DELETE FROM movies WHERE movie_id = 12;
 SELECT count(*) FROM twelve, nearest_movies(e, 100) WHERE movie_id = 12;
 

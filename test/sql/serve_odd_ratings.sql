@@ -1,5 +1,5 @@
 -- Ratings as they are found in real tables do no harm: given twice, null, out of
--- any scale, of films that nobody knows.
+-- any scale, of movies that nobody knows.
 \set ECHO none
 SET client_min_messages = warning;
 CREATE EXTENSION IF NOT EXISTS mlrec;
@@ -13,7 +13,7 @@ ALTER TABLE ratings DROP CONSTRAINT ratings_pkey, ALTER user_id DROP NOT NULL,
 	ALTER movie_id DROP NOT NULL, ALTER rating TYPE real;
 CREATE TEMP TABLE first AS SELECT * FROM recommend(9, 80, 80);
 
--- Of two ratings of a film the later one counts, wherever it lies.
+-- Of two ratings of a movie the later one counts, wherever it lies.
 UPDATE ratings SET rating = 6 - rating WHERE user_id = 9;
 CREATE TEMP TABLE changed AS SELECT * FROM recommend(9, 80, 80);
 UPDATE ratings SET rating = 6 - rating WHERE user_id = 9;
@@ -34,20 +34,20 @@ ROLLBACK;
 -- A null rating: seen, but not known how it was liked.
 BEGIN;
 INSERT INTO ratings SELECT 9, movie_id, NULL, now() FROM first WHERE rank = 1;
-SELECT count(*) AS films, count(*) FILTER (WHERE l.ranking_score = f.ranking_score) AS same_scores
+SELECT count(*) AS movies, count(*) FILTER (WHERE l.ranking_score = f.ranking_score) AS same_scores
 FROM recommend(9, 80, 80) l JOIN first f USING (movie_id);
 SELECT count(*) = (SELECT count(*) - 1 FROM first) AS one_less FROM first
 WHERE movie_id IN (SELECT movie_id FROM recommend_all(80, 80, ARRAY[9]));
 ROLLBACK;
 
--- Null keys, infinities, unknown films.
+-- Null keys, infinities, unknown movies.
 BEGIN;
 INSERT INTO ratings VALUES (NULL, 1, 3, now()), (9, NULL, 3, now()), (9, 4711, 5, now()),
 	(NULL, NULL, NULL, NULL);
 SELECT count(*) AS as_before FROM recommend(9, 80, 80) NATURAL JOIN first;
 SELECT count(*) FROM recommend_all(80, 80, ARRAY[9]);
 INSERT INTO ratings SELECT 9, movie_id, 'Infinity', NULL FROM first WHERE rank = 2;
-SELECT count(*) FILTER (WHERE f.rank = 2) AS film_rated, bool_and(l.ranking_score BETWEEN 1 AND 5) AS sane
+SELECT count(*) FILTER (WHERE f.rank = 2) AS movie_rated, bool_and(l.ranking_score BETWEEN 1 AND 5) AS sane
 FROM recommend(9, 80, 80) l JOIN first f USING (movie_id);
 UPDATE ratings SET rating = 3e38 WHERE user_id = 9;
 SELECT bool_and(ranking_score BETWEEN 1 AND 5) AS sane FROM recommend(9, 80, 80);
@@ -57,7 +57,7 @@ SELECT bool_and(ranking_score BETWEEN 1 AND 5) AS sane FROM recommend(9, 80, 80)
 SELECT bool_and(ranking_score BETWEEN 1 AND 5) AS sane FROM recommend_all(80, 80, ARRAY[9]);
 ROLLBACK;
 
--- A film rated but not listed when the model was trained has no title.
+-- A movie rated but not listed when the model was trained has no title.
 INSERT INTO ratings SELECT u, 600, 5, now() - interval '30 years' FROM generate_series(1, 20) u;
 SELECT max(model_id) AS other FROM train_recommender(retrieval_epochs => 1, ranking_epochs => 1) \gset
 SELECT movie_id, title, genres, year FROM recommend(30, 100, 100) WHERE movie_id = 600;

@@ -19,7 +19,7 @@ SELECT bool_and(ranking_score BETWEEN 1 AND 5) AS ratings,
 	bool_and(retrieval_score BETWEEN -1 AND 1) AS cosines FROM by_relevance;
 
 -- Diversity 0 changes nothing.  With 1 the first stays the first, and each next
--- film is the one least like those before.
+-- movie is the one least like those before.
 SELECT count(*) FROM recommend(5, 80, 80, diversity => 0) NATURAL JOIN by_rating;
 CREATE TEMP TABLE diverse AS SELECT * FROM recommend(5, 30, 10, diversity => 1);
 SELECT count(*) AS same_first FROM diverse JOIN recommend(5, 30, 1) USING (movie_id, rank);
@@ -44,7 +44,7 @@ SELECT count(*), count(DISTINCT movie_id) FROM recommend(5, 80, 80, diversity =>
 SELECT count(*) FROM recommend(5, 80, 1, diversity => 0.5);
 SELECT count(*) FROM recommend(5, diversity => 1, candidates => ARRAY[1]);
 
--- Equal films come in the order of their ids.
+-- Equal movies come in the order of their ids.
 INSERT INTO movies SELECT m, 'Same (1970)', 'War' FROM generate_series(900, 909) m;
 SELECT array_agg(movie_id ORDER BY rank) FROM recommend(5, 200, 200) WHERE movie_id >= 900;
 

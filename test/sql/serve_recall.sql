@@ -5,9 +5,9 @@ CREATE EXTENSION IF NOT EXISTS mlrec;
 CREATE SCHEMA serve_recall;
 SET search_path = serve_recall, public;
 
--- Twenty thousand films of six kinds, and users who like two kinds each.
+-- Twenty thousand movies of six kinds, and users who like two kinds each.
 CREATE TABLE movies AS
-	SELECT m AS movie_id, 'Film ' || m || ' (' || 1950 + m % 50 || ')' AS title,
+	SELECT m AS movie_id, 'Movie ' || m || ' (' || 1950 + m % 50 || ')' AS title,
 		(ARRAY['Drama', 'Comedy', 'War', 'Crime', 'Horror', 'Musical'])[1 + m % 6] AS genres
 	FROM generate_series(1, 20000) m;
 ALTER TABLE movies ADD PRIMARY KEY (movie_id);
@@ -15,9 +15,9 @@ CREATE TABLE ratings AS
 	SELECT u AS user_id, m AS movie_id, CASE WHEN (m + u) % 6 < 2 THEN 5 ELSE 2 END AS rating,
 		timestamptz '2001-01-01 00:00Z' + min(u * interval '60 min' + i * interval '1 min') AS rated_at
 	FROM generate_series(1, 400) u, generate_series(1, 100) i,
-		-- some films are rated by many
+		-- some movies are rated by many
 		LATERAL (SELECT 1 + (hashint8(u * 1000 + i)::bigint & 65535) ^ 2 / 4294967296 * 20000 AS place) p,
-		LATERAL (SELECT least(place::int, 20000) AS m) film
+		LATERAL (SELECT least(place::int, 20000) AS m) movie
 	GROUP BY u, m;
 ALTER TABLE ratings ADD PRIMARY KEY (user_id, movie_id);
 SELECT max(model_id) AS model FROM train_recommender(retrieval_epochs => 3, ranking_epochs => 1, refit => false,
@@ -25,7 +25,7 @@ SELECT max(model_id) AS model FROM train_recommender(retrieval_epochs => 3, rank
 
 CREATE VIEW queries AS SELECT user_id, embedding AS e FROM user_embeddings
 	WHERE model_id = :model AND user_id % 8 = 0;
--- The share of the films in `best` that `answers` has, too.
+-- The share of the movies in `best` that `answers` has, too.
 CREATE FUNCTION recall(best text, answers text) RETURNS float8 LANGUAGE plpgsql AS $$
 DECLARE
 	recall float8;
@@ -48,7 +48,7 @@ CREATE TABLE likely AS SELECT user_id, r.movie_id FROM queries, recommend(user_i
 -- Below that, the index promises what it finds and says how little it looks at.
 SET mlrec.recall = 0.95;
 CREATE TABLE told AS SELECT regexp_match(retrieval, '^inverted file of (\d+) lists, measured with (\d+) users: '
-	'recall ([\d.]+) in ([\d.]+) % of the films; by relevance ([\d.]+) in ([\d.]+) %$')::float8[] AS n
+	'recall ([\d.]+) in ([\d.]+) % of the movies; by relevance ([\d.]+) in ([\d.]+) %$')::float8[] AS n
 	FROM recommender_stats();
 SELECT n[1] AS lists, n[2] AS users, n[3] >= 0.95 AS recall, n[4] < 50 AS share, n[5] >= 0.95 AS recall_by_relevance,
 	n[6] < 50 AS share_by_relevance FROM told;

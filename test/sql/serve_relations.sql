@@ -52,7 +52,7 @@ SELECT count(*) FROM recommend_all(10, 80, ARRAY[6, 7]);
 ROLLBACK;
 SELECT drop_recommender(:other);
 
--- Views and partitions for films; other types; a column more or less.
+-- Views and partitions for movies; other types; a column more or less.
 BEGIN;
 ALTER TABLE movies RENAME TO all_movies;
 CREATE VIEW movies AS SELECT movie_id::smallint, title::varchar(20), genres::varchar, 1901.0 AS year

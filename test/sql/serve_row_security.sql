@@ -33,7 +33,7 @@ SELECT count(*) > 0 AS listed FROM recommender_models;
 SELECT activate_recommender(:model);
 SELECT drop_recommender(:model);
 SELECT * FROM train_recommender();
-SELECT 1 FROM recommender_model;
+SELECT 1 FROM mlrec_model;
 RESET ROLE;
 
 -- What a policy hides has not been seen and has no say.

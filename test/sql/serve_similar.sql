@@ -1,4 +1,4 @@
--- similar_movies orders the films by the cosine of their vectors.
+-- similar_movies orders the movies by the cosine of their vectors.
 \set ECHO none
 SET client_min_messages = warning;
 CREATE EXTENSION IF NOT EXISTS mlrec;
@@ -18,7 +18,7 @@ FROM (SELECT rank, row_number() OVER (ORDER BY similarity DESC, movie_id) AS exp
 SELECT count(*) FROM similar_movies(12) WHERE movie_id = 12;
 SELECT count(*) FROM similar_movies(12, 5) s JOIN movies m USING (movie_id, title, genres);
 
--- A film that is gone is not similar to any, but may be asked about.
+-- A movie that is gone is not similar to any, but may be asked about.
 DELETE FROM movies WHERE movie_id = 12;
 SELECT count(*) FROM similar_movies(13, 100) WHERE movie_id = 12;
 SELECT count(*) FROM similar_movies(12);

@@ -1,4 +1,4 @@
--- The vectors of films and users are relations like others.
+-- The vectors of movies and users are relations like others.
 \set ECHO none
 SET client_min_messages = warning;
 CREATE EXTENSION IF NOT EXISTS mlrec;

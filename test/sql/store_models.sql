@@ -10,10 +10,10 @@ SET search_path = store_models, public;
 
 SELECT max(model_id) AS other FROM train_recommender(test_fraction => 0.5, retrieval_epochs => 1,
 	ranking_epochs => 1, activate => false, seed => 99, comment => 'half') \gset
-SELECT model_id = :other AS other, active, ratings, movies, users, train_rows, test_rows, seed, comment,
+SELECT model_id = :other AS other, active, ratings, movies, users, train_ratings, test_ratings, seed, comment,
 	size_bytes > 1000 AS has_size, created_at <= clock_timestamp() AS has_time
 FROM recommender_models WHERE model_id IN (:model, :other) ORDER BY model_id;
-SELECT size_bytes = (SELECT sum(length(data)) FROM recommender_chunk c WHERE c.model_id = m.model_id) AS whole
+SELECT size_bytes = (SELECT sum(length(data)) FROM mlrec_model_chunk c WHERE c.model_id = m.model_id) AS whole
 FROM recommender_models m WHERE model_id = :other;
 
 -- One is active; the asked one answers.
@@ -34,8 +34,8 @@ SELECT count(*) = (SELECT count(*) FROM one) AS first_answers FROM recommend(6, 
 
 -- What does not exist; the message lists what does.
 BEGIN;
-DELETE FROM recommender_model;
-INSERT INTO recommender_model
+DELETE FROM mlrec_model;
+INSERT INTO mlrec_model
 	SELECT m, now(), false, 'a.b', 'a.c', NULL, 1, 0, 1, '{}', NULL, 0, 0, 0, 0, 0, NULL, NULL
 	FROM generate_series(-25, -1) m;
 SAVEPOINT ready;
@@ -47,7 +47,7 @@ SELECT * FROM recommend(1, model_id => 7);
 ROLLBACK TO ready;
 SELECT * FROM recommend(1);
 ROLLBACK TO ready;
-DELETE FROM recommender_model WHERE model_id < -2;
+DELETE FROM mlrec_model WHERE model_id < -2;
 SELECT * FROM recommend(1);
 ROLLBACK TO ready;
 SELECT status, detail FROM recommender_health();
@@ -56,25 +56,25 @@ SELECT status, detail FROM recommender_health();
 SELECT * FROM recommend(1, model_id => -1);
 ROLLBACK;
 BEGIN;
-UPDATE recommender_chunk SET data = set_byte(data, 5000, get_byte(data, 5000) # 1)
+UPDATE mlrec_model_chunk SET data = set_byte(data, 5000, get_byte(data, 5000) # 1)
 	WHERE model_id = :model AND chunk_no = 0;
-UPDATE recommender_model SET checksum = checksum + 1 WHERE model_id = :model;
+UPDATE mlrec_model SET checksum = checksum + 1 WHERE model_id = :model;
 SAVEPOINT ready;
 SELECT regexp_replace(detail, 'model \d+', 'model n') AS detail, status FROM recommender_health();
-DELETE FROM recommender_chunk WHERE model_id = :model AND chunk_no = 1;
-UPDATE recommender_model SET checksum = checksum + 1 WHERE model_id = :model;
+DELETE FROM mlrec_model_chunk WHERE model_id = :model AND chunk_no = 1;
+UPDATE mlrec_model SET checksum = checksum + 1 WHERE model_id = :model;
 SELECT regexp_replace(detail, 'model \d+', 'model n') AS detail, status FROM recommender_health();
 ROLLBACK;
 BEGIN;
-DELETE FROM recommender_model;
+DELETE FROM mlrec_model;
 SELECT * FROM recommend(1);
 ROLLBACK;
 BEGIN;
-DELETE FROM recommender_model;
+DELETE FROM mlrec_model;
 SELECT activate_recommender(1);
 ROLLBACK;
 BEGIN;
-DELETE FROM recommender_model;
+DELETE FROM mlrec_model;
 SELECT status, detail FROM recommender_health();
 SELECT total_movies, model_id, trained_at, metrics FROM recommender_stats();
 ROLLBACK;
@@ -85,7 +85,7 @@ FROM recommender_stats();
 BEGIN;
 SELECT drop_recommender(:other);
 SELECT count(*) FROM recommender_models WHERE model_id = :other;
-SELECT count(*) FROM recommender_chunk WHERE model_id = :other;
+SELECT count(*) FROM mlrec_model_chunk WHERE model_id = :other;
 ROLLBACK;
 SELECT count(*) FROM recommend(6, 80, 80, :other) NATURAL JOIN two;
 BEGIN READ ONLY;
@@ -100,7 +100,7 @@ SELECT count(*) FROM recommend_all(10, 5);
 SELECT status FROM recommender_health();
 ROLLBACK;
 SELECT drop_recommender(:other);
-SELECT count(*) FROM recommender_chunk WHERE model_id = :other;
+SELECT count(*) FROM mlrec_model_chunk WHERE model_id = :other;
 
 -- A transaction of several steps that is undone leaves nothing.
 BEGIN;
@@ -108,7 +108,7 @@ SELECT count(*) > 0 AS trained FROM train_recommender(retrieval_epochs => 1, ran
 SELECT count(*) FROM recommend(6);
 ROLLBACK;
 SELECT count(*) = (SELECT count(*) FROM one) AS first_answers FROM recommend(6, 80, 80) NATURAL JOIN one;
-SELECT count(*) FROM recommender_chunk c WHERE NOT EXISTS (SELECT FROM recommender_model m WHERE m.model_id = c.model_id);
+SELECT count(*) FROM mlrec_model_chunk c WHERE NOT EXISTS (SELECT FROM mlrec_model m WHERE m.model_id = c.model_id);
 
 \set ECHO none
 SELECT drop_recommender(:model) \g /dev/null

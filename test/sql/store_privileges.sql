@@ -23,9 +23,9 @@ SELECT count(*) FROM recommend(5);
 SELECT activate_recommender(:model);
 SELECT drop_recommender(:own);
 SELECT current_user;
-INSERT INTO recommender_chunk VALUES (:model, 1000, '');
-UPDATE recommender_model SET active = false;
-SELECT nextval('recommender_model_id');
+INSERT INTO mlrec_model_chunk VALUES (:model, 1000, '');
+UPDATE mlrec_model SET active = false;
+SELECT nextval('mlrec_model_id');
 
 -- Operators of the caller's are not run with the owner's rights.
 CREATE FUNCTION not_equal(integer, integer) RETURNS boolean LANGUAGE plpgsql AS $$

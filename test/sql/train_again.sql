@@ -39,7 +39,7 @@ SELECT stage, w.val_auc > n.val_auc + 0.03 AS auc_ahead, w.val_rmse < n.val_rmse
 FROM epochs w JOIN epochs n USING (stage, epoch) WHERE w.run = 'on' AND n.run = 'new' ORDER BY stage DESC;
 
 -- Who and what has come since is there.
-SELECT run, (SELECT count(*) FROM movie_embeddings e WHERE e.model_id = model(run)) AS films,
+SELECT run, (SELECT count(*) FROM movie_embeddings e WHERE e.model_id = model(run)) AS movies,
 	(SELECT count(*) FROM user_embeddings e WHERE e.model_id = model(run)) > 450 AS many_users
 FROM unnest(ARRAY['early', 'on', 'new']) run;
 SELECT count(*) = 0 AS same_users FROM (
@@ -58,7 +58,7 @@ CREATE TABLE wider_users AS
 	UNION ALL SELECT u, 'D', 2, u FROM generate_series(-20, -1) u;
 CALL train('same', $$ratings => 'early_ratings', movies => 'wider_movies', users => 'wider_users',
 	retrieval_epochs => 1, ranking_epochs => 1, learning_rate => 1e-7, refit => false, from_model => model('early')$$);
-SELECT count(*) > 300 AS many, min(inner_product(a.embedding, b.embedding)) > 0.999 AS same_films
+SELECT count(*) > 300 AS many, min(inner_product(a.embedding, b.embedding)) > 0.999 AS same_movies
 FROM movie_embeddings a JOIN movie_embeddings b USING (movie_id)
 WHERE a.model_id = model('early') AND b.model_id = model('same');
 SELECT count(*) > 300 AS many, min(inner_product(a.embedding, b.embedding)) > 0.999 AS same_users
@@ -113,17 +113,17 @@ CALL train('no refit', 'retrieval_epochs => 1, ranking_epochs => 1, refit => fal
 CALL train('as it was', 'retrieval_epochs => 1, ranking_epochs => 1');
 CREATE TABLE places AS
 	SELECT user_id, movie_id, row_number() OVER (ORDER BY rated_at, user_id, movie_id) AS n,
-		(SELECT train_rows FROM recommender_models WHERE model_id = model('refit')) AS n_train
+		(SELECT train_ratings FROM recommender_models WHERE model_id = model('refit')) AS n_trainval
 	FROM ratings;
 UPDATE ratings r SET rating = 6 - rating FROM places p
-WHERE (r.user_id, r.movie_id) = (p.user_id, p.movie_id) AND n > n_train;
+WHERE (r.user_id, r.movie_id) = (p.user_id, p.movie_id) AND n > n_trainval;
 CALL train('other test', 'retrieval_epochs => 1, ranking_epochs => 1');
 UPDATE ratings r SET rating = 6 - rating FROM places p
-WHERE (r.user_id, r.movie_id) = (p.user_id, p.movie_id) AND n BETWEEN 0.951 * n_train AND n_train;
+WHERE (r.user_id, r.movie_id) = (p.user_id, p.movie_id) AND n BETWEEN 0.951 * n_trainval AND n_trainval;
 CALL train('other validation', 'retrieval_epochs => 1, ranking_epochs => 1');
 SELECT run, (SELECT count(*) FROM (
 		SELECT movie_id, embedding FROM movie_embeddings WHERE model_id = model(run) EXCEPT
-		SELECT movie_id, embedding FROM movie_embeddings WHERE model_id = model('as it was')) d) = 0 AS same_films,
+		SELECT movie_id, embedding FROM movie_embeddings WHERE model_id = model('as it was')) d) = 0 AS same_movies,
 	(SELECT count(*) FROM user_embeddings WHERE model_id = model(run)) =
 	(SELECT count(*) FROM user_embeddings WHERE model_id = model('as it was')) AS same_users,
 	m.metrics #> '{static,mlrec,all,rmse}' = a.metrics #> '{static,mlrec,all,rmse}' AS same_metrics

@@ -34,7 +34,7 @@ BEGIN
 	EXECUTE format('SELECT max(model_id) FROM train_recommender(%s%s)',
 		CASE WHEN options ~ 'retrieval_epochs' THEN '' ELSE 'retrieval_epochs => 1, ranking_epochs => 1, ' END,
 		options) INTO model;
-	SELECT CASE WHEN count(*) <> 10 THEN 'badly: ' || count(*) || ' films'
+	SELECT CASE WHEN count(*) <> 10 THEN 'badly: ' || count(*) || ' movies'
 		WHEN NOT bool_and(ranking_score BETWEEN 1 AND 5 AND retrieval_score BETWEEN -1 AND 1)
 		THEN 'badly: scores' ELSE 'well' END INTO answer
 	FROM recommend(3, 200, 10, model);
@@ -114,7 +114,7 @@ SELECT count(*) AS active_models FROM recommender_models WHERE active;
 -- The options are kept with the model.
 SELECT trained('test_fraction => 0.25, batch_size => 64, learning_rate => 0.002, seed => -5, split => ''random'', '
 	'comment => ''it''''s "mine"''');
-SELECT seed, comment, train_rows, test_rows, options - 'from_model' AS options
+SELECT seed, comment, train_ratings, test_ratings, options - 'from_model' AS options
 FROM recommender_models WHERE comment ~ 'mine';
 
 \set ECHO none

@@ -1,5 +1,5 @@
 -- Training finds the tastes that are planted in the generated sample, and what
--- the nearest films are is what is liked.
+-- the nearest movies are is what is liked.
 \set ECHO none
 SET client_min_messages = warning;
 CREATE EXTENSION IF NOT EXISTS mlrec;
@@ -17,10 +17,10 @@ CREATE VIEW measured AS
 	WHERE model_id = :model;
 -- The test part: later than all that the model has seen.
 CREATE TABLE test AS
-	SELECT r.* FROM ratings r JOIN recommender_model ON model_id = :model
+	SELECT r.* FROM ratings r JOIN mlrec_model ON model_id = :model
 	WHERE (extract(epoch FROM rated_at) * 1000000 - extract(epoch FROM timestamptz '2000-01-01 UTC') * 1000000,
 		user_id, movie_id) > (boundary_time, boundary_user, boundary_movie);
--- The share of pairs of a liked and another film that are in the right order.
+-- The share of pairs of a liked and another movie that are in the right order.
 CREATE FUNCTION auc(scores float8[], liked boolean[]) RETURNS float8
 BEGIN ATOMIC
 	SELECT (sum(rank) FILTER (WHERE liked) - sum(1) FILTER (WHERE liked) * (sum(1) FILTER (WHERE liked) + 1) / 2.0)
@@ -42,12 +42,12 @@ GROUP BY stage ORDER BY stage DESC;
 SELECT stage, val_loss IS NOT NULL AS loss, val_auc IS NOT NULL AS auc, val_rmse IS NOT NULL AS rmse,
 	val_mae IS NOT NULL AS mae
 FROM epochs GROUP BY 1, 2, 3, 4, 5 ORDER BY stage DESC, loss DESC;
-SELECT (SELECT count(*) FROM test) = test_rows AS test_rows, train_rows + test_rows = 47566 AS all_rows
+SELECT (SELECT count(*) FROM test) = test_ratings AS test_ratings, train_ratings + test_ratings = 47566 AS all_rows
 FROM recommender_models WHERE model_id = :model;
 
--- Ratings are predicted better than by the mean of the film, or by how kind
--- users and good films are, both static and live.
-SELECT protocol, metric, max(value) FILTER (WHERE system = 'mlrec') < 0.9 * max(value) FILTER (WHERE system = 'item mean')
+-- Ratings are predicted better than by the mean of the movie, or by how kind
+-- users and good movies are, both static and live.
+SELECT protocol, metric, max(value) FILTER (WHERE system = 'mlrec') < 0.9 * max(value) FILTER (WHERE system = 'item_mean')
 		AS than_item_mean,
 	max(value) FILTER (WHERE system = 'mlrec') < max(value) FILTER (WHERE system = 'bias') AS than_bias
 FROM measured WHERE metric IN ('rmse', 'mae') AND users = 'all' GROUP BY protocol, metric ORDER BY protocol, metric;
@@ -60,7 +60,7 @@ ORDER BY protocol, metric;
 SELECT sqrt(avg((rating - predict_rating(user_id, movie_id)) ^ 2)) < 0.85 * stddev(rating) AS explains
 FROM test;
 
--- Lists are better than the most popular films, for known and new users.
+-- Lists are better than the most popular movies, for known and new users.
 SELECT metric, users, max(value) FILTER (WHERE system = 'mlrec') > max(value) FILTER (WHERE system = 'popularity') AS better
 FROM measured WHERE metric IN ('ndcg@10', 'mean_rating_of_hits', 'coverage@10') AND protocol = 'static'
 	AND users <> 'all'
@@ -68,27 +68,27 @@ GROUP BY metric, users ORDER BY metric, users;
 SELECT value > 0.85 AS recall FROM measured
 WHERE (protocol, system, users, metric) = ('static', 'mlrec', 'all', 'recall@200');
 
--- The nearest films are the most liked, not the least: the larger the cosine,
--- the more often is a film liked later on, by known users as by new ones.
+-- The nearest movies are the most liked, not the least: the larger the cosine,
+-- the more often is a movie liked later on, by known users as by new ones.
 SELECT auc(array_agg(cosine_similarity(u.embedding, m.embedding)), array_agg(rating >= 4)) > 0.75 AS auc_of_cosine,
 	auc(array_agg(-(u.embedding <=> m.embedding)), array_agg(rating >= 4)) > 0.75 AS auc_of_nearness
 FROM test t JOIN user_embeddings u USING (user_id) JOIN movie_embeddings m USING (model_id, movie_id)
 WHERE model_id = :model;
-CREATE TABLE film AS SELECT movie_id, avg(rating) AS mean, count(*) AS n FROM ratings GROUP BY movie_id;
-SELECT avg(f.mean) > (SELECT avg(mean) FROM film) + 0.2 AS well_rated
-FROM recommend_all(50, 50) r JOIN film f USING (movie_id);
+CREATE TABLE movie AS SELECT movie_id, avg(rating) AS mean, count(*) AS n FROM ratings GROUP BY movie_id;
+SELECT avg(f.mean) > (SELECT avg(mean) FROM movie) + 0.2 AS well_rated
+FROM recommend_all(50, 50) r JOIN movie f USING (movie_id);
 SELECT corr(retrieval_score, ranking_score) > 0.2 AS towers_agree FROM recommend_all(200, 200);
 
 -- Nobody is told of what he has rated, and everybody of something.
 SELECT count(*) AS rated_already FROM recommend_all(200, 50) JOIN ratings USING (user_id, movie_id);
-SELECT count(DISTINCT user_id) AS users, count(*) AS films FROM recommend_all(200, 10);
-SELECT count(DISTINCT movie_id) > 80 AS different_films FROM recommend_all(200, 10);
+SELECT count(DISTINCT user_id) AS users, count(*) AS movies FROM recommend_all(200, 10);
+SELECT count(DISTINCT movie_id) > 80 AS different_movies FROM recommend_all(200, 10);
 
--- Taste: a user's favourite genre, by what is rated best beyond the film's mean,
+-- Taste: a user's favorite genre, by what is rated best beyond the movie's mean,
 -- is recommended more to him than to others.
 CREATE TABLE taste AS
 	SELECT user_id, genre, avg(rating - mean) AS liking
-	FROM ratings JOIN film USING (movie_id) JOIN movies USING (movie_id), unnest(string_to_array(genres, '|')) genre
+	FROM ratings JOIN movie USING (movie_id) JOIN movies USING (movie_id), unnest(string_to_array(genres, '|')) genre
 	GROUP BY user_id, genre HAVING count(*) >= 8;
 SELECT corr(liking, share) > 0.1 AS follows_taste
 FROM (SELECT user_id, genre, avg((genre = ANY (string_to_array(genres, '|')))::int) AS share

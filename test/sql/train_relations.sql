@@ -7,7 +7,7 @@ CREATE SCHEMA train_relations;
 SET search_path = train_relations, public;
 \set SHOW_CONTEXT never
 
--- How many ratings a training with these arguments has read, and how many films
+-- How many ratings a training with these arguments has read, and how many movies
 -- its model recommends to user 3 then.
 CREATE FUNCTION train(arguments text, OUT read bigint, OUT recommended bigint) LANGUAGE plpgsql AS $$
 DECLARE
@@ -15,7 +15,7 @@ DECLARE
 BEGIN
 	EXECUTE format('SELECT max(model_id) FROM train_recommender(%s, retrieval_epochs => 1, '
 		'ranking_epochs => 1, comment => ''train_relations'')', arguments) INTO model;
-	read := train_rows + test_rows FROM recommender_models WHERE model_id = model;
+	read := train_ratings + test_ratings FROM recommender_models WHERE model_id = model;
 	recommended := count(*) FROM recommend(3, 200, 10, model);
 END;
 $$;
@@ -32,7 +32,7 @@ CREATE TABLE train_relations_data.ratings AS
 SELECT * FROM train_recommender('train_relations_data.ratings');
 \echo :SQLSTATE
 CREATE TABLE train_relations_data.movies AS
-	SELECT m AS movie_id, 'Film ' || m || ' (' || 1950 + m % 50 || ')' AS title,
+	SELECT m AS movie_id, 'Movie ' || m || ' (' || 1950 + m % 50 || ')' AS title,
 		(ARRAY['Drama', 'Comedy|Drama', 'War', 'Comedy'])[1 + m % 4] AS genres
 	FROM generate_series(1, 80) m;
 CREATE INDEX an_index ON train_relations_data.movies (movie_id);
@@ -153,7 +153,7 @@ SET ROLE train_relations_user;
 SELECT * FROM train('NULL');
 SELECT drop_recommender(1);
 \echo :SQLSTATE
-SELECT count(*) FROM recommender_chunk;
+SELECT count(*) FROM mlrec_model_chunk;
 \echo :SQLSTATE
 RESET ROLE;
 SELECT active, ratings FROM recommender_models WHERE comment = 'train_relations' ORDER BY model_id DESC LIMIT 1;

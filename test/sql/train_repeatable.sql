@@ -22,9 +22,9 @@ $$;
 -- Names of the models of a kind by the bytes they have in common.
 CREATE VIEW alike AS
 	SELECT kind, string_agg(what, ', ' ORDER BY model) AS alike
-	FROM trainings JOIN recommender_model ON model_id = model
+	FROM trainings JOIN mlrec_model ON model_id = model
 		CROSS JOIN LATERAL (SELECT md5(string_agg(data, '' ORDER BY chunk_no)) AS bytes
-			FROM recommender_chunk c WHERE c.model_id = model) image
+			FROM mlrec_model_chunk c WHERE c.model_id = model) image
 	GROUP BY kind, bytes, checksum, metrics::text
 	ORDER BY kind, min(model);
 \set ECHO all

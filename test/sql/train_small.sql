@@ -12,24 +12,24 @@ CREATE TABLE ratings (user_id bigint, movie_id bigint, rating real, rated_at big
 -- Trains on what is in the tables; then asks everything for everybody and for a
 -- stranger, and says what is wrong with the answers.
 CREATE FUNCTION train(options text DEFAULT 'test_fraction => 0',
-	OUT train_rows bigint, OUT test_rows bigint, OUT films bigint, OUT problems text)
+	OUT train_ratings bigint, OUT test_ratings bigint, OUT movies bigint, OUT problems text)
 LANGUAGE plpgsql AS $$
 DECLARE
 	model int;
 BEGIN
 	EXECUTE format('SELECT max(model_id) FROM train_recommender(%s, retrieval_epochs => 2, '
 		'ranking_epochs => 2, comment => ''train_small'')', options) INTO model;
-	SELECT m.train_rows, m.test_rows INTO train_rows, test_rows
+	SELECT m.train_ratings, m.test_ratings INTO train_ratings, test_ratings
 		FROM recommender_models m WHERE model_id = model;
 	CREATE TEMPORARY TABLE answers AS
 		SELECT u.user_id, r.* FROM (SELECT user_id FROM ratings UNION SELECT 4711) u,
 			recommend(u.user_id, 1000, 1000, model, exclude_seen => false) r;
-	films := count(DISTINCT movie_id) FROM answers;
+	movies := count(DISTINCT movie_id) FROM answers;
 	SELECT string_agg(problem, '; ' ORDER BY problem) INTO problems FROM (
 		SELECT 'scores' FROM answers
 			WHERE (ranking_score BETWEEN (SELECT min(rating) FROM ratings) AND (SELECT max(rating) FROM ratings)
 				AND retrieval_score BETWEEN -1 AND 1) IS NOT TRUE
-		UNION SELECT 'not all films for ' || user_id FROM answers
+		UNION SELECT 'not all movies for ' || user_id FROM answers
 			GROUP BY user_id HAVING count(*) <> (SELECT count(*) FROM movies)
 		UNION SELECT 'vectors' FROM movie_embeddings
 			WHERE model_id = model AND abs(norm(embedding) - 1) < 1e-4 IS NOT TRUE
@@ -38,12 +38,12 @@ BEGIN
 				(SELECT FROM ratings r WHERE r.user_id = a.user_id AND r.movie_id = a.movie_id)) b USING (user_id, movie_id)
 			WHERE abs(a.ranking_score - b.ranking_score) <= 1e-4 * (1 + abs(b.ranking_score)) IS NOT TRUE
 		UNION SELECT 'prediction' FROM ratings WHERE predict_rating(user_id, movie_id, model) IS NULL
-		UNION SELECT 'similar films' FROM movies
+		UNION SELECT 'similar movies' FROM movies
 			WHERE (SELECT count(similarity) FROM similar_movies(movie_id, 1000, model)) <>
 				(SELECT count(*) - 1 FROM movies)
 		UNION SELECT 'health' FROM recommender_health() WHERE status <> 'ok') p (problem);
 	DROP TABLE answers;
-	IF test_rows > 0 THEN
+	IF test_ratings > 0 THEN
 		PERFORM FROM evaluate_recommender(model) WHERE value IN ('NaN', 'Infinity', '-Infinity');
 		IF FOUND THEN problems := concat_ws('; ', problems, 'evaluation'); END IF;
 	END IF;
@@ -51,10 +51,10 @@ END;
 $$;
 \set ECHO all
 
--- No film and no rating, films but no rating.
+-- No movie and no rating, movies but no rating.
 SELECT * FROM train();
 \echo :SQLSTATE
-INSERT INTO movies SELECT m, 'Film ' || m || ' (' || 1990 + m || ')', 'Drama' FROM generate_series(1, 5) m;
+INSERT INTO movies SELECT m, 'Movie ' || m || ' (' || 1990 + m || ')', 'Drama' FROM generate_series(1, 5) m;
 SELECT * FROM train();
 \echo :SQLSTATE
 
@@ -79,14 +79,14 @@ TRUNCATE ratings;
 INSERT INTO ratings SELECT 1, m, m, m FROM generate_series(1, 5) m;
 SELECT * FROM train('test_fraction => 0.2');
 SELECT * FROM train('test_fraction => 0.2, history => false');
--- One film, by everybody.
+-- One movie, by everybody.
 TRUNCATE ratings;
 INSERT INTO ratings SELECT u, 1, 1 + u % 5, u FROM generate_series(1, 30) u;
 SELECT * FROM train('test_fraction => 0.2');
 DELETE FROM movies WHERE movie_id > 1;
 SELECT * FROM train('test_fraction => 0.2');
 SELECT * FROM train('test_fraction => 0.2, softmax_weight => 100');
-INSERT INTO movies SELECT m, 'Film ' || m || ' (' || 1990 + m || ')', 'Drama' FROM generate_series(2, 20) m;
+INSERT INTO movies SELECT m, 'Movie ' || m || ' (' || 1990 + m || ')', 'Drama' FROM generate_series(2, 20) m;
 
 -- All liked, none liked, all the same, all at once.
 TRUNCATE ratings;
@@ -117,7 +117,7 @@ UPDATE ratings SET rating = CASE WHEN rating > 0 THEN 3e38 ELSE -3e38 END;
 SELECT * FROM train('test_fraction => 0.2');
 UPDATE ratings SET rating = 1 + (user_id + movie_id) % 5;
 
--- Films without genres, without titles, without years; with far too many, and far ones.
+-- Movies without genres, without titles, without years; with far too many, and far ones.
 UPDATE movies SET genres = NULL, title = NULL;
 SELECT * FROM train('test_fraction => 0.2');
 UPDATE movies SET genres = '', title = 'No Year';
@@ -128,9 +128,9 @@ ALTER TABLE movies ADD year float8;
 UPDATE movies SET year = CASE movie_id WHEN 1 THEN -5 WHEN 2 THEN 'NaN' WHEN 3 THEN 'Infinity' WHEN 4 THEN 1e300 END;
 SELECT * FROM train('test_fraction => 0.2');
 ALTER TABLE movies DROP year;
-UPDATE movies SET genres = 'Drama', title = 'Film (1999)';
--- Films that nobody knows are the most.
-INSERT INTO movies SELECT m, 'Film ' || m, 'New' FROM generate_series(100, 300) m;
+UPDATE movies SET genres = 'Drama', title = 'Movie (1999)';
+-- Movies that nobody knows are the most.
+INSERT INTO movies SELECT m, 'Movie ' || m, 'New' FROM generate_series(100, 300) m;
 SELECT * FROM train('test_fraction => 0.2');
 DELETE FROM movies WHERE movie_id >= 100;
 

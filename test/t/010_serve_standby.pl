@@ -1,4 +1,4 @@
-# A hot standby serves like its primary, and follows it: new ratings, new films,
+# A hot standby serves like its primary, and follows it: new ratings, new movies,
 # another model, none at all.
 use strict;
 use warnings;
@@ -27,7 +27,7 @@ my @queries = (
 	'SELECT * FROM recommender_health()',
 	'SELECT * FROM recommender_stats()',
 	'SELECT * FROM movie_embeddings ORDER BY movie_id',
-	'SELECT model_id, active, ratings, train_rows FROM recommender_models');
+	'SELECT model_id, active, ratings, train_ratings FROM recommender_models');
 
 sub same_answers
 {
@@ -52,10 +52,10 @@ same_answers('after more ratings');
 is(asks('SELECT count(*) FROM recommend(5, 80, 80) JOIN ratings r USING (movie_id) WHERE r.user_id = 5'),
 	'0', 'new ratings count in a session that was there before');
 
-$primary->safe_psql('postgres', q{INSERT INTO movies VALUES (500, 'New Film (2001)', 'War')});
-same_answers('after a new film');
-is(asks('SELECT title FROM recommend(5, 100, 100) WHERE movie_id = 500'), 'New Film (2001)',
-	'a new film appears in a session that was there before');
+$primary->safe_psql('postgres', q{INSERT INTO movies VALUES (500, 'New Movie (2001)', 'War')});
+same_answers('after a new movie');
+is(asks('SELECT title FROM recommend(5, 100, 100) WHERE movie_id = 500'), 'New Movie (2001)',
+	'a new movie appears in a session that was there before');
 
 my $before = asks('SELECT string_agg(ranking_score::text, \' \') FROM recommend(5)');
 $primary->safe_psql('postgres', 'SELECT * FROM train_recommender(retrieval_epochs => 1, ranking_epochs => 1)');

@@ -51,11 +51,11 @@ $node->safe_psql('bare', q{
 	CREATE TABLE "My Data".ratings (user_id int, movie_id int, rating real, rated_at timestamptz);
 	CREATE TABLE "My Data".movies (movie_id int, title text, genres text);
 	CREATE TABLE "My Data".users (user_id int, gender text);
-	INSERT INTO "My Data".movies SELECT m, 'Film', 'War' FROM generate_series(1, 5) m});
+	INSERT INTO "My Data".movies SELECT m, 'Movie', 'War' FROM generate_series(1, 5) m});
 is($node->safe_psql('bare', 'SELECT count(*) FROM app.recommend(1)'), '5',
 	'and works as soon as they are there');
 
-# Into a database of another encoding, with names beyond ASCII: films and users
+# Into a database of another encoding, with names beyond ASCII: movies and users
 # that come afterwards are known by them.
 $node->safe_psql('postgres', "CREATE DATABASE latin1 TEMPLATE template0 ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C'");
 $node->safe_psql('postgres', "CREATE DATABASE utf8 TEMPLATE template0 ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'C'");
@@ -71,7 +71,7 @@ my $accents = q{
 my $newcomers = 'SELECT movie_id, ranking_score, retrieval_score FROM recommend(900, 80, 80) ORDER BY rank';
 $node->safe_psql('latin1', "SET client_encoding = 'UTF8'; CREATE EXTENSION mlrec; $small_world; $accents");
 $expected = $node->safe_psql('latin1', $newcomers);
-like($expected, qr/^900\|/m, 'a fresh film among the answers');
+like($expected, qr/^900\|/m, 'a fresh movie among the answers');
 $node->command_ok([ 'pg_dump', '-Fc', '-f', $file, $node->connstr('latin1') ], 'pg_dump of LATIN1');
 $node->command_ok([ 'pg_restore', '--exit-on-error', '-d', $node->connstr('utf8'), $file ], 'restored as UTF8');
 is($node->safe_psql('utf8', $newcomers), $expected, 'names are known in another encoding');

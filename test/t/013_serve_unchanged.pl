@@ -1,4 +1,4 @@
-# Films are read again when they may have changed, and not when only ratings have.
+# Movies are read again when they may have changed, and not when only ratings have.
 use strict;
 use warnings;
 use PostgreSQL::Test::Cluster;
@@ -36,14 +36,14 @@ sub looks
 	return $looks;
 }
 
-# Whether a film can be recommended, as the session sees it.
+# Whether a movie can be recommended, as the session sees it.
 sub offered
 {
-	my ($film) = @_;
-	return $session->query("SELECT count(*) FROM recommend(5, candidates => ARRAY[$film], exclude_seen => false)") =~ s/\s//gr;
+	my ($movie) = @_;
+	return $session->query("SELECT count(*) FROM recommend(5, candidates => ARRAY[$movie], exclude_seen => false)") =~ s/\s//gr;
 }
 
-is(looks(), 2, 'the first answer reads the films');
+is(looks(), 2, 'the first answer reads the movies');
 rate();
 is(looks(), 2, 'as does any other, while nothing says that they are the same');
 $node->safe_psql('postgres', 'VACUUM movies');
@@ -54,26 +54,26 @@ $session->query('BEGIN; INSERT INTO ratings VALUES (999, 1, 5, now()); COMMIT');
 is(looks(), 1, 'whoever it is who writes ratings');
 
 $node->safe_psql('postgres', q{INSERT INTO movies VALUES (1001, 'Another (2000)', 'War')});
-is(offered(1001), 1, 'a film that comes is there');
+is(offered(1001), 1, 'a movie that comes is there');
 rate();
-is(looks(), 3, 'and the films are read, and what the new one is');
+is(looks(), 3, 'and the movies are read, and what the new one is');
 $node->safe_psql('postgres', 'VACUUM movies');
 is(looks(), 3, 'once more after the next vacuum');
 rate();
 is(looks(), 1, 'and then no more');
-is(offered(1001), 1, 'the film is there');
+is(offered(1001), 1, 'the movie is there');
 
 my $other = $node->background_psql('postgres');
 $other->query('BEGIN; DELETE FROM movies WHERE movie_id = 1001');
 rate();
-is(offered(1001), 1, 'a film whose deletion is not committed is there');
+is(offered(1001), 1, 'a movie whose deletion is not committed is there');
 $other->query('COMMIT');
 is(offered(1001), 0, 'and then is not');
 $node->safe_psql('postgres', 'VACUUM movies');
 rate();
 is(offered(1001), 0, 'nor after the vacuum');
 $other->query('BEGIN; DELETE FROM movies WHERE movie_id = 7; ROLLBACK');
-is(offered(7), 1, 'a film whose deletion was rolled back is there');
+is(offered(7), 1, 'a movie whose deletion was rolled back is there');
 $node->safe_psql('postgres', 'VACUUM movies');
 rate();
 looks();
@@ -87,11 +87,11 @@ is(offered(8), 1, 'until that is rolled back');
 $session->query('ROLLBACK');
 is(offered(7), 1, 'and the rest');
 
-# One who has an old snapshot keeps the films that he sees.
+# One who has an old snapshot keeps the movies that he sees.
 $session->query('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1');
 $node->safe_psql('postgres', 'DELETE FROM movies WHERE movie_id = 9');
 $node->safe_psql('postgres', 'VACUUM movies');
-is(offered(9), 1, 'an old snapshot has the films of its time');
+is(offered(9), 1, 'an old snapshot has the movies of its time');
 $session->query('COMMIT');
 is(offered(9), 0, 'a new one those of now');
 

@@ -24,10 +24,10 @@ $node->safe_psql('postgres', "
 	SELECT load_movielens('$ENV{MLREC_SAMPLE}');
 	CREATE VIEW slow AS SELECT * FROM ratings WHERE pg_sleep(0.01) IS NOT NULL;
 	CREATE VIEW remains AS SELECT
-		(SELECT count(*) FROM recommender_model) AS models,
-		(SELECT count(*) FROM recommender_chunk) AS chunks,
+		(SELECT count(*) FROM mlrec_model) AS models,
+		(SELECT count(*) FROM mlrec_model_chunk) AS chunks,
 		(SELECT count(*) FROM pg_stat_activity WHERE backend_type ~ 'parallel' OR query ~ '^SELECT.*FROM train_recommender') AS backends,
-		(SELECT count(*) FROM pg_locks WHERE locktype = 'relation' AND relation = 'recommender_model'::regclass
+		(SELECT count(*) FROM pg_locks WHERE locktype = 'relation' AND relation = 'mlrec_model'::regclass
 			AND mode <> 'AccessShareLock') AS locks,
 		(SELECT count(*) FROM pg_ls_dir('pg_dynshmem')) AS segments,
 		(SELECT count(*) FROM pg_ls_tmpdir()) AS files");

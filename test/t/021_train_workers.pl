@@ -16,7 +16,7 @@ $node->safe_psql('postgres', "
 	SELECT load_movielens('$ENV{MLREC_SAMPLE}')");
 
 my $train = 'SELECT max(model_id) FROM train_recommender(workers => %s, retrieval_epochs => 2, ranking_epochs => 2)';
-my $checksum = 'SELECT checksum FROM recommender_model WHERE model_id = %s';
+my $checksum = 'SELECT checksum FROM mlrec_model WHERE model_id = %s';
 
 sub trained
 {

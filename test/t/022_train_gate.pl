@@ -51,7 +51,7 @@ is(sql("SELECT (relevance->>'validation_ndcg\@10')::float > (relevance->>'popula
 	FROM recommender_models WHERE model_id = $id"), 't', 'its figures are kept');
 
 # On the same ratings, models are compared by what they reached on them.
-sql("UPDATE recommender_model SET relevance = jsonb_set(relevance, '{validation_ndcg\@10}', '0.9876') WHERE active");
+sql("UPDATE mlrec_model SET relevance = jsonb_set(relevance, '{validation_ndcg\@10}', '0.9876') WHERE active");
 ($id, $active, $said) = train($good);
 is($active, 'f', 'one that is worse than the active one does not serve');
 like($said, qr/DETAIL:  Its NDCG\@10 on the validation ratings of its own training is $number, that of the active model $first 0\.9876\./,
@@ -60,14 +60,14 @@ is(sql('SELECT model_id FROM recommender_models WHERE active'), $first, 'the act
 my $serve = 'DO $$ BEGIN PERFORM count(*) FROM generate_series(1, 100) u, recommend(u); END $$;';
 ($id, $active, $said) = train($good, $serve x 3);
 like($said, qr/that of the active model $first 0\.9876\./, 'the same after the session has served from it');
-sql("UPDATE recommender_model SET relevance = jsonb_set(relevance, '{validation_ndcg\@10}', '0.0123') WHERE active");
+sql("UPDATE mlrec_model SET relevance = jsonb_set(relevance, '{validation_ndcg\@10}', '0.0123') WHERE active");
 ($id, $active, $said) = train("$good, seed => 2");
 is($active, 't', 'one that is better than the active one serves');
 is($said, '', 'and nothing is said');
 
 # When ratings have come since, they decide: the figures above no longer count.
 ($id) = train($poor =~ s/if_better/true/r);
-sql("UPDATE recommender_model SET relevance = jsonb_set(relevance, '{validation_ndcg\@10}', '0.9876') WHERE active");
+sql("UPDATE mlrec_model SET relevance = jsonb_set(relevance, '{validation_ndcg\@10}', '0.9876') WHERE active");
 sql('INSERT INTO ratings SELECT * FROM later');
 (my $new, $active, $said) = train($good);
 is($active, 't', 'one that is better on ratings new to both serves');

@@ -1,5 +1,5 @@
 /*
- * exported.h: images of small data sets, from parameters trained or not.
+ * exported.h: model files of small data sets, from parameters trained or not.
  */
 #ifndef EXPORTED_H
 #define EXPORTED_H
@@ -9,43 +9,43 @@
 #include "small_ratings.h"
 
 /*
- * An image, sealed; the caller frees it.  names: the genres, then the values of
+ * A model file, finalized; the caller frees it.  names: the genres, then the values of
  * each attribute, each with its NUL.
  */
-static inline ImageHeader *
-exported_image(const SmallRatings *data, const StageShape *const *shape,
-			   const float *const *params, const char *names, size_t names_length)
+static inline ModelFileHeader *
+exported_model_file(const SmallRatings *data, const StageShape *const *shape,
+					const float *const *params, const char *names, size_t names_length)
 {
 	ExportInput input = {
 		.ratings = &data->ratings,
-		.films = &data->films,
-		.params = {params[RETRIEVAL], params[RANKING]},
-		.shape = {shape[RETRIEVAL], shape[RANKING]},
+		.movie_stats = &data->movie_stats,
+		.params = {params[STAGE_RETRIEVAL], params[STAGE_RANKING]},
+		.shape = {shape[STAGE_RETRIEVAL], shape[STAGE_RANKING]},
 		.names = names,
 		.names_length = names_length,
 	};
-	ImageHeader header = {
+	ModelFileHeader header = {
 		.min_rating = 1,
 		.max_rating = 5,
 		.like_threshold = LIKE_THRESHOLD,
 		.max_year = 1,
 	};
-	ImageHeader *image = aligned_alloc(IMAGE_ALIGN, export_layout(&header, &input));
+	ModelFileHeader *file = aligned_alloc(MODEL_FILE_ALIGN, export_layout(&header, &input));
 	void	   *scratch = aligned_alloc(ARENA_ALIGN, export_scratch(&input));
 
-	export_image(image, &header, &input, small_tick, scratch);
-	image_seal(image);
+	export_model_file(file, &header, &input, small_check_interrupts, scratch);
+	model_file_finalize(file);
 	free(scratch);
-	return image;
+	return file;
 }
 
 static inline Model *
-exported_open(const ImageHeader *image)
+exported_open(const ModelFileHeader *file)
 {
-	size_t		size = (model_size() + IMAGE_ALIGN - 1) / IMAGE_ALIGN * IMAGE_ALIGN;
-	Model	   *model = aligned_alloc(IMAGE_ALIGN, size);
+	size_t		size = (model_size() + MODEL_FILE_ALIGN - 1) / MODEL_FILE_ALIGN * MODEL_FILE_ALIGN;
+	Model	   *model = aligned_alloc(MODEL_FILE_ALIGN, size);
 
-	model_open(model, image);
+	model_open(model, file);
 	return model;
 }
 

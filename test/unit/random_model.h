@@ -1,5 +1,5 @@
 /*
- * random_model.h: a sound model image with random parameters, for tests that
+ * random_model.h: a sound model model file with random parameters, for tests that
  * need a model at work and not a good one.
  */
 #ifndef RANDOM_MODEL_H
@@ -17,9 +17,9 @@
 #define RANDOM_MODEL_HISTORY 32
 
 static inline void *
-random_model_section(void *image, ImageSection section)
+random_model_section(void *file, ModelFileSection section)
 {
-	return (char *) image + ((ImageHeader *) image)->offset[section];
+	return (char *) file + ((ModelFileHeader *) file)->offset[section];
 }
 
 static inline void
@@ -40,10 +40,10 @@ random_model_vectors(float *out, int64_t n, uint64_t key, float length)
 }
 
 /* A header for the data, with n_users and n_movies of its own. */
-static inline ImageHeader
+static inline ModelFileHeader
 random_model_header(const Ratings *ratings, int32_t n_users, int32_t n_movies)
 {
-	ImageHeader header = {
+	ModelFileHeader header = {
 		.n_users = n_users,
 		.n_movies = n_movies,
 		.n_genres = ratings->n_genres,
@@ -64,16 +64,16 @@ random_model_header(const Ratings *ratings, int32_t n_users, int32_t n_movies)
 		header.n_values[a] = ratings->n_values[a];
 		n_names += ratings->n_values[a];
 	}
-	header.length[IMAGE_NAMES] = n_names;
-	image_layout(&header);
+	header.length[MODEL_FILE_NAMES] = n_names;
+	model_file_layout(&header);
 	return header;
 }
 
 static inline void
-random_model_parameters(void *image, uint64_t seed)
+random_model_parameters(void *file, uint64_t seed)
 {
-	const ImageHeader *header = image;
-	float	   *params = random_model_section(image, IMAGE_PARAMETERS);
+	const ModelFileHeader *header = file;
+	float	   *params = random_model_section(file, MODEL_FILE_PARAMETERS);
 
 	for (int stage = 0; stage < N_STAGES; stage++)
 	{
@@ -83,54 +83,57 @@ random_model_parameters(void *image, uint64_t seed)
 					header->n_values, header->history);
 		stage_init(params, &shape, seed);
 		/* embeddings large enough that users differ */
-		for (int64_t i = shape.offset[FIRST_TABLE]; i < shape.offset[N_TENSORS]; i++)
+		for (int64_t i = shape.offset[TENSOR_FIRST_TABLE]; i < shape.offset[N_TENSORS]; i++)
 			params[i] *= 10;
 		params += stage_size(&shape);
 	}
 }
 
 /*
- * An image that knows the given users and films, with statistics that any
+ * A model file that knows the given users and movies, with statistics that any
  * training could have left.  The caller frees it.
  */
 static inline void *
-random_model_image(const Ratings *ratings, const int64_t *user_ids, int32_t n_users,
-				   const int64_t *movie_ids, int32_t n_movies, uint64_t seed)
+random_model_file(const Ratings *ratings, const int64_t *user_ids, int32_t n_users,
+				  const int64_t *movie_ids, int32_t n_movies, uint64_t seed)
 {
-	ImageHeader header = random_model_header(ratings, n_users, n_movies);
-	void	   *image = aligned_alloc(IMAGE_ALIGN, header.size);
+	ModelFileHeader header = random_model_header(ratings, n_users, n_movies);
+	void	   *file = aligned_alloc(MODEL_FILE_ALIGN, header.size);
 	uint8_t    *flags;
 	float	   *mean;
 	float	   *popularity;
 
-	memset(image, 0, header.size);
-	memcpy(image, &header, sizeof(header));
-	memcpy(random_model_section(image, IMAGE_USER_IDS), user_ids, n_users * sizeof(int64_t));
-	memcpy(random_model_section(image, IMAGE_MOVIE_IDS), movie_ids, n_movies * sizeof(int64_t));
-	flags = random_model_section(image, IMAGE_MOVIE_FLAGS);
-	mean = random_model_section(image, IMAGE_MOVIE_MEAN);
-	popularity = random_model_section(image, IMAGE_MOVIE_POPULARITY);
+	memset(file, 0, header.size);
+	memcpy(file, &header, sizeof(header));
+	memcpy(random_model_section(file, MODEL_FILE_USER_IDS), user_ids, n_users * sizeof(int64_t));
+	memcpy(random_model_section(file, MODEL_FILE_MOVIE_IDS), movie_ids, n_movies * sizeof(int64_t));
+	flags = random_model_section(file, MODEL_FILE_MOVIE_FLAGS);
+	mean = random_model_section(file, MODEL_FILE_MOVIE_MEAN);
+	popularity = random_model_section(file, MODEL_FILE_MOVIE_POPULARITY);
 	for (int32_t movie = 0; movie < n_movies; movie++)
 	{
 		flags[movie] = MOVIE_LISTED | (movie % 7 == 3 ? 0 : MOVIE_TRAINED);
 		mean[movie] = 2.5f + 2 * rng_uniform(seed, movie);
 		popularity[movie] = 7 * rng_uniform(seed + 1, movie);
 	}
-	random_model_parameters(image, seed);
-	random_model_vectors(random_model_section(image, IMAGE_MOVIE_VECTORS), n_movies, seed + 2, 1);
-	random_model_vectors(random_model_section(image, IMAGE_MOVIE_RANK_VECTORS), n_movies, seed + 3,
+	random_model_parameters(file, seed);
+	random_model_vectors(random_model_section(file, MODEL_FILE_MOVIE_VECTORS), n_movies, seed + 2,
+						 1);
+	random_model_vectors(random_model_section(file, MODEL_FILE_MOVIE_RANK_VECTORS), n_movies, seed +
+						 3,
 						 2);
-	image_seal(image);
-	return image;
+	model_file_finalize(file);
+	return file;
 }
 
 static inline Model *
-random_model_open(const void *image)
+random_model_open(const void *file)
 {
-	Model	   *model = aligned_alloc(IMAGE_ALIGN,
-									  (model_size() + IMAGE_ALIGN - 1) / IMAGE_ALIGN * IMAGE_ALIGN);
+	Model	   *model = aligned_alloc(MODEL_FILE_ALIGN,
+									  (model_size() + MODEL_FILE_ALIGN - 1) / MODEL_FILE_ALIGN *
+									  MODEL_FILE_ALIGN);
 
-	model_open(model, image);
+	model_open(model, file);
 	return model;
 }
 

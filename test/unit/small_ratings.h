@@ -21,7 +21,7 @@ typedef struct SmallSpec
 	int32_t		n_users;
 	int32_t		n_movies;
 	int32_t		n_genres;
-	int32_t		least;			/* rows of a user: least .. most, of as many films */
+	int32_t		least;			/* rows of a user: least .. most, of as many movies */
 	int32_t		most;
 	int32_t		every_validation;	/* each user's last one in so many rows, 0: none */
 	int32_t		every_test;		/* likewise, behind those */
@@ -35,11 +35,11 @@ typedef struct SmallSpec
 typedef struct SmallRatings
 {
 	Ratings		ratings;
-	FilmStatistics films;
+	MovieStatistics movie_stats;
 	int64_t    *ids;
 	int64_t    *start;
-	int32_t    *n_fit;
 	int32_t    *n_train;
+	int32_t    *n_trainval;
 	int32_t    *movie;
 	float	   *rating;
 	int64_t    *time;
@@ -66,19 +66,19 @@ small_user(SmallRatings *data, const SmallSpec *spec, int32_t user)
 	int32_t		n_test = user < spec->newcomers ? n : spec->every_test ? n / spec->every_test : 0;
 	int32_t		first = rng_below(spec->seed + 2, user, spec->n_movies);
 
+	data->n_trainval[user] = n - n_test;
 	data->n_train[user] = n - n_test;
-	data->n_fit[user] = n - n_test;
 	if (spec->every_validation)
-		data->n_fit[user] -= (n - n_test) / spec->every_validation;
+		data->n_train[user] -= (n - n_test) / spec->every_validation;
 	for (int32_t i = 0; i < n; i++)
 	{
 		int64_t		row = start + i;
 
-		/* one after the other from anywhere: no film comes twice */
+		/* one after the other from anywhere: no movie comes twice */
 		data->movie[row] = (first + i) % spec->n_movies;
 		data->rating[row] = spec->equal ? spec->equal : 1 + rng_below(spec->seed + 3, row, 5);
 		data->time[row] = 1000 * user + i / 2;
-		data->prefix[row] = spec->leave_one_out ? data->n_fit[user] : i / 2 * 2;
+		data->prefix[row] = spec->leave_one_out ? data->n_train[user] : i / 2 * 2;
 	}
 }
 
@@ -99,7 +99,7 @@ small_features(SmallRatings *data, const SmallSpec *spec)
 
 /* For what lets itself be interrupted: nothing interrupts it here. */
 static inline void
-small_tick(void)
+small_check_interrupts(void)
 {
 }
 
@@ -121,8 +121,8 @@ small_ratings(const SmallSpec *spec)
 	data.ids = malloc(sizeof(int64_t) * most);
 	for (int32_t i = 0; i < most; i++)
 		data.ids[i] = 10 * i + 1;
-	data.n_fit = malloc(sizeof(int32_t) * spec->n_users);
 	data.n_train = malloc(sizeof(int32_t) * spec->n_users);
+	data.n_trainval = malloc(sizeof(int32_t) * spec->n_users);
 	data.movie = malloc(sizeof(int32_t) * n_rows);
 	data.rating = malloc(sizeof(float) * n_rows);
 	data.time = malloc(sizeof(int64_t) * n_rows);
@@ -135,7 +135,7 @@ small_ratings(const SmallSpec *spec)
 		.n_users = spec->n_users, .n_movies = spec->n_movies, .n_genres = spec->n_genres,
 		.n_values = {2, 2, 2}, .n_rows = n_rows, .leave_one_out = spec->leave_one_out,
 		.user_ids = data.ids, .movie_ids = data.ids, .start = data.start,
-		.n_fit = data.n_fit, .n_train = data.n_train, .movie = data.movie,
+		.n_train = data.n_train, .n_trainval = data.n_trainval, .movie = data.movie,
 		.rating = data.rating, .time = data.time, .prefix = data.prefix,
 		.attribute = data.attribute, .movie_features = data.features,
 		.movie_listed = data.listed
@@ -143,14 +143,14 @@ small_ratings(const SmallSpec *spec)
 	for (int32_t user = 0; user < spec->n_users; user++)
 	{
 		small_user(&data, spec, user);
-		ratings->n_fit_rows += data.n_fit[user];
 		ratings->n_train_rows += data.n_train[user];
+		ratings->n_trainval_rows += data.n_trainval[user];
 	}
 	small_features(&data, spec);
-	data.films.ratings = malloc(sizeof(int32_t) * spec->n_movies);
-	data.films.popularity = malloc(sizeof(float) * spec->n_movies);
-	data.films.mean = malloc(sizeof(float) * spec->n_movies);
-	film_statistics(&data.films, ratings, LIKE_THRESHOLD, small_tick);
+	data.movie_stats.ratings = malloc(sizeof(int32_t) * spec->n_movies);
+	data.movie_stats.popularity = malloc(sizeof(float) * spec->n_movies);
+	data.movie_stats.mean = malloc(sizeof(float) * spec->n_movies);
+	movie_statistics(&data.movie_stats, ratings, LIKE_THRESHOLD, small_check_interrupts);
 	return data;
 }
 
@@ -159,8 +159,8 @@ small_free(SmallRatings *data)
 {
 	free(data->ids);
 	free(data->start);
-	free(data->n_fit);
 	free(data->n_train);
+	free(data->n_trainval);
 	free(data->movie);
 	free(data->rating);
 	free(data->time);
@@ -168,9 +168,9 @@ small_free(SmallRatings *data)
 	free(data->attribute);
 	free(data->features);
 	free(data->listed);
-	free(data->films.ratings);
-	free(data->films.popularity);
-	free(data->films.mean);
+	free(data->movie_stats.ratings);
+	free(data->movie_stats.popularity);
+	free(data->movie_stats.mean);
 }
 
 #endif							/* SMALL_RATINGS_H */

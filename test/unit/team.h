@@ -34,7 +34,7 @@ typedef struct Trained
 } Trained;
 
 static inline void
-team_meet(void *barrier)
+team_wait(void *barrier)
 {
 	if (barrier)
 		pthread_barrier_wait(barrier);
@@ -74,7 +74,8 @@ team_attach(void *shared, const StageShape *shape, const SmallRatings *data,
 	void	   *private = aligned_alloc(ARENA_ALIGN, size);
 
 	memset(private, 0xff, size);
-	return trainer_attach(shared, private, shape, &data->ratings, &data->films, options, team);
+	return trainer_attach(shared, private, shape, &data->ratings, &data->movie_stats, options,
+						  team);
 }
 
 static inline StageShape
@@ -84,7 +85,7 @@ team_shape(Stage stage, const Ratings *ratings, int32_t history)
 	int32_t		known = 0;
 
 	for (int32_t user = 0; user < ratings->n_users; user++)
-		known += ratings->n_fit[user] > 0;
+		known += ratings->n_train[user] > 0;
 	stage_shape(&shape, stage, known, ratings->n_movies, ratings->n_genres, ratings->n_values,
 				history);
 	return shape;
@@ -98,7 +99,7 @@ team_member(void *shared, const StageShape *shape, const SmallRatings *data,
 
 	alarm(TEAM_SECONDS);
 	trainer = team_attach(shared, shape, data, options, team);
-	team_meet(team->arg);
+	team_wait(team->arg);
 	trainer_run(trainer, NULL, NULL);
 	_exit(0);
 }
@@ -113,7 +114,8 @@ team_train(const SmallRatings *data, Stage stage, int32_t history, const TrainOp
 {
 	Trained		trained = {.shape = team_shape(stage, &data->ratings, history)};
 	void	   *shared = team_memory(trainer_shared_size(&trained.shape, &data->ratings, options));
-	Team		team = {.n_participants = n, .barrier = team_meet, .tick = small_tick};
+	Team		team =
+		{.n_participants = n, .barrier = team_wait, .check_interrupts = small_check_interrupts};
 	pthread_barrierattr_t attributes;
 
 	if (n > 1)
@@ -134,7 +136,7 @@ team_train(const SmallRatings *data, Stage stage, int32_t history, const TrainOp
 	team.participant = 0;
 	trained.trainer = team_attach(shared, &trained.shape, data, options, &team);
 	trainer_begin(trained.trainer, start);
-	team_meet(team.arg);
+	team_wait(team.arg);
 	trainer_run(trained.trainer, team_report, &trained);
 	memcpy(trained.params, trainer_params(trained.trainer), sizeof(float) * trained.size);
 	for (int i = 1; i < n; i++)
@@ -179,7 +181,7 @@ team_options(Stage stage, int32_t batch_size, int32_t epochs)
 		.patience = 3,
 		.learning_rate = 2e-3f,
 		.like_threshold = LIKE_THRESHOLD,
-		.softmax_weight = stage == RETRIEVAL ? 0.1f : 0,
+		.softmax_weight = stage == STAGE_RETRIEVAL ? 0.1f : 0,
 		.seed = 42,
 		.early_stopping = true,
 	};

@@ -1,5 +1,5 @@
 /*
- * Baselines on four films and three users, against values computed by hand.
+ * Baselines on four movies and three users, against values computed by hand.
  */
 #include "unit.h"
 
@@ -12,7 +12,7 @@ static const int64_t movie_ids[] = {10, 20, 30, 40};
 
 /* user 1: 3 training rows, 3 test rows; user 2: 2 and 1; user 3: 0 and 2 */
 static const int64_t start[] = {0, 6, 9, 11};
-static const int32_t n_train[] = {3, 2, 0};
+static const int32_t n_trainval[] = {3, 2, 0};
 static const int32_t movie[] = {0, 1, 2, 3, 1, 0, 0, 1, 2, 0, 3};
 static const float rating[] = {5, 4, 3, 1, 2, 5, 4, 1, 5, 2, 3};
 static const int32_t prefix[] = {0, 1, 2, 3, 3, 5, 0, 1, 2, 0, 1};
@@ -21,13 +21,13 @@ static const Ratings ratings = {
 	.n_users = 3,
 	.n_movies = 4,
 	.n_rows = 11,
-	.n_fit_rows = 5,
 	.n_train_rows = 5,
+	.n_trainval_rows = 5,
 	.user_ids = user_ids,
 	.movie_ids = movie_ids,
 	.start = start,
-	.n_fit = n_train,
-	.n_train = n_train,
+	.n_train = n_trainval,
+	.n_trainval = n_trainval,
 	.movie = movie,
 	.rating = rating,
 	.prefix = prefix,
@@ -47,7 +47,7 @@ open_baselines(Baselines *baselines, float like_threshold)
 	return block;
 }
 
-/* The test part (film 40 altogether) must not show in any of these. */
+/* The test part (movie 40 altogether) must not show in any of these. */
 static void
 test_means(void)
 {
@@ -72,7 +72,7 @@ static void
 test_bias(void)
 {
 	const double mean = 3.4;
-	double		film[4] = {0};
+	double		movie_bias[4] = {0};
 	double		user[3] = {0};
 	Baselines	baselines;
 	void	   *block = open_baselines(&baselines, 4);
@@ -80,35 +80,39 @@ test_bias(void)
 
 	for (int round = 0; round < 10; round++)
 	{
-		film[0] = ((5 - mean - user[0]) + (4 - mean - user[1])) / (2 + BASELINE_MOVIE_DAMPING);
-		film[1] = ((4 - mean - user[0]) + (1 - mean - user[1])) / (2 + BASELINE_MOVIE_DAMPING);
-		film[2] = (3 - mean - user[0]) / (1 + BASELINE_MOVIE_DAMPING);
-		user[0] = (12 - 3 * mean - film[0] - film[1] - film[2]) / (3 + BASELINE_USER_DAMPING);
-		user[1] = (5 - 2 * mean - film[0] - film[1]) / (2 + BASELINE_USER_DAMPING);
+		movie_bias[0] = ((5 - mean - user[0]) + (4 - mean - user[1])) / (2 +
+																		 BASELINE_MOVIE_DAMPING);
+		movie_bias[1] = ((4 - mean - user[0]) + (1 - mean - user[1])) / (2 +
+																		 BASELINE_MOVIE_DAMPING);
+		movie_bias[2] = (3 - mean - user[0]) / (1 + BASELINE_MOVIE_DAMPING);
+		user[0] = (12 - 3 * mean - movie_bias[0] - movie_bias[1] -
+				   movie_bias[2]) / (3 + BASELINE_USER_DAMPING);
+		user[1] = (5 - 2 * mean - movie_bias[0] - movie_bias[1]) / (2 + BASELINE_USER_DAMPING);
 	}
 	for (int i = 0; i < 4; i++)
-		CHECK_NEAR(baselines.movie_bias[i], film[i], 1e-6);
+		CHECK_NEAR(baselines.movie_bias[i], movie_bias[i], 1e-6);
 	for (int i = 0; i < 3; i++)
 		CHECK_NEAR(baselines.user_bias[i], user[i], 1e-6);
 
 	baselines_bias_static(&baselines, &ratings, 0, out);
 	CHECK_NEAR(out[0], mean + user[0], 1e-6);
-	CHECK_NEAR(out[1], mean + user[0] + film[1], 1e-6);
-	CHECK_NEAR(out[2], mean + user[0] + film[0], 1e-6);
+	CHECK_NEAR(out[1], mean + user[0] + movie_bias[1], 1e-6);
+	CHECK_NEAR(out[2], mean + user[0] + movie_bias[0], 1e-6);
 
 	/* rows 3 and 4 are of one moment: neither knows the other; row 5 knows both */
 	baselines_bias_live(&baselines, &ratings, 0, out);
 	CHECK_NEAR(out[0], mean + user[0], 1e-6);
-	CHECK_NEAR(out[1], mean + user[0] + film[1], 1e-6);
+	CHECK_NEAR(out[1], mean + user[0] + movie_bias[1], 1e-6);
 	CHECK_NEAR(out[2],
-			   mean + film[0] +
-				   (user[0] * 13 + (1 - mean) + (2 - mean - film[1])) / (5 + BASELINE_USER_DAMPING),
+			   mean + movie_bias[0] +
+				   (user[0] * 13 + (1 - mean) + (2 - mean - movie_bias[1])) /
+			   (5 + BASELINE_USER_DAMPING),
 			   1e-6);
 
-	/* nothing known of user 3, then his first test row */
+	/* nothing known of user 3, then their first test row */
 	baselines_bias_live(&baselines, &ratings, 2, out);
-	CHECK_NEAR(out[0], mean + film[0], 1e-6);
-	CHECK_NEAR(out[1], mean + (2 - mean - film[0]) / (1 + BASELINE_USER_DAMPING), 1e-6);
+	CHECK_NEAR(out[0], mean + movie_bias[0], 1e-6);
+	CHECK_NEAR(out[1], mean + (2 - mean - movie_bias[0]) / (1 + BASELINE_USER_DAMPING), 1e-6);
 	free(block);
 }
 

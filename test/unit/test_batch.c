@@ -1,5 +1,5 @@
 /*
- * Batches: every fit row in one place of an epoch, whatever the data's size.
+ * Batches: every train rating in one place of an epoch, whatever the data's size.
  */
 #include "unit.h"
 
@@ -8,7 +8,7 @@
 #include "num/data/batch.h"
 #include "small_ratings.h"
 
-/* Every fit row is in one segment, in order; no other row is in any. */
+/* Every train rating is in one segment, in order; no other row is in any. */
 static void
 check_segments(const Segment *segments, const BatchPlan *plan, const Ratings *ratings)
 {
@@ -23,14 +23,14 @@ check_segments(const Segment *segments, const BatchPlan *plan, const Ratings *ra
 
 		wrong += segment->n_rows < 1 || segment->n_rows > plan->segment_length;
 		wrong += segment->row < first ||
-			segment->row + segment->n_rows > first + ratings->n_fit[segment->user];
+			segment->row + segment->n_rows > first + ratings->n_train[segment->user];
 		wrong += s > 0 && segment->user < segments[s - 1].user;
 		for (int32_t i = 0; i < segment->n_rows; i++)
 			wrong += seen[segment->row + i]++;
 		total += segment->n_rows;
 	}
 	CHECK(wrong == 0);
-	CHECK(total == ratings->n_fit_rows);
+	CHECK(total == ratings->n_train_rows);
 	free(seen);
 }
 

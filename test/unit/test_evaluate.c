@@ -22,7 +22,7 @@
 
 /* ------------------------------------------------------------------------
  * Data: users with 0 to 30 training rows and 0 to 30 test rows, some with
- * tied times, a few unlisted films.
+ * tied times, a few unlisted movies.
  */
 
 typedef struct Data
@@ -30,7 +30,7 @@ typedef struct Data
 	int64_t		user_ids[N_USERS];
 	int64_t		movie_ids[N_MOVIES];
 	int64_t		start[N_USERS + 1];
-	int32_t		n_train[N_USERS];
+	int32_t		n_trainval[N_USERS];
 	int32_t		movie[MAX_ROWS];
 	float		rating[MAX_ROWS];
 	int32_t		prefix[MAX_ROWS];
@@ -42,23 +42,23 @@ typedef struct Data
 
 static Data data;
 
-/* A user's films: a walk through the catalogue, so that none comes twice. */
+/* A user's movies: a walk through the catalogue, so that none comes twice. */
 static int64_t
 make_user(int user, int64_t row)
 {
-	int			n_train = user % 4 == 0 ? user % 5 : rng_below(1, user, 31);
-	int			n = n_train + (user % 9 == 8 ? 0 : 1 + rng_below(2, user, 30));
+	int			n_trainval = user % 4 == 0 ? user % 5 : rng_below(1, user, 31);
+	int			n = n_trainval + (user % 9 == 8 ? 0 : 1 + rng_below(2, user, 30));
 	int			first = rng_below(3, user, N_MOVIES);
 
 	if (n == 0)
-		n = n_train = 1;
+		n = n_trainval = 1;
 	data.start[user] = row;
-	data.n_train[user] = n_train;
+	data.n_trainval[user] = n_trainval;
 	for (int i = 0; i < n; i++)
 	{
 		data.movie[row + i] = (first + i * 7) % N_MOVIES;
 		data.rating[row + i] = 1 + rng_below(4, row + i, 5);
-		data.prefix[row + i] = i % 3 == 1 && i != n_train ? i - 1 : i;
+		data.prefix[row + i] = i % 3 == 1 && i != n_trainval ? i - 1 : i;
 	}
 	return row + n;
 }
@@ -89,24 +89,24 @@ make_data(void)
 		.n_users = N_USERS, .n_movies = N_MOVIES, .n_genres = N_FEATURES - 1,
 		.n_values = {2, 2, 2}, .n_rows = row,
 		.user_ids = data.user_ids, .movie_ids = data.movie_ids, .start = data.start,
-		.n_fit = data.n_train, .n_train = data.n_train, .movie = data.movie,
+		.n_train = data.n_trainval, .n_trainval = data.n_trainval, .movie = data.movie,
 		.rating = data.rating, .prefix = data.prefix, .attribute = data.attribute,
 		.movie_features = data.features, .movie_listed = data.listed
 	};
 	for (int user = 0; user < N_USERS; user++)
-		data.ratings.n_train_rows += data.n_train[user];
-	data.ratings.n_fit_rows = data.ratings.n_train_rows;
+		data.ratings.n_trainval_rows += data.n_trainval[user];
+	data.ratings.n_train_rows = data.ratings.n_trainval_rows;
 }
 
 /* ------------------------------------------------------------------------
  * The plain way.  A Known is a model together with its vectors of the data's
- * films.
+ * movies.
  */
 
 typedef struct Known
 {
 	Model	   *model;
-	const ImageHeader *header;
+	const ModelFileHeader *header;
 	int32_t		own[N_MOVIES];
 	float		cosine_vector[N_MOVIES][VECTOR_DIMS];
 	float		rank_vector[N_MOVIES][VECTOR_DIMS];
@@ -115,10 +115,10 @@ typedef struct Known
 static void
 know_movies(Known *known, Model *model)
 {
-	const ImageHeader *header = model_header(model);
-	const int64_t *ids = image_section(header, IMAGE_MOVIE_IDS);
-	const float *vectors = image_section(header, IMAGE_MOVIE_VECTORS);
-	const float *rank_vectors = image_section(header, IMAGE_MOVIE_RANK_VECTORS);
+	const ModelFileHeader *header = model_header(model);
+	const int64_t *ids = model_file_section(header, MODEL_FILE_MOVIE_IDS);
+	const float *vectors = model_file_section(header, MODEL_FILE_MOVIE_VECTORS);
+	const float *rank_vectors = model_file_section(header, MODEL_FILE_MOVIE_RANK_VECTORS);
 	float	   *scratch = malloc(model_movies_scratch(model, 1) * sizeof(float));
 
 	known->model = model;
@@ -142,7 +142,7 @@ know_movies(Known *known, Model *model)
 	free(scratch);
 }
 
-/* Predicted rating and cosine of all films for a user of whom n rows are known. */
+/* Predicted rating and cosine of all movies for a user of whom n rows are known. */
 static void
 ask(const Known *known, int user, int n, float *predicted, float *cosine)
 {
@@ -153,7 +153,8 @@ ask(const Known *known, int user, int n, float *predicted, float *cosine)
 	size_t		size = model_users_scratch(model, 1) + model_rank_scratch(model, N_MOVIES);
 	float	   *scratch = malloc(size * sizeof(float));
 	UserInput	input = {
-		.user = id_find(image_section(known->header, IMAGE_USER_IDS), known->header->n_users,
+		.user = id_find(model_file_section(known->header, MODEL_FILE_USER_IDS),
+						known->header->n_users,
 						data.user_ids[user]),
 		.n_history = n,
 		.history_movie = history,
@@ -179,7 +180,7 @@ ask(const Known *known, int user, int n, float *predicted, float *cosine)
 static bool
 in_group(int user, EvaluateUsers group)
 {
-	return group == USERS_ALL || (data.n_train[user] >= 5) == (group == USERS_WARM);
+	return group == USERS_ALL || (data.n_trainval[user] >= 5) == (group == USERS_WARM);
 }
 
 static void
@@ -196,11 +197,12 @@ check_ratings(const Known *known, const double *value, EvaluateProtocol protocol
 	int64_t		n = 0;
 
 	for (int user = 0; user < N_USERS; user++)
-		for (int64_t row = data.start[user] + data.n_train[user]; row < data.start[user + 1]; row++)
+		for (int64_t row = data.start[user] + data.n_trainval[user]; row < data.start[user +
+			 1]; row++)
 		{
 			if (!in_group(user, group))
 				continue;
-			ask(known, user, protocol == PROTOCOL_LIVE ? data.prefix[row] : data.n_train[user],
+			ask(known, user, protocol == PROTOCOL_LIVE ? data.prefix[row] : data.n_trainval[user],
 				all_predicted, all_cosines);
 			predicted[n] = all_predicted[data.movie[row]];
 			cosine[n] = all_cosines[data.movie[row]];
@@ -214,7 +216,7 @@ check_ratings(const Known *known, const double *value, EvaluateProtocol protocol
 	CHECK_NEAR(value[METRIC_AUC_RETRIEVAL], metrics_auc(cosine, liked, n, scratch), AUC_TOLERANCE);
 }
 
-/* The best of the films in allowed by score, ties by index: a list of up to k. */
+/* The best of the movies in allowed by score, ties by index: a list of up to k. */
 static int
 best(int *list, int k, const float *score, const bool *allowed)
 {
@@ -306,7 +308,7 @@ static void
 answer(const Known *known, Sums sums[N_LISTS], int user, int n_known, int64_t asked,
 	   const float *likes)
 {
-	const float *model_popularity = image_section(known->header, IMAGE_MOVIE_POPULARITY);
+	const float *model_popularity = model_file_section(known->header, MODEL_FILE_MOVIE_POPULARITY);
 	float		predicted[N_MOVIES];
 	float		cosine[N_MOVIES];
 	float		likely[N_MOVIES];
@@ -371,7 +373,7 @@ answer_live(const Known *known, Sums sums[N_LISTS], int user, const float *likes
 	int64_t		liked[N_MOVIES];
 	int			n = 0;
 
-	for (int64_t row = data.start[user] + data.n_train[user]; row < data.start[user + 1]; row++)
+	for (int64_t row = data.start[user] + data.n_trainval[user]; row < data.start[user + 1]; row++)
 		if (data.rating[row] >= 4)
 			liked[n++] = row;
 	for (int i = 0; i < (n < 10 ? n : 10); i++)
@@ -411,23 +413,23 @@ check_lists(const Known *known, const Evaluation *evaluation, EvaluateProtocol p
 	float		likes[N_MOVIES] = {0};
 
 	for (int user = 0; user < N_USERS; user++)
-		for (int i = 0; i < data.n_train[user]; i++)
+		for (int i = 0; i < data.n_trainval[user]; i++)
 			likes[data.movie[data.start[user] + i]] += data.rating[data.start[user] + i] >= 4;
 	for (int user = 0; user < N_USERS; user++)
 		if (in_group(user, group) && protocol == PROTOCOL_LIVE)
 			answer_live(known, sums, user, likes);
 		else if (in_group(user, group))
-			answer(known, sums, user, data.n_train[user], -1, likes);
+			answer(known, sums, user, data.n_trainval[user], -1, likes);
 
 	CHECK(sums[COSINE].n > 5);
-	CHECK(mlrec[METRIC_QUESTIONS] == sums[COSINE].n);
+	CHECK(mlrec[METRIC_QUERIES] == sums[COSINE].n);
 	CHECK_NEAR(mlrec[METRIC_RECALL_K], sums[LIKELY].recall_k / sums[LIKELY].n, TOLERANCE);
 	CHECK_NEAR(mlrec[METRIC_RECALL_50], sums[LIKELY].recall_50 / sums[LIKELY].n, TOLERANCE);
 	CHECK_NEAR(mlrec[METRIC_RECALL_K_BY_RATING], sums[COSINE].recall_k / sums[COSINE].n,
 			   TOLERANCE);
 	check_places(mlrec, METRIC_NDCG, &sums[RELEVANCE]);
 	check_places(mlrec, METRIC_NDCG_BY_RATING, &sums[RATING]);
-	CHECK(popularity[METRIC_QUESTIONS] == sums[COSINE].n);
+	CHECK(popularity[METRIC_QUERIES] == sums[COSINE].n);
 	CHECK_NEAR(popularity[METRIC_RECALL_K], sums[POPULARITY].recall_k / sums[POPULARITY].n,
 			   TOLERANCE);
 	check_places(popularity, METRIC_NDCG, &sums[POPULARITY]);
@@ -435,12 +437,12 @@ check_lists(const Known *known, const Evaluation *evaluation, EvaluateProtocol p
 
 /* ------------------------------------------------------------------------ */
 
-static int	ticks;
+static int	checks;
 
 static void
-count_tick(void)
+count_check(void)
 {
-	ticks++;
+	checks++;
 }
 
 static void
@@ -450,7 +452,7 @@ run(Evaluation *evaluation, const Ratings *ratings, const Model *model, bool liv
 							   .top_n = TOP_N,
 							   .live_ratings = live,
 							   .live_lists = live,
-							   .tick = count_tick};
+							   .check_interrupts = count_check};
 	size_t		size = evaluate_scratch(ratings, model, &options);
 	void	   *scratch = aligned_alloc(ARENA_ALIGN, size);
 
@@ -459,21 +461,21 @@ run(Evaluation *evaluation, const Ratings *ratings, const Model *model, bool liv
 	free(scratch);
 }
 
-/* Everything, with a model that knows these users and films. */
+/* Everything, with a model that knows these users and movies. */
 static void
 check_model(const int64_t *user_ids, int n_users, const int64_t *movie_ids, int n_movies)
 {
-	void	   *image = random_model_image(&data.ratings, user_ids, n_users,
-										   movie_ids, n_movies, 5);
-	Model	   *model = random_model_open(image);
+	void	   *file = random_model_file(&data.ratings, user_ids, n_users,
+										 movie_ids, n_movies, 5);
+	Model	   *model = random_model_open(file);
 	Known	   *known = malloc(sizeof(Known));
 	static Evaluation evaluation;
 	static Evaluation again;
 
 	know_movies(known, model);
-	ticks = 0;
+	checks = 0;
 	run(&evaluation, &data.ratings, model, true);
-	CHECK(ticks > N_USERS);
+	CHECK(checks > N_USERS);
 	for (EvaluateProtocol protocol = 0; protocol < N_PROTOCOLS; protocol++)
 		for (EvaluateUsers group = 0; group < N_USER_GROUPS; group++)
 		{
@@ -484,7 +486,7 @@ check_model(const int64_t *user_ids, int n_users, const int64_t *movie_ids, int 
 	CHECK(memcmp(&again, &evaluation, sizeof(again)) == 0);
 	free(known);
 	free(model);
-	free(image);
+	free(file);
 }
 
 static void
@@ -493,7 +495,7 @@ test_same_catalogue(void)
 	check_model(data.user_ids, N_USERS, data.movie_ids, N_MOVIES);
 }
 
-/* A model of two thirds of the users and films, and of some that are gone. */
+/* A model of two thirds of the users and movies, and of some that are gone. */
 static void
 test_other_catalogue(void)
 {
@@ -517,9 +519,9 @@ test_other_catalogue(void)
 static void
 test_left_out(void)
 {
-	void	   *image = random_model_image(&data.ratings, data.user_ids, N_USERS, data.movie_ids,
-										   N_MOVIES, 5);
-	Model	   *model = random_model_open(image);
+	void	   *file = random_model_file(&data.ratings, data.user_ids, N_USERS, data.movie_ids,
+										 N_MOVIES, 5);
+	Model	   *model = random_model_open(file);
 	Ratings		shuffled = data.ratings;
 	static Evaluation evaluation;
 
@@ -535,31 +537,31 @@ test_left_out(void)
 	CHECK(isnan(evaluation.value[PROTOCOL_LIVE][SYSTEM_MLREC][USERS_ALL][METRIC_RMSE]));
 	CHECK(!isnan(evaluation.value[PROTOCOL_STATIC][SYSTEM_MLREC][USERS_ALL][METRIC_RMSE]));
 	free(model);
-	free(image);
+	free(file);
 }
 
 /* No test rows: counts of 0, no metric, no crash. */
 static void
 test_no_test_part(void)
 {
-	void	   *image = random_model_image(&data.ratings, data.user_ids, N_USERS, data.movie_ids,
-										   N_MOVIES, 5);
-	Model	   *model = random_model_open(image);
+	void	   *file = random_model_file(&data.ratings, data.user_ids, N_USERS, data.movie_ids,
+										 N_MOVIES, 5);
+	Model	   *model = random_model_open(file);
 	Ratings		trained = data.ratings;
-	int32_t		n_train[N_USERS];
+	int32_t		n_trainval[N_USERS];
 	static Evaluation evaluation;
 	const double *value = evaluation.value[PROTOCOL_STATIC][SYSTEM_MLREC][USERS_ALL];
 
 	for (int user = 0; user < N_USERS; user++)
-		n_train[user] = data.start[user + 1] - data.start[user];
-	trained.n_train = trained.n_fit = n_train;
-	trained.n_train_rows = trained.n_fit_rows = trained.n_rows;
+		n_trainval[user] = data.start[user + 1] - data.start[user];
+	trained.n_trainval = trained.n_train = n_trainval;
+	trained.n_trainval_rows = trained.n_train_rows = trained.n_rows;
 	run(&evaluation, &trained, model, true);
-	CHECK(value[METRIC_TEST_RATINGS] == 0 && value[METRIC_QUESTIONS] == 0);
+	CHECK(value[METRIC_TEST_RATINGS] == 0 && value[METRIC_QUERIES] == 0);
 	CHECK(isnan(value[METRIC_RMSE]) && isnan(value[METRIC_RECALL_K]));
 	CHECK(!isnan(value[METRIC_MEAN_RATING_K]));
 	free(model);
-	free(image);
+	free(file);
 }
 
 int

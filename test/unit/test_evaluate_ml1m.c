@@ -13,7 +13,7 @@
 #include "random_model.h"
 
 #define N_USERS 6040
-#define N_MOVIES 3706			/* films with ratings */
+#define N_MOVIES 3706			/* movies with ratings */
 #define N_ROWS 1000209
 #define MAX_MOVIE_ID 4000
 
@@ -50,7 +50,7 @@ by_user(const void *a, const void *b)
 	return x->user != y->user ? x->user - y->user : by_time(a, b);
 }
 
-/* Users are 1 to 6040 without a gap; films are numbered in order of their ids. */
+/* Users are 1 to 6040 without a gap; movies are numbered in order of their ids. */
 static bool
 read_rows(const char *directory)
 {
@@ -99,19 +99,19 @@ split_rows(void)
 	static int64_t user_ids[N_USERS];
 	static int64_t movie_ids[N_MOVIES];
 	static int64_t start[N_USERS + 1];
-	static int32_t n_train[N_USERS];
+	static int32_t n_trainval[N_USERS];
 	static int32_t movie[N_ROWS];
 	static float rating[N_ROWS];
 	static int32_t prefix[N_ROWS];
 	static uint8_t attribute[N_USERS * N_ATTRIBUTES];
 	static float features[N_MOVIES * 2];
 	static uint8_t listed[N_MOVIES];
-	const int	n_train_rows = N_ROWS / 5 * 4;
+	const int	n_trainval_rows = N_ROWS / 5 * 4;
 
 	number_movies(movie_ids);
 	qsort(rows, N_ROWS, sizeof(Row), by_time);
-	for (int i = 0; i < n_train_rows; i++)
-		n_train[rows[i].user]++;
+	for (int i = 0; i < n_trainval_rows; i++)
+		n_trainval[rows[i].user]++;
 	qsort(rows, N_ROWS, sizeof(Row), by_user);
 	for (int i = 0; i < N_ROWS; i++)
 	{
@@ -128,9 +128,9 @@ split_rows(void)
 	ratings = (Ratings)
 	{
 		.n_users = N_USERS, .n_movies = N_MOVIES, .n_genres = 1, .n_values = {1, 1, 1},
-		.n_rows = N_ROWS, .n_fit_rows = n_train_rows, .n_train_rows = n_train_rows,
-		.user_ids = user_ids, .movie_ids = movie_ids, .start = start, .n_fit = n_train,
-		.n_train = n_train, .movie = movie, .rating = rating, .prefix = prefix,
+		.n_rows = N_ROWS, .n_train_rows = n_trainval_rows, .n_trainval_rows = n_trainval_rows,
+		.user_ids = user_ids, .movie_ids = movie_ids, .start = start, .n_train = n_trainval,
+		.n_trainval = n_trainval, .movie = movie, .rating = rating, .prefix = prefix,
 		.attribute = attribute, .movie_features = features, .movie_listed = listed
 	};
 }
@@ -144,9 +144,9 @@ check_rating(const double *value, double rmse, double mae, double auc)
 }
 
 static void
-check_popularity(const double *value, int questions, double recall, double ndcg)
+check_popularity(const double *value, int queries, double recall, double ndcg)
 {
-	CHECK(value[METRIC_QUESTIONS] == questions);
+	CHECK(value[METRIC_QUERIES] == queries);
 	CHECK_NEAR(value[METRIC_RECALL_K], recall, 0.0015);
 	CHECK_NEAR(value[METRIC_NDCG], ndcg, 0.0015);
 }
@@ -155,9 +155,9 @@ static void
 check_evaluation(void)
 {
 	static Evaluation evaluation;
-	void	   *image = random_model_image(&ratings, ratings.user_ids, N_USERS, ratings.movie_ids,
-										   N_MOVIES, 1);
-	Model	   *model = random_model_open(image);
+	void	   *file = random_model_file(&ratings, ratings.user_ids, N_USERS, ratings.movie_ids,
+										 N_MOVIES, 1);
+	Model	   *model = random_model_open(file);
 	EvaluateOptions options = {.top_k = 200, .top_n = 10, .live_ratings = true};
 	void	   *scratch = aligned_alloc(ARENA_ALIGN, evaluate_scratch(&ratings, model, &options));
 	GroupValues *fixed = evaluation.value[PROTOCOL_STATIC];
@@ -169,7 +169,7 @@ check_evaluation(void)
 	check_popularity(fixed[SYSTEM_POPULARITY][USERS_WARM], 1113, 0.410, 0.227);
 	check_popularity(fixed[SYSTEM_POPULARITY][USERS_COLD], 649, 0.461, 0.405);
 
-	/* the film's mean as an order of the catalogue */
+	/* the movie's mean as an order of the catalogue */
 	CHECK_NEAR(fixed[SYSTEM_ITEM_MEAN][USERS_WARM][METRIC_NDCG], 0.098, 0.0015);
 
 	/* random vectors know nothing */
@@ -177,7 +177,7 @@ check_evaluation(void)
 	CHECK_NEAR(fixed[SYSTEM_MLREC][USERS_WARM][METRIC_RECALL_K], 200.0 / N_MOVIES, 0.03);
 	free(scratch);
 	free(model);
-	free(image);
+	free(file);
 }
 
 int

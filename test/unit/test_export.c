@@ -11,7 +11,7 @@
 
 #define GENRES 3
 
-/* One user has test rows only; there are films that nobody has rated. */
+/* One user has test rows only; there are movies that nobody has rated. */
 static const SmallSpec spec = {
 	.n_users = 25, .n_movies = 60, .n_genres = GENRES, .least = 5, .most = 30,
 	.every_validation = 4, .every_test = 4, .newcomers = 1, .seed = 11
@@ -24,7 +24,7 @@ typedef struct Whole
 	SmallRatings data;
 	TrainOptions options[N_STAGES];
 	Trained		trained[N_STAGES];
-	ImageHeader *image;
+	ModelFileHeader *file;
 	Model	   *model;
 } Whole;
 
@@ -48,8 +48,8 @@ open_whole(const SmallSpec *of, int32_t history)
 		shape[stage] = &whole.trained[stage].shape;
 		params[stage] = whole.trained[stage].params;
 	}
-	whole.image = exported_image(&whole.data, shape, params, names, sizeof(names));
-	whole.model = exported_open(whole.image);
+	whole.file = exported_model_file(&whole.data, shape, params, names, sizeof(names));
+	whole.model = exported_open(whole.file);
 	return whole;
 }
 
@@ -59,18 +59,18 @@ close_whole(Whole *whole)
 	for (Stage stage = 0; stage < N_STAGES; stage++)
 		team_free(&whole->trained[stage], &whole->data, &whole->options[stage]);
 	small_free(&whole->data);
-	free(whole->image);
+	free(whole->file);
 	free(whole->model);
 }
 
-/* A user who is known by the first n of his ratings. */
+/* A user who is known by the first n of their ratings. */
 static UserInput
 known_by(const Whole *whole, int32_t user, int32_t n)
 {
 	const Ratings *ratings = &whole->data.ratings;
 	const int64_t start = ratings->start[user];
 	UserInput	input = {
-		.user = id_find(image_section(whole->image, IMAGE_USER_IDS), whole->image->n_users,
+		.user = id_find(model_file_section(whole->file, MODEL_FILE_USER_IDS), whole->file->n_users,
 						ratings->user_ids[user]),
 		.n_history = n,
 		.history_movie = ratings->movie + start,
@@ -86,8 +86,8 @@ static double
 row_difference(const Whole *whole, int32_t user, int64_t row, int64_t at)
 {
 	const Ratings *ratings = &whole->data.ratings;
-	const float *vectors = image_section(whole->image, IMAGE_MOVIE_VECTORS);
-	const float *rank_vectors = image_section(whole->image, IMAGE_MOVIE_RANK_VECTORS);
+	const float *vectors = model_file_section(whole->file, MODEL_FILE_MOVIE_VECTORS);
+	const float *rank_vectors = model_file_section(whole->file, MODEL_FILE_MOVIE_RANK_VECTORS);
 	int64_t		movie = ratings->movie[row];
 	UserInput	input = known_by(whole, user, ratings->prefix[row]);
 	float	   *scratch = malloc(sizeof(float) * (model_users_scratch(whole->model, 1) +
@@ -95,7 +95,7 @@ row_difference(const Whole *whole, int32_t user, int64_t row, int64_t at)
 	float		retrieval[VECTOR_DIMS];
 	float		ranking[VECTOR_DIMS];
 	float		predicted;
-	float		validated = whole->trained[RANKING].trainer->validation[at];
+	float		validated = whole->trained[STAGE_RANKING].trainer->validation[at];
 	double		cosine = 0;
 
 	model_users(whole->model, &input, 1, retrieval, ranking, scratch);
@@ -105,7 +105,7 @@ row_difference(const Whole *whole, int32_t user, int64_t row, int64_t at)
 			   scratch);
 	free(scratch);
 	validated = validated < 1 ? 1 : validated > 5 ? 5 : validated;
-	return fmax(fabs(cosine - whole->trained[RETRIEVAL].trainer->validation[at]),
+	return fmax(fabs(cosine - whole->trained[STAGE_RETRIEVAL].trainer->validation[at]),
 				fabs(predicted - validated));
 }
 
@@ -116,11 +116,11 @@ test_served_as_validated(const Whole *whole)
 	double		worst = 0;
 	int64_t		at = 0;
 
-	CHECK(image_check(whole->image, whole->image->size, true) == IMAGE_OK);
+	CHECK(model_file_check(whole->file, whole->file->size, true) == MODEL_FILE_OK);
 	for (int32_t user = 0; user < ratings->n_users; user++)
-		for (int32_t i = ratings->n_fit[user]; i < ratings->n_train[user]; i++)
+		for (int32_t i = ratings->n_train[user]; i < ratings->n_trainval[user]; i++)
 			worst = fmax(worst, row_difference(whole, user, ratings->start[user] + i, at++));
-	CHECK(at == ratings->n_train_rows - ratings->n_fit_rows && at > 50);
+	CHECK(at == ratings->n_trainval_rows - ratings->n_train_rows && at > 50);
 	CHECK_NEAR(worst, 0, 2e-5);
 }
 
@@ -129,11 +129,11 @@ static void
 test_sections(const Whole *whole)
 {
 	const Ratings *ratings = &whole->data.ratings;
-	const int64_t *ids = image_section(whole->image, IMAGE_USER_IDS);
-	const uint8_t *flags = image_section(whole->image, IMAGE_MOVIE_FLAGS);
-	const float *vectors = image_section(whole->image, IMAGE_USER_VECTORS);
-	const float *mean = image_section(whole->image, IMAGE_MOVIE_MEAN);
-	const int32_t *count = image_section(whole->image, IMAGE_MOVIE_RATINGS);
+	const int64_t *ids = model_file_section(whole->file, MODEL_FILE_USER_IDS);
+	const uint8_t *flags = model_file_section(whole->file, MODEL_FILE_MOVIE_FLAGS);
+	const float *vectors = model_file_section(whole->file, MODEL_FILE_USER_VECTORS);
+	const float *mean = model_file_section(whole->file, MODEL_FILE_MOVIE_MEAN);
+	const int32_t *count = model_file_section(whole->file, MODEL_FILE_MOVIE_RATINGS);
 	float	   *scratch = malloc(sizeof(float) * model_users_scratch(whole->model, 1));
 	float		out[2][VECTOR_DIMS];
 	double		worst = 0;
@@ -141,9 +141,9 @@ test_sections(const Whole *whole)
 
 	for (int32_t user = 0; user < ratings->n_users; user++)
 	{
-		UserInput	input = known_by(whole, user, ratings->n_train[user]);
+		UserInput	input = known_by(whole, user, ratings->n_trainval[user]);
 
-		CHECK((input.user >= 0) == (ratings->n_fit[user] > 0));
+		CHECK((input.user >= 0) == (ratings->n_train[user] > 0));
 		if (input.user < 0)
 			continue;
 		CHECK(ids[known] == ratings->user_ids[user] && input.user == known);
@@ -152,15 +152,15 @@ test_sections(const Whole *whole)
 			worst = fmax(worst, fabs(out[0][d] - vectors[known * VECTOR_DIMS + d]));
 		known++;
 	}
-	CHECK(known == whole->image->n_users && known < ratings->n_users);
+	CHECK(known == whole->file->n_users && known < ratings->n_users);
 	CHECK_NEAR(worst, 0, 1e-5);
 	for (int32_t movie = 0; movie < ratings->n_movies; movie++)
 	{
-		CHECK(flags[movie] == (whole->data.films.ratings[movie] > 0 ? MOVIE_TRAINED : 0));
-		CHECK(mean[movie] == whole->data.films.mean[movie]);
-		CHECK(count[movie] == whole->data.films.ratings[movie]);
+		CHECK(flags[movie] == (whole->data.movie_stats.ratings[movie] > 0 ? MOVIE_TRAINED : 0));
+		CHECK(mean[movie] == whole->data.movie_stats.mean[movie]);
+		CHECK(count[movie] == whole->data.movie_stats.ratings[movie]);
 	}
-	CHECK(whole->image->temperature > 0);
+	CHECK(whole->file->temperature > 0);
 	free(scratch);
 }
 
@@ -168,28 +168,31 @@ test_sections(const Whole *whole)
 static void
 test_relevance(Whole *whole)
 {
-	void	   *scratch = aligned_alloc(ARENA_ALIGN, relevance_scratch(whole->image));
+	void	   *scratch = aligned_alloc(ARENA_ALIGN, relevance_scratch(whole->file));
 	double		popularity;
-	double		tuned = relevance_tune(whole->image, &whole->data.ratings, &popularity, small_tick,
+	double		tuned = relevance_tune(whole->file, &whole->data.ratings, &popularity,
+									   small_check_interrupts,
 									   scratch);
-	float		rating_weight = whole->image->relevance_rating;
-	float		popularity_weight = whole->image->relevance_popularity;
+	float		rating_weight = whole->file->relevance_rating;
+	float		popularity_weight = whole->file->relevance_popularity;
 	int			better = 0;
 
 	CHECK(tuned > 0 && tuned <= 1);
 	CHECK(popularity >= 0 && popularity <= tuned + 0.2);
-	CHECK_NEAR(relevance_ndcg(whole->image, &whole->data.ratings, small_tick, scratch), tuned, 0);
+	CHECK_NEAR(relevance_ndcg(whole->file, &whole->data.ratings, small_check_interrupts, scratch),
+			   tuned, 0);
 	for (int r = 0; r <= 2; r++)
 		for (int p = 1; p <= 2; p++)
 		{
-			whole->image->relevance_rating = r;
-			whole->image->relevance_popularity = p;
-			better += relevance_ndcg(whole->image, &whole->data.ratings, small_tick, scratch) >
+			whole->file->relevance_rating = r;
+			whole->file->relevance_popularity = p;
+			better += relevance_ndcg(whole->file, &whole->data.ratings, small_check_interrupts,
+									 scratch) >
 				tuned;
 		}
 	CHECK(better == 0);
-	whole->image->relevance_rating = rating_weight;
-	whole->image->relevance_popularity = popularity_weight;
+	whole->file->relevance_rating = rating_weight;
+	whole->file->relevance_popularity = popularity_weight;
 	free(scratch);
 }
 
@@ -205,12 +208,12 @@ test_relevance_without_validation(void)
 
 	without.every_validation = 0;
 	whole = open_whole(&without, HISTORY_DIMS);
-	scratch = aligned_alloc(ARENA_ALIGN, relevance_scratch(whole.image));
-	before = whole.image->relevance_popularity;
-	CHECK(isnan(relevance_tune(whole.image, &whole.data.ratings, &popularity, small_tick,
+	scratch = aligned_alloc(ARENA_ALIGN, relevance_scratch(whole.file));
+	before = whole.file->relevance_popularity;
+	CHECK(isnan(relevance_tune(whole.file, &whole.data.ratings, &popularity, small_check_interrupts,
 							   scratch)));
 	CHECK(isnan(popularity));
-	CHECK(whole.image->relevance_popularity == before && whole.image->relevance_rating == 0);
+	CHECK(whole.file->relevance_popularity == before && whole.file->relevance_rating == 0);
 	free(scratch);
 	close_whole(&whole);
 }

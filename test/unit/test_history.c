@@ -9,13 +9,13 @@
 #define COLUMNS (2 * WIDTH)
 #define FEATURES (COLUMNS + 3)
 #define MOVIES 15
-#define FILMS 12				/* in the history */
+#define LENGTH 12				/* in the history */
 
 static float table[(MOVIES + 1) * COLUMNS];
-static const int32_t movie[FILMS] = {3, 0, 14, -1, 7, 1, -1, 9, 2, 11, 5, 13};
-static float deviation[FILMS];
+static const int32_t movie[LENGTH] = {3, 0, 14, -1, 7, 1, -1, 9, 2, 11, 5, 13};
+static float deviation[LENGTH];
 
-/* The features of films 0 .. n - 1 but for one, as history.h words them. */
+/* The features of movies 0 .. n - 1 but for one, as history.h words them. */
 static void
 from_scratch(double *out, int n, int without)
 {
@@ -70,7 +70,7 @@ test_growing(void)
 	fill_random(sum, COLUMNS, 1, 3);
 	history_begin(&history, table, WIDTH, sum);
 	check_features(&history, 0, -1);
-	for (int n = 0; n < FILMS; n += 3)
+	for (int n = 0; n < LENGTH; n += 3)
 	{
 		history_add(&history, movie + n, deviation + n, 3);
 		history_add(&history, NULL, NULL, 0);
@@ -82,7 +82,7 @@ test_growing(void)
 	CHECK(history.count == 10);
 }
 
-/* Nothing is left of a history of one film without it. */
+/* Nothing is left of a history of one movie without it. */
 static void
 test_leaving_out_the_only_one(void)
 {
@@ -104,7 +104,7 @@ test_leaving_out_the_only_one(void)
 
 static float coefficient[COLUMNS];
 
-/* The loss sees the sums only; the film at `without` was taken back. */
+/* The loss sees the sums only; the movie at `without` was taken back. */
 static double
 sums_loss(void *arg)
 {
@@ -114,7 +114,7 @@ sums_loss(void *arg)
 	History		history;
 
 	history_begin(&history, table, WIDTH, sum);
-	history_add(&history, movie, deviation, FILMS);
+	history_add(&history, movie, deviation, LENGTH);
 	history_features(out, &history, *without < 0 ? -1 : movie[*without],
 					 *without < 0 ? 0 : deviation[*without]);
 	return weighted_sum(out, coefficient, COLUMNS) / out[COLUMNS + 2];
@@ -126,17 +126,17 @@ test_backward(int without)
 	float		dtable[(MOVIES + 1) * COLUMNS] = {0};
 	Slope		slope = {sums_loss, &without, 0.1, 1e-4};
 
-	history_backward(dtable, coefficient, WIDTH, movie, deviation, FILMS, 1);
+	history_backward(dtable, coefficient, WIDTH, movie, deviation, LENGTH, 1);
 	if (without >= 0)
 		history_backward(dtable, coefficient, WIDTH, movie + without, deviation + without, 1, -1);
-	check_gradient("the table of films", &slope, table, dtable, (MOVIES + 1) * COLUMNS);
+	check_gradient("the table of movies", &slope, table, dtable, (MOVIES + 1) * COLUMNS);
 }
 
 int
 main(void)
 {
 	fill_random(table, (MOVIES + 1) * COLUMNS, 1, 1);
-	fill_random(deviation, FILMS, 2, 2);
+	fill_random(deviation, LENGTH, 2, 2);
 	fill_random(coefficient, COLUMNS, 1, 4);
 	test_growing();
 	test_leaving_out_the_only_one();

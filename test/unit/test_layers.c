@@ -22,12 +22,12 @@
 static void
 check_padding(const float *matrix, int stride, int rows, int width)
 {
-	int			touched = 0;
+	int			dirty = 0;
 
 	for (int row = 0; row < rows; row++)
 		for (int i = width; i < stride; i++)
-			touched += AT(matrix, stride, row, i) != UNTOUCHED;
-	CHECK(touched == 0);
+			dirty += AT(matrix, stride, row, i) != UNTOUCHED;
+	CHECK(dirty == 0);
 }
 
 /* An output of `rows` rows before a product: numbers, and the padding behind. */
@@ -324,7 +324,7 @@ test_batchnorm(int rows, int width, float dropout)
 	check_gradient("beta", &slope, layer.beta, dbeta, width);
 }
 
-/* Where there is nothing to normalise, or much to cancel. */
+/* Where there is nothing to normalize, or much to cancel. */
 static void
 test_batchnorm_extremes(void)
 {
@@ -440,7 +440,7 @@ make_softmax(int width)
 
 /*
  * In n parts and in one: chances and loss against the loss written out above,
- * one film impossible in each row.  A part may be empty.
+ * one movie impossible in each row.  A part may be empty.
  */
 static void
 test_softmax(int width, int n)

@@ -18,7 +18,7 @@
 
 static const int64_t user_ids[USERS] = {-7, 0, 3, 4, 100, INT64_MAX};
 static int64_t movie_ids[MOVIES];
-static void *image;
+static void *file;
 static Model *model;
 static int32_t history_movie[HISTORY_LENGTH];
 static float history_rating[HISTORY_LENGTH];
@@ -32,8 +32,8 @@ set_up(void)
 
 	for (int movie = 0; movie < MOVIES; movie++)
 		movie_ids[movie] = 3 * movie - 20;
-	image = random_model_image(&ratings, user_ids, USERS, movie_ids, MOVIES, 1);
-	model = random_model_open(image);
+	file = random_model_file(&ratings, user_ids, USERS, movie_ids, MOVIES, 1);
+	model = random_model_open(file);
 	for (int i = 0; i < HISTORY_LENGTH; i++)
 	{
 		history_movie[i] = (int32_t) rng_below(2, i, MOVIES + 1) - 1;
@@ -107,9 +107,9 @@ test_growing_prefixes(void)
 	check_alone(inputs, MANY);
 }
 
-/* The same films with other ratings are another history. */
+/* The same movies with other ratings are another history. */
 static void
-test_same_films_rated_otherwise(void)
+test_same_movies_rated_otherwise(void)
 {
 	static float other_rating[HISTORY_LENGTH];
 	UserInput	inputs[2] = {user_input_of(1, 50), user_input_of(1, 50)};
@@ -125,8 +125,8 @@ test_same_films_rated_otherwise(void)
 static void
 test_what_counts(void)
 {
-	const uint8_t *flags = image_section(image, IMAGE_MOVIE_FLAGS);
-	int32_t		films[] = {-1, 3, -1};	/* 3 has no fit ratings */
+	const uint8_t *flags = model_file_section(file, MODEL_FILE_MOVIE_FLAGS);
+	int32_t		history[] = {-1, 3, -1};	/* 3 has no fit ratings */
 	float		ratings[] = {1, 5, 2};
 	UserInput	unknown = user_input_of(-1, 0);
 	UserInput	nothing = unknown;
@@ -138,12 +138,12 @@ test_what_counts(void)
 	unknown.history_rating = NULL;
 	ask(&unknown, 1, 0);
 	nothing.n_history = 3;
-	nothing.history_movie = films;
+	nothing.history_movie = history;
 	nothing.history_rating = ratings;
 	ask(&nothing, 1, 1);
 	CHECK(memcmp(retrieval[0], retrieval[1], sizeof(float) * VECTOR_DIMS) == 0);
 	CHECK(memcmp(ranking[0], ranking[1], sizeof(float) * VECTOR_DIMS) == 0);
-	films[1] = 4;
+	history[1] = 4;
 	ask(&nothing, 1, 1);
 	CHECK(difference(retrieval[0], retrieval[1], VECTOR_DIMS) > 1e-3);
 	CHECK(difference(ranking[0], ranking[1], VECTOR_DIMS) > 1e-3);
@@ -159,7 +159,7 @@ test_what_counts(void)
 }
 
 static void
-test_films_from_features(void)
+test_movies_from_features(void)
 {
 	float		features[MANY * FEATURES];
 	float		alone[2][VECTOR_DIMS];
@@ -189,7 +189,7 @@ test_films_from_features(void)
 	free(scratch1);
 }
 
-/* One user for all films, and the same user beside each. */
+/* One user for all movies, and the same user beside each. */
 static void
 test_predictions(void)
 {
@@ -197,7 +197,7 @@ test_predictions(void)
 	{
 		N = 37
 	};
-	const float *movies = image_section(image, IMAGE_MOVIE_RANK_VECTORS);
+	const float *movies = model_file_section(file, MODEL_FILE_MOVIE_RANK_VECTORS);
 	float	   *scratch = malloc(sizeof(float) * model_rank_scratch(model, N));
 	float		users[N * VECTOR_DIMS];
 	float		same[N];
@@ -252,12 +252,12 @@ main(void)
 {
 	set_up();
 	test_growing_prefixes();
-	test_same_films_rated_otherwise();
+	test_same_movies_rated_otherwise();
 	test_what_counts();
-	test_films_from_features();
+	test_movies_from_features();
 	test_predictions();
 	test_find();
 	free(model);
-	free(image);
+	free(file);
 	return unit_finish();
 }

@@ -1,6 +1,6 @@
 /*
- * Pairs of many users and films are rated as the ranker rates them one user at
- * a time, with the films' halves of the first layer known or not.
+ * Pairs of many users and movies are rated as the ranker rates them one user at
+ * a time, with the movies' halves of the first layer known or not.
  */
 #include "gradient.h"
 
@@ -28,7 +28,7 @@ set_up(void)
 	pairs_movie_halves(movie_halves, &folded, movies, MOVIES);
 }
 
-/* What the ranker says of user and film of pair i. */
+/* What the ranker says of user and movie of pair i. */
 static float
 expected(int i)
 {

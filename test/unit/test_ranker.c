@@ -10,31 +10,31 @@
 
 #define ROWS 24
 #define USERS 7
-#define FILMS 11
+#define MOVIES 11
 #define INPUTS (2 * VECTOR_DIMS)
 
 static StageShape shape;
 static float *params;
 static float *dparams;
-static RankerTape tape;
+static RankerActivations activations;
 static RankerDropout dropout;
 static float coefficient[ROWS];
 static float user[ROWS * VECTOR_DIMS];
-static float film[FILMS * VECTOR_DIMS];
-static float film_half[FILMS * RANKER_HIDDEN1];
+static float movie[MOVIES * VECTOR_DIMS];
+static float movie_half[MOVIES * RANKER_HIDDEN1];
 static int32_t user_of[ROWS];
-static int32_t film_of[ROWS];
+static int32_t movie_of[ROWS];
 static RankerPairs pairs = {
-	.user = user, .user_of = user_of, .film = film, .film_half = film_half, .film_of = film_of
+	.user = user, .user_of = user_of, .movie = movie, .movie_half = movie_half, .movie_of = movie_of
 };
 
 /* ranker_forward, as a loss that weighs the predictions */
 static double
 ranker_loss(void *arg)
 {
-	ranker_films_forward(film_half, film, params, &shape, FILMS);
-	ranker_forward(&tape, &pairs, params, &shape, &dropout, ROWS);
-	return weighted_sum(tape.prediction, coefficient, ROWS);
+	ranker_movies_forward(movie_half, movie, params, &shape, MOVIES);
+	ranker_forward(&activations, &pairs, params, &shape, &dropout, ROWS);
+	return weighted_sum(activations.prediction, coefficient, ROWS);
 }
 
 /* Users of several rows each, or one for each row. */
@@ -45,7 +45,7 @@ pair_up(int n_users)
 	for (int row = 0; row < ROWS; row++)
 	{
 		user_of[row] = row * n_users / ROWS;
-		film_of[row] = rng_below(31, row, FILMS);
+		movie_of[row] = rng_below(31, row, MOVIES);
 	}
 }
 
@@ -55,25 +55,27 @@ set_up(void)
 	static const int32_t n_values[N_ATTRIBUTES] = {2, 7, 21};
 	Arena		arena = {NULL, 0};
 
-	stage_shape(&shape, RANKING, 3, 4, 5, n_values, 8);
+	stage_shape(&shape, STAGE_RANKING, 3, 4, 5, n_values, 8);
 	params = malloc(sizeof(float) * stage_size(&shape));
 	dparams = calloc(shape.n_weights, sizeof(float));
 	stage_init(params, &shape, 1);
-	for (Tensor t = RANK_B1; t <= RANK_B4; t++)
-		if (t == RANK_B1 || t == RANK_B2 || t == RANK_B3 || t == RANK_B4 ||
-			t == RANK_GAMMA1 || t == RANK_GAMMA2 || t == RANK_BETA1 || t == RANK_BETA2)
+	for (Tensor t = TENSOR_RANK_B1; t <= TENSOR_RANK_B4; t++)
+		if (t == TENSOR_RANK_B1 || t == TENSOR_RANK_B2 || t == TENSOR_RANK_B3 ||
+			t == TENSOR_RANK_B4 ||
+			t == TENSOR_RANK_GAMMA1 || t == TENSOR_RANK_GAMMA2 || t == TENSOR_RANK_BETA1 ||
+			t == TENSOR_RANK_BETA2)
 			fill_random(params + shape.offset[t], shape.width[t], 0.5f, 100 + t);
 
-	ranker_tape(&tape, &arena, ROWS);
+	ranker_activations(&activations, &arena, ROWS);
 	arena = (Arena) {aligned_alloc(ARENA_ALIGN, arena.used), 0};
-	ranker_tape(&tape, &arena, ROWS);
-	tape.out1 = malloc(sizeof(float) * ROWS * RANKER_HIDDEN1);
-	tape.mean1 = malloc(sizeof(float) * 2 * (RANKER_HIDDEN1 + RANKER_HIDDEN2));
-	tape.istd1 = tape.mean1 + RANKER_HIDDEN1;
-	tape.mean2 = tape.istd1 + RANKER_HIDDEN1;
-	tape.istd2 = tape.mean2 + RANKER_HIDDEN2;
+	ranker_activations(&activations, &arena, ROWS);
+	activations.out1 = malloc(sizeof(float) * ROWS * RANKER_HIDDEN1);
+	activations.mean1 = malloc(sizeof(float) * 2 * (RANKER_HIDDEN1 + RANKER_HIDDEN2));
+	activations.istd1 = activations.mean1 + RANKER_HIDDEN1;
+	activations.mean2 = activations.istd1 + RANKER_HIDDEN1;
+	activations.istd2 = activations.mean2 + RANKER_HIDDEN2;
 	fill_random(user, ROWS * VECTOR_DIMS, 1, 2);
-	fill_random(film, FILMS * VECTOR_DIMS, 1, 4);
+	fill_random(movie, MOVIES * VECTOR_DIMS, 1, 4);
 	fill_random(coefficient, ROWS, 1, 3);
 }
 
@@ -85,33 +87,33 @@ static const struct
 	const char *name;
 }			weights[] =
 {
-	{RANK_W1, INPUTS, "ranker w1"}, {RANK_B1, 1, "ranker b1"},
-	{RANK_GAMMA1, 1, "ranker gamma1"}, {RANK_BETA1, 1, "ranker beta1"},
-	{RANK_W2, RANKER_HIDDEN1, "ranker w2"}, {RANK_B2, 1, "ranker b2"},
-	{RANK_GAMMA2, 1, "ranker gamma2"}, {RANK_BETA2, 1, "ranker beta2"},
-	{RANK_W3, RANKER_HIDDEN2, "ranker w3"}, {RANK_B3, 1, "ranker b3"},
-	{RANK_W4, RANKER_HIDDEN3, "ranker w4"}, {RANK_B4, 1, "ranker b4"},
+	{TENSOR_RANK_W1, INPUTS, "ranker w1"}, {TENSOR_RANK_B1, 1, "ranker b1"},
+	{TENSOR_RANK_GAMMA1, 1, "ranker gamma1"}, {TENSOR_RANK_BETA1, 1, "ranker beta1"},
+	{TENSOR_RANK_W2, RANKER_HIDDEN1, "ranker w2"}, {TENSOR_RANK_B2, 1, "ranker b2"},
+	{TENSOR_RANK_GAMMA2, 1, "ranker gamma2"}, {TENSOR_RANK_BETA2, 1, "ranker beta2"},
+	{TENSOR_RANK_W3, RANKER_HIDDEN2, "ranker w3"}, {TENSOR_RANK_B3, 1, "ranker b3"},
+	{TENSOR_RANK_W4, RANKER_HIDDEN3, "ranker w4"}, {TENSOR_RANK_B4, 1, "ranker b4"},
 };
 
 #define N_WEIGHTS (sizeof(weights) / sizeof(weights[0]))
 
-/* From tape.dprediction to all gradients, the films' summed over their rows. */
+/* From tape.dprediction to all gradients, the movies' summed over their rows. */
 static void
-backward(float *duser, float *dfilm)
+backward(float *duser, float *dmovie)
 {
 	float		drow[ROWS * VECTOR_DIMS];
-	static float dhalf[FILMS * RANKER_HIDDEN1];
+	static float dhalf[MOVIES * RANKER_HIDDEN1];
 
-	memcpy(tape.dprediction, coefficient, sizeof(coefficient));
-	ranker_backward(&tape, &pairs, duser, drow, dparams, params, &shape, &dropout, ROWS);
+	memcpy(activations.dprediction, coefficient, sizeof(coefficient));
+	ranker_backward(&activations, &pairs, duser, drow, dparams, params, &shape, &dropout, ROWS);
 	memset(dhalf, 0, sizeof(dhalf));
 	for (int row = 0; row < ROWS; row++)
 		for (int i = 0; i < RANKER_HIDDEN1; i++)
-			dhalf[film_of[row] * RANKER_HIDDEN1 + i] += tape.out1[row * RANKER_HIDDEN1 + i];
-	ranker_films_backward(dfilm, dparams, dhalf, film, params, &shape, FILMS);
+			dhalf[movie_of[row] * RANKER_HIDDEN1 + i] += activations.out1[row * RANKER_HIDDEN1 + i];
+	ranker_movies_backward(dmovie, dparams, dhalf, movie, params, &shape, MOVIES);
 	for (int row = 0; row < ROWS; row++)
 		for (int i = 0; i < VECTOR_DIMS; i++)
-			dfilm[film_of[row] * VECTOR_DIMS + i] += drow[row * VECTOR_DIMS + i];
+			dmovie[movie_of[row] * VECTOR_DIMS + i] += drow[row * VECTOR_DIMS + i];
 }
 
 static void
@@ -119,7 +121,7 @@ test_gradients(int n_users, bool with_dropout)
 {
 	Slope		slope = {ranker_loss, NULL, 2e-3, 0.03};
 	float		duser[ROWS * VECTOR_DIMS];
-	float		dfilm[FILMS * VECTOR_DIMS];
+	float		dmovie[MOVIES * VECTOR_DIMS];
 	int64_t		others = 0;
 
 	pair_up(n_users);
@@ -127,24 +129,24 @@ test_gradients(int n_users, bool with_dropout)
 	dropout.layer2 = dropout_make(rng_mix64(2), 0.2f * with_dropout);
 	dropout.layer3 = dropout_make(rng_mix64(3), 0.1f * with_dropout);
 	/* what is there is written over */
-	for (int64_t i = shape.offset[RANK_W1]; i < shape.n_weights; i++)
+	for (int64_t i = shape.offset[TENSOR_RANK_W1]; i < shape.n_weights; i++)
 		dparams[i] = 99;
 	ranker_loss(NULL);
-	backward(duser, dfilm);
+	backward(duser, dmovie);
 	for (size_t i = 0; i < N_WEIGHTS; i++)
 		check_gradient(weights[i].name, &slope, params + shape.offset[weights[i].tensor],
 					   dparams + shape.offset[weights[i].tensor],
 					   (int64_t) weights[i].rows * shape.width[weights[i].tensor]);
 	check_gradient("ranker users", &slope, user, duser, n_users * VECTOR_DIMS);
-	check_gradient("ranker films", &slope, film, dfilm, FILMS * VECTOR_DIMS);
+	check_gradient("ranker movies", &slope, movie, dmovie, MOVIES * VECTOR_DIMS);
 	/* all of a vector, since its first number is a thing of its own */
 	check_gradient("a ranker user", &slope, user + 5 * VECTOR_DIMS, duser + 5 * VECTOR_DIMS,
 				   VECTOR_DIMS);
-	check_gradient("a ranker film", &slope, film + 5 * VECTOR_DIMS, dfilm + 5 * VECTOR_DIMS,
+	check_gradient("a ranker movie", &slope, movie + 5 * VECTOR_DIMS, dmovie + 5 * VECTOR_DIMS,
 				   VECTOR_DIMS);
 
 	/* the tensors of the towers are none of its business */
-	for (int64_t i = 0; i < shape.offset[RANK_W1]; i++)
+	for (int64_t i = 0; i < shape.offset[TENSOR_RANK_W1]; i++)
 		others += dparams[i] != 0;
 	CHECK(others == 0);
 }
@@ -157,16 +159,16 @@ test_wide_part(void)
 	float		dot = 0;
 
 	dropout = (RankerDropout) {dropout_make(0, 0), dropout_make(0, 0), dropout_make(0, 0)};
-	for (Tensor t = RANK_W4; t <= RANK_B4; t++)
+	for (Tensor t = TENSOR_RANK_W4; t <= TENSOR_RANK_B4; t++)
 		memset(params + shape.offset[t], 0,
-			   sizeof(float) * (t == RANK_W4 ? RANKER_HIDDEN3 : 1));
+			   sizeof(float) * (t == TENSOR_RANK_W4 ? RANKER_HIDDEN3 : 1));
 	ranker_loss(NULL);
-	memcpy(before, tape.prediction, sizeof(before));
+	memcpy(before, activations.prediction, sizeof(before));
 	for (int i = 1; i < VECTOR_DIMS; i++)
-		dot += user[i] * film[film_of[0] * VECTOR_DIMS + i];
-	CHECK_NEAR(before[0], user[0] + film[film_of[0] * VECTOR_DIMS] + dot, 1e-5);
-	fill_random(params + shape.offset[RANK_W4], RANKER_HIDDEN3, 0.3f, 7);
-	params[shape.offset[RANK_B4]] = 0.25f;
+		dot += user[i] * movie[movie_of[0] * VECTOR_DIMS + i];
+	CHECK_NEAR(before[0], user[0] + movie[movie_of[0] * VECTOR_DIMS] + dot, 1e-5);
+	fill_random(params + shape.offset[TENSOR_RANK_W4], RANKER_HIDDEN3, 0.3f, 7);
+	params[shape.offset[TENSOR_RANK_B4]] = 0.25f;
 }
 
 /* One column's mean and unbiased variance, taken over by the momentum. */
@@ -174,8 +176,8 @@ static void
 test_running_statistics(void)
 {
 	const float momentum = 0.9f;
-	float	   *mean = params + shape.offset[RANK_MEAN1];
-	float	   *variance = params + shape.offset[RANK_VARIANCE1];
+	float	   *mean = params + shape.offset[TENSOR_RANK_MEAN1];
+	float	   *variance = params + shape.offset[TENSOR_RANK_VARIANCE1];
 	double		column_mean[2] = {0};
 	double		column_variance[2] = {0};
 	int			column[2] = {0, RANKER_HIDDEN1 - 1};
@@ -184,14 +186,15 @@ test_running_statistics(void)
 	for (int c = 0; c < 2; c++)
 	{
 		for (int row = 0; row < ROWS; row++)
-			column_mean[c] += tape.relu1[row * RANKER_HIDDEN1 + column[c]] / ROWS;
+			column_mean[c] += activations.relu1[row * RANKER_HIDDEN1 + column[c]] / ROWS;
 		for (int row = 0; row < ROWS; row++)
-			column_variance[c] += pow(tape.relu1[row * RANKER_HIDDEN1 + column[c]] -
+			column_variance[c] += pow(activations.relu1[row * RANKER_HIDDEN1 + column[c]] -
 									  column_mean[c], 2) / (ROWS - 1);
 		mean[column[c]] = 0.5f;
 		variance[column[c]] = 2;
 	}
-	ranker_update_statistics(params, &shape, tape.mean1, tape.istd1, tape.mean2, tape.istd2,
+	ranker_update_statistics(params, &shape, activations.mean1, activations.istd1,
+							 activations.mean2, activations.istd2,
 							 ROWS, momentum);
 	for (int c = 0; c < 2; c++)
 	{
@@ -201,19 +204,20 @@ test_running_statistics(void)
 
 	/* a single row has no variance, and none is invented */
 	pairs.n_users = 1;
-	ranker_forward(&tape, &pairs, params, &shape, &dropout, 1);
+	ranker_forward(&activations, &pairs, params, &shape, &dropout, 1);
 	pair_up(ROWS);
-	ranker_update_statistics(params, &shape, tape.mean1, tape.istd1, tape.mean2, tape.istd2, 1, 0);
+	ranker_update_statistics(params, &shape, activations.mean1, activations.istd1,
+							 activations.mean2, activations.istd2, 1, 0);
 	for (int i = 0; i < RANKER_HIDDEN1; i++)
 		if (!(fabsf(variance[i]) < 1e-6f))
 		{
 			CHECK_NEAR(variance[i], 0, 1e-6);
 			break;
 		}
-	CHECK(mean[0] == tape.mean1[0]);
+	CHECK(mean[0] == activations.mean1[0]);
 }
 
-/* A dense layer, ReLU, and batch normalisation by the running statistics. */
+/* A dense layer, ReLU, and batch normalization by the running statistics. */
 static void
 plain_layer(double *out, const double *in, int fan_in, int fan_out, Tensor weight, Tensor gamma,
 			Tensor mean)
@@ -242,18 +246,20 @@ plain_prediction(const float *u, const float *movie)
 	double		h1[RANKER_HIDDEN1];
 	double		h2[RANKER_HIDDEN2];
 	double		h3[RANKER_HIDDEN3];
-	double		out = (double) u[0] + movie[0] + *tensor(params, &shape, RANK_B4);
+	double		out = (double) u[0] + movie[0] + *tensor(params, &shape, TENSOR_RANK_B4);
 
 	for (int i = 0; i < VECTOR_DIMS; i++)
 	{
 		in[i] = u[i];
 		in[VECTOR_DIMS + i] = movie[i];
 	}
-	plain_layer(h1, in, INPUTS, RANKER_HIDDEN1, RANK_W1, RANK_GAMMA1, RANK_MEAN1);
-	plain_layer(h2, h1, RANKER_HIDDEN1, RANKER_HIDDEN2, RANK_W2, RANK_GAMMA2, RANK_MEAN2);
-	plain_layer(h3, h2, RANKER_HIDDEN2, RANKER_HIDDEN3, RANK_W3, N_TENSORS, N_TENSORS);
+	plain_layer(h1, in, INPUTS, RANKER_HIDDEN1, TENSOR_RANK_W1, TENSOR_RANK_GAMMA1,
+				TENSOR_RANK_MEAN1);
+	plain_layer(h2, h1, RANKER_HIDDEN1, RANKER_HIDDEN2, TENSOR_RANK_W2, TENSOR_RANK_GAMMA2,
+				TENSOR_RANK_MEAN2);
+	plain_layer(h3, h2, RANKER_HIDDEN2, RANKER_HIDDEN3, TENSOR_RANK_W3, N_TENSORS, N_TENSORS);
 	for (int i = 0; i < RANKER_HIDDEN3; i++)
-		out += h3[i] * tensor(params, &shape, RANK_W4)[i];
+		out += h3[i] * tensor(params, &shape, TENSOR_RANK_W4)[i];
 	for (int i = 1; i < VECTOR_DIMS; i++)
 		out += (double) u[i] * movie[i];
 	return out;
@@ -268,12 +274,12 @@ test_folding(void)
 	float		movies[ROWS * VECTOR_DIMS];
 	float		out[ROWS + 1];
 
-	fill_random(params + shape.offset[RANK_MEAN1], RANKER_HIDDEN1, 1, 51);
-	fill_random(params + shape.offset[RANK_MEAN2], RANKER_HIDDEN2, 1, 52);
+	fill_random(params + shape.offset[TENSOR_RANK_MEAN1], RANKER_HIDDEN1, 1, 51);
+	fill_random(params + shape.offset[TENSOR_RANK_MEAN2], RANKER_HIDDEN2, 1, 52);
 	for (int i = 0; i < RANKER_HIDDEN1; i++)
-		params[shape.offset[RANK_VARIANCE1] + i] = 0.1f + rng_uniform(53, i);
+		params[shape.offset[TENSOR_RANK_VARIANCE1] + i] = 0.1f + rng_uniform(53, i);
 	for (int i = 0; i < RANKER_HIDDEN2; i++)
-		params[shape.offset[RANK_VARIANCE2] + i] = 0.1f + rng_uniform(54, i);
+		params[shape.offset[TENSOR_RANK_VARIANCE2] + i] = 0.1f + rng_uniform(54, i);
 	fill_random(users, ROWS * VECTOR_DIMS, 1, 55);
 	fill_random(movies, ROWS * VECTOR_DIMS, 1, 56);
 	ranker_fold(folded, params, &shape);

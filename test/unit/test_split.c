@@ -25,18 +25,18 @@ typedef struct Row
 /* Everything that a load needs, over fixed arrays */
 typedef struct Loaded
 {
-	RowTable	table;
+	RatingTable table;
 	int64_t		n_dropped;
 	int64_t		user_ids[MAX_ROWS],
 				movie_ids[MAX_ROWS];
 	int64_t		start[MAX_ROWS + 1],
 				time[MAX_ROWS];
 	int32_t		movie[MAX_ROWS],
-				n_fit[MAX_ROWS],
 				n_train[MAX_ROWS],
+				n_trainval[MAX_ROWS],
 				prefix[MAX_ROWS];
 	float		rating[MAX_ROWS];
-	UserRow		scratch[2 * MAX_ROWS];
+	UserRating	scratch[2 * MAX_ROWS];
 } Loaded;
 
 static uint64_t state = 1;
@@ -156,7 +156,7 @@ load(Loaded *d, const Row *row, int n)
 				last_seen[MAX_ROWS];
 	static int64_t time[MAX_ROWS];
 	static float rating[MAX_ROWS];
-	RowTable   *t = &d->table;
+	RatingTable *t = &d->table;
 	int64_t		end = 0;
 
 	memset(d, 0, sizeof(*d));
@@ -167,8 +167,8 @@ load(Loaded *d, const Row *row, int n)
 	t->time = d->time;
 	t->movie = d->movie;
 	t->rating = d->rating;
-	t->n_fit = d->n_fit;
 	t->n_train = d->n_train;
+	t->n_trainval = d->n_trainval;
 	t->prefix = d->prefix;
 	t->n_users = encode(row, n, offsetof(Row, user_id), user, d->user_ids);
 	t->n_movies = encode(row, n, offsetof(Row, movie_id), movie, d->movie_ids);
@@ -209,7 +209,7 @@ split(Loaded *d, const SplitOptions *options)
 static void
 check_same(const Loaded *d, const Row *row, int n, const SplitOptions *options)
 {
-	const RowTable *t = &d->table;
+	const RatingTable *t = &d->table;
 	int			wrong = 0;
 	int			i = 0;
 
@@ -223,7 +223,7 @@ check_same(const Loaded *d, const Row *row, int n, const SplitOptions *options)
 		wrong += t->start[u] != i;
 		for (; i < n && row[i].user_id == t->user_ids[u]; i++)
 			count[row[i].part]++;
-		wrong += t->n_fit[u] != count[0] || t->n_train[u] != count[0] + count[1];
+		wrong += t->n_train[u] != count[0] || t->n_trainval[u] != count[0] + count[1];
 		for (int r = first; r < i; r++)
 		{
 			int			known = 0;
@@ -246,8 +246,8 @@ check_summary(const Loaded *d, const Row *row, int n)
 	SplitSummary summary;
 	const Row  *last = NULL;
 	double		sum = 0;
-	int64_t		n_fit = 0;
 	int64_t		n_train = 0;
+	int64_t		n_trainval = 0;
 	float		min = 0;
 	float		max = 0;
 	int			wrong = 0;
@@ -257,20 +257,20 @@ check_summary(const Loaded *d, const Row *row, int n)
 	{
 		if (row[i].part == 2)
 			continue;
-		min = n_train == 0 || row[i].rating < min ? row[i].rating : min;
-		max = n_train == 0 || row[i].rating > max ? row[i].rating : max;
-		n_train++;
-		n_fit += row[i].part == 0;
+		min = n_trainval == 0 || row[i].rating < min ? row[i].rating : min;
+		max = n_trainval == 0 || row[i].rating > max ? row[i].rating : max;
+		n_trainval++;
+		n_train += row[i].part == 0;
 		sum += row[i].part == 0 ? row[i].rating : 0;
 		last = last == NULL || by_time(&row[i], last) > 0 ? &row[i] : last;
 	}
-	CHECK(summary.n_fit == n_fit && summary.n_train == n_train);
-	CHECK_NEAR(summary.mean_rating, n_fit > 0 ? sum / n_fit : 0, 1e-6);
+	CHECK(summary.n_train == n_train && summary.n_trainval == n_trainval);
+	CHECK_NEAR(summary.mean_rating, n_train > 0 ? sum / n_train : 0, 1e-6);
 	CHECK(summary.min_rating == min && summary.max_rating == max);
 	if (last != NULL)
-		CHECK(summary.last_train.time == last->time &&
-			  summary.last_train.user_id == last->user_id &&
-			  summary.last_train.movie_id == last->movie_id);
+		CHECK(summary.last_trainval.time == last->time &&
+			  summary.last_trainval.user_id == last->user_id &&
+			  summary.last_trainval.movie_id == last->movie_id);
 	for (int m = 0; m < d->table.n_movies; m++)
 	{
 		bool		any = false;
@@ -284,7 +284,7 @@ check_summary(const Loaded *d, const Row *row, int n)
 
 /* ------------------------------------------------------------------- cases */
 
-/* Rows of few or many users, films and times; ids of any sign and size. */
+/* Rows of few or many users, movies and times; ids of any sign and size. */
 static int
 generate(Row *row, int n, int users, int movies, int64_t times, int64_t scale)
 {
@@ -308,19 +308,19 @@ chronological_case(const Row *input, int n, double test, double validation, bool
 	static Row	row[MAX_ROWS];
 	SplitOptions options = {.test_fraction = test,.validation_fraction = validation,.refit = refit};
 	int			kept;
+	int64_t		n_trainval = 0;
 	int64_t		n_train = 0;
-	int64_t		n_fit = 0;
 
 	memcpy(row, input, n * sizeof(Row));
 	kept = keep_latest(row, n);
-	while ((n_train + 1) <= (1 - test) * kept + 1e-6)
+	while ((n_trainval + 1) <= (1 - test) * kept + 1e-6)
+		n_trainval++;
+	while ((n_train + 1) <= (refit ? 1 : 1 - validation) * n_trainval + 1e-6)
 		n_train++;
-	while ((n_fit + 1) <= (refit ? 1 : 1 - validation) * n_train + 1e-6)
-		n_fit++;
-	if (n_fit == 0 && n_train > 0)
-		n_fit = 1;
+	if (n_train == 0 && n_trainval > 0)
+		n_train = 1;
 	for (int i = 0; i < kept; i++)
-		row[i].part = i < n_fit ? 0 : i < n_train ? 1 : 2;
+		row[i].part = i < n_train ? 0 : i < n_trainval ? 1 : 2;
 	qsort(row, kept, sizeof(Row), by_user);
 
 	load(&d, input, n);
@@ -330,14 +330,14 @@ chronological_case(const Row *input, int n, double test, double validation, bool
 	check_summary(&d, row, kept);
 
 	/* the boundary alone gives the same parts */
-	if (n_train > 0)
+	if (n_trainval > 0)
 	{
 		static uint8_t trained[MAX_ROWS];
 		SplitSummary summary;
 
 		split_summary(&summary, &d.table, trained);
 		options.has_boundary = true;
-		options.boundary = summary.last_train;
+		options.boundary = summary.last_trainval;
 		options.test_fraction = 0.5;
 		load(&again, input, n);
 		split(&again, &options);
@@ -369,7 +369,7 @@ random_case(const Row *input, int n, double test, double validation, uint64_t se
 			row[i].movie_id = d.movie_ids[d.movie[r]];
 			row[i].time = d.time[r];
 			row[i].rating = d.rating[r];
-			row[i++].part = at < d.n_fit[u] ? 0 : at < d.n_train[u] ? 1 : 2;
+			row[i++].part = at < d.n_train[u] ? 0 : at < d.n_trainval[u] ? 1 : 2;
 		}
 	kept = i;
 	CHECK(kept == n - d.n_dropped);
@@ -383,19 +383,19 @@ random_case(const Row *input, int n, double test, double validation, uint64_t se
 	load(&shuffled, row, n);
 	split(&shuffled, &options);
 	CHECK(memcmp(shuffled.movie, d.movie, kept * sizeof(int32_t)) == 0);
-	CHECK(memcmp(shuffled.n_fit, d.n_fit, sizeof(d.n_fit)) == 0);
 	CHECK(memcmp(shuffled.n_train, d.n_train, sizeof(d.n_train)) == 0);
+	CHECK(memcmp(shuffled.n_trainval, d.n_trainval, sizeof(d.n_trainval)) == 0);
 
 	/* to fit on the validation rows too and back again */
 	options.refit = true;
 	split(&d, &options);
-	CHECK(memcmp(d.n_fit, d.n_train, sizeof(d.n_fit)) == 0);
-	CHECK(memcmp(d.n_train, shuffled.n_train, sizeof(d.n_train)) == 0);
+	CHECK(memcmp(d.n_train, d.n_trainval, sizeof(d.n_train)) == 0);
+	CHECK(memcmp(d.n_trainval, shuffled.n_trainval, sizeof(d.n_trainval)) == 0);
 	options.refit = false;
 	split(&d, &options);
 	CHECK(memcmp(d.movie, shuffled.movie, kept * sizeof(int32_t)) == 0);
 	CHECK(memcmp(d.time, shuffled.time, kept * sizeof(int64_t)) == 0);
-	CHECK(memcmp(d.n_fit, shuffled.n_fit, sizeof(d.n_fit)) == 0);
+	CHECK(memcmp(d.n_train, shuffled.n_train, sizeof(d.n_train)) == 0);
 }
 
 /* A draw must be near its fraction, and differ from seed to seed. */
@@ -419,8 +419,8 @@ random_shares(void)
 	split(&a, &options);
 	for (int32_t u = 0; u < a.table.n_users; u++)
 	{
-		fit += a.n_fit[u];
-		train += a.n_train[u];
+		fit += a.n_train[u];
+		train += a.n_trainval[u];
 	}
 	CHECK_NEAR((double) train / MAX_ROWS, 0.8, 0.03);
 	CHECK_NEAR((double) fit / train, 0.9, 0.03);
@@ -450,7 +450,7 @@ exact_shares(void)
 		int64_t		n = share[i].rows;
 		int64_t    *time = malloc(n * sizeof(int64_t));
 		int32_t    *movie = calloc(n, sizeof(int32_t));
-		RowTable	t = {.n_users = 1,.n_movies = 1,.n_rows = n,.user_ids = ids,.movie_ids = ids,
+		RatingTable t = {.n_users = 1,.n_movies = 1,.n_rows = n,.user_ids = ids,.movie_ids = ids,
 		.start = start,.time = time,.movie = movie};
 		SplitOptions options = {.test_fraction = share[i].fraction};
 		SplitPlan	plan;
@@ -459,10 +459,10 @@ exact_shares(void)
 		for (int64_t r = 0; r < n; r++)
 			time[r] = r * 1000003;
 		split_plan(&plan, &t, &options);
+		CHECK(plan.n_trainval == share[i].left);
 		CHECK(plan.n_train == share[i].left);
-		CHECK(plan.n_fit == share[i].left);
-		if (plan.n_train > 0)
-			CHECK(plan.last_train.time == (share[i].left - 1) * 1000003);
+		if (plan.n_trainval > 0)
+			CHECK(plan.last_trainval.time == (share[i].left - 1) * 1000003);
 		free(time);
 		free(movie);
 	}

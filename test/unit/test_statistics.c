@@ -12,46 +12,46 @@
 
 /* Two users; the last two rows of the second one are test rows. */
 static const int64_t start[] = {0, 8, 20};
-static const int32_t n_fit[] = {8, 10};
+static const int32_t n_train[] = {8, 10};
 static const int32_t movie[ROWS] = {0, 1, 0, 1, 0, 1, 0, 1, 0, 0, 0, 0, 0, 1, 2, 2, 2, 2, 3, 3};
 static float rating[ROWS];
 static int64_t times[ROWS];
 
 static const Ratings ratings = {
-	.n_users = 2, .n_movies = MOVIES, .n_rows = ROWS, .n_fit_rows = 18, .n_train_rows = 18,
-	.start = start, .n_fit = n_fit, .n_train = n_fit, .movie = movie, .rating = rating,
+	.n_users = 2, .n_movies = MOVIES, .n_rows = ROWS, .n_train_rows = 18, .n_trainval_rows = 18,
+	.start = start, .n_train = n_train, .n_trainval = n_train, .movie = movie, .rating = rating,
 	.time = times
 };
 
 static int32_t count[MOVIES];
 static float popularity[MOVIES];
 static float mean[MOVIES];
-static int	ticks;
+static int	checks;
 
 static void
-count_tick(void)
+count_check(void)
 {
-	ticks++;
+	checks++;
 }
 
-static FilmStatistics
+static MovieStatistics
 statistics(const Ratings *of)
 {
-	FilmStatistics films = {.ratings = count, .popularity = popularity, .mean = mean};
+	MovieStatistics movie_stats = {.ratings = count, .popularity = popularity, .mean = mean};
 
 	memset(count, 0x55, sizeof(count));
 	memset(popularity, 0x55, sizeof(popularity));
 	memset(mean, 0x55, sizeof(mean));
-	ticks = 0;
-	film_statistics(&films, of, 4, count_tick);
-	CHECK(ticks > 0);
-	return films;
+	checks = 0;
+	movie_statistics(&movie_stats, of, 4, count_check);
+	CHECK(checks > 0);
+	return movie_stats;
 }
 
 static void
 test_means(void)
 {
-	FilmStatistics films;
+	MovieStatistics movie_stats;
 	const double all = (9 * 4 + 5 * 3 + 4 * 5) / 18.0;
 
 	for (int i = 0; i < ROWS; i++)
@@ -59,8 +59,8 @@ test_means(void)
 		times[i] = i;
 		rating[i] = movie[i] == 0 ? 4 : movie[i] == 2 ? 5 : 3;
 	}
-	films = statistics(&ratings);
-	CHECK_NEAR(films.mean_rating, all, 1e-6);
+	movie_stats = statistics(&ratings);
+	CHECK_NEAR(movie_stats.mean_rating, all, 1e-6);
 	CHECK(count[0] == 9 && count[1] == 5 && count[2] == 4 && count[3] == 0);
 	CHECK_NEAR(mean[0], all + 9 * (4 - all) / (9 + MEAN_DAMPING), 1e-6);
 	CHECK_NEAR(mean[1], all + 5 * (3 - all) / (5 + MEAN_DAMPING), 1e-6);
@@ -102,16 +102,16 @@ test_popularity(void)
 }
 
 static void
-test_no_fit_rows(void)
+test_no_train_rows(void)
 {
 	const int32_t none[] = {0, 0};
 	Ratings		empty = ratings;
-	FilmStatistics films;
+	MovieStatistics movie_stats;
 
-	empty.n_fit = none;
-	empty.n_fit_rows = 0;
-	films = statistics(&empty);
-	CHECK(films.mean_rating == 0);
+	empty.n_train = none;
+	empty.n_train_rows = 0;
+	movie_stats = statistics(&empty);
+	CHECK(movie_stats.mean_rating == 0);
 	for (int i = 0; i < MOVIES; i++)
 		CHECK(count[i] == 0 && popularity[i] == 0 && mean[i] == 0);
 }
@@ -121,6 +121,6 @@ main(void)
 {
 	test_means();
 	test_popularity();
-	test_no_fit_rows();
+	test_no_train_rows();
 	return unit_finish();
 }

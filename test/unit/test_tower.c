@@ -73,14 +73,14 @@ check_tensor(const char *name, Tensor t, const Slope *slope)
 
 /* Tensors that gradients were written to, of those that are not named. */
 static int
-others_touched(Tensor first, Tensor last)
+others_dirty(Tensor first, Tensor last)
 {
-	int			touched = 0;
+	int			dirty = 0;
 
 	for (int64_t i = 0; i < stage_size(&tower.shape); i++)
-		touched += tower.dparams[i] != 0 &&
+		dirty += tower.dparams[i] != 0 &&
 			!(i >= tower.shape.offset[first] && i < tower.shape.offset[last + 1]);
-	return touched;
+	return dirty;
 }
 
 /* ---------------------------------------------------------------- user towers */
@@ -109,11 +109,12 @@ scatter_user_inputs(void)
 		const float *d = tower.dx + row * shape->user_inputs;
 
 		for (int i = 0; i < shape->user_id; i++)
-			tower.dparams[shape->offset[USER_ID] + user_rows[row] * shape->user_id + i] += d[i];
+			tower.dparams[shape->offset[TENSOR_USER_ID] + user_rows[row] * shape->user_id + i] +=
+				d[i];
 		d += shape->user_id;
 		for (int a = 0; a < N_ATTRIBUTES; a++)
 			for (int i = 0; i < ATTRIBUTE_DIMS; i++)
-				tower.dparams[shape->offset[GENDER + a] + attributes[row][a] * ATTRIBUTE_DIMS +
+				tower.dparams[shape->offset[TENSOR_GENDER + a] + attributes[row][a] * ATTRIBUTE_DIMS +
 							  i] += *d++;
 	}
 }
@@ -129,21 +130,21 @@ test_user_tower(Stage stage, int32_t history, float dropout)
 	open_tower(stage, history, dropout);
 	first = user_input_history(shape);
 	CHECK(shape->user_inputs == first + (history ? 2 * history + HISTORY_SCALARS : 0));
-	CHECK(shape->user_id == (stage == RANKING && history ? 0 : ID_DIMS));
+	CHECK(shape->user_id == (stage == STAGE_RANKING && history ? 0 : ID_DIMS));
 	user_loss(NULL);
 	user_tower_backward(tower.dx, tower.dparams, tower.work, tower.coefficient, tower.hidden,
 						tower.x, tower.params, shape, tower.dropout, ROWS);
-	CHECK(others_touched(USER_W1, USER_B2) == 0);
+	CHECK(others_dirty(TENSOR_USER_W1, TENSOR_USER_B2) == 0);
 	scatter_user_inputs();
-	check_tensor("user w1", USER_W1, &slope);
-	check_tensor("user b1", USER_B1, &slope);
-	check_tensor("user w2", USER_W2, &slope);
-	check_tensor("user b2", USER_B2, &slope);
-	check_tensor("gender", GENDER, &slope);
-	check_tensor("age", AGE, &slope);
-	check_tensor("occupation", OCCUPATION, &slope);
+	check_tensor("user w1", TENSOR_USER_W1, &slope);
+	check_tensor("user b1", TENSOR_USER_B1, &slope);
+	check_tensor("user w2", TENSOR_USER_W2, &slope);
+	check_tensor("user b2", TENSOR_USER_B2, &slope);
+	check_tensor("gender", TENSOR_GENDER, &slope);
+	check_tensor("age", TENSOR_AGE, &slope);
+	check_tensor("occupation", TENSOR_OCCUPATION, &slope);
 	if (shape->user_id > 0)
-		check_tensor("user ids", USER_ID, &slope);
+		check_tensor("user ids", TENSOR_USER_ID, &slope);
 
 	/* user_input leaves the history alone, so its gradient can be looked at in x */
 	memcpy(dhistory, tower.dx, sizeof(dhistory));
@@ -154,12 +155,12 @@ test_user_tower(Stage stage, int32_t history, float dropout)
 	close_tower();
 }
 
-/* ---------------------------------------------------------------- film towers */
+/* ---------------------------------------------------------------- movie towers */
 
 static double
 movie_loss(void *arg)
 {
-	bool		ranking = tower.shape.stage == RANKING;
+	bool		ranking = tower.shape.stage == STAGE_RANKING;
 
 	movie_tower_forward(tower.out, ranking ? NULL : tower.hidden, ranking ? NULL : tower.x, ids,
 						tower.features, tower.params, &tower.shape, tower.dropout, ROWS);
@@ -171,29 +172,29 @@ test_movie_tower(Stage stage, float dropout)
 {
 	Slope		slope = {movie_loss, NULL, 2e-3, 5e-3};
 	const StageShape *shape = &tower.shape;
-	bool		ranking = stage == RANKING;
+	bool		ranking = stage == STAGE_RANKING;
 	float		did[ROWS * ID_DIMS];
 	int			width;
 
 	open_tower(stage, HISTORY_WIDTH, dropout);
-	width = shape->width[MOVIE_ID];
+	width = shape->width[TENSOR_MOVIE_ID];
 	CHECK(width == (ranking ? VECTOR_DIMS : ID_DIMS));
 	movie_loss(NULL);
 	movie_tower_backward(ranking ? NULL : did, tower.dparams, ranking ? NULL : tower.work,
 						 tower.coefficient, tower.hidden, tower.x, tower.features, tower.params,
 						 shape, tower.dropout, ROWS);
-	CHECK(others_touched(MOVIE_W1, ranking ? MOVIE_W1 : MOVIE_B2) == 0);
+	CHECK(others_dirty(TENSOR_MOVIE_W1, ranking ? TENSOR_MOVIE_W1 : TENSOR_MOVIE_B2) == 0);
 	for (int row = 0; row < ROWS; row++)
 		for (int i = 0; i < width; i++)
-			tower.dparams[shape->offset[MOVIE_ID] + ids[row] * width + i] +=
+			tower.dparams[shape->offset[TENSOR_MOVIE_ID] + ids[row] * width + i] +=
 				ranking ? tower.coefficient[row * VECTOR_DIMS + i] : did[row * width + i];
-	check_tensor("movie w1", MOVIE_W1, &slope);
-	check_tensor("movie ids", MOVIE_ID, &slope);
+	check_tensor("movie w1", TENSOR_MOVIE_W1, &slope);
+	check_tensor("movie ids", TENSOR_MOVIE_ID, &slope);
 	if (!ranking)
 	{
-		check_tensor("movie b1", MOVIE_B1, &slope);
-		check_tensor("movie w2", MOVIE_W2, &slope);
-		check_tensor("movie b2", MOVIE_B2, &slope);
+		check_tensor("movie b1", TENSOR_MOVIE_B1, &slope);
+		check_tensor("movie w2", TENSOR_MOVIE_W2, &slope);
+		check_tensor("movie b2", TENSOR_MOVIE_B2, &slope);
 	}
 	close_tower();
 }
@@ -211,29 +212,31 @@ test_layout(Stage stage, int32_t history)
 	int			outside = 0;
 
 	open_tower(stage, history, 0);
-	CHECK(shape->offset[0] == 0 && shape->n_weights == shape->offset[FIRST_STATISTIC]);
+	CHECK(shape->offset[0] == 0 && shape->n_weights == shape->offset[TENSOR_FIRST_STATISTIC]);
 	for (Tensor t = 0; t < N_TENSORS; t++)
 		CHECK(shape->offset[t + 1] >= shape->offset[t] && shape->offset[t] % 16 == 0);
-	CHECK((shape->offset[HEAD + 1] > shape->offset[HEAD]) == (stage == RETRIEVAL));
-	CHECK((shape->offset[RANK_W1 + 1] > shape->offset[RANK_W1]) == (stage == RANKING));
-	CHECK((shape->offset[HISTORY + 1] > shape->offset[HISTORY]) == (history > 0));
-	CHECK(shape->offset[MOVIE_ID + 1] - shape->offset[MOVIE_ID] >=
-		  (MOVIES + 1) * shape->width[MOVIE_ID]);
+	CHECK((shape->offset[TENSOR_HEAD +
+		   1] > shape->offset[TENSOR_HEAD]) == (stage == STAGE_RETRIEVAL));
+	CHECK((shape->offset[TENSOR_RANK_W1 +
+		   1] > shape->offset[TENSOR_RANK_W1]) == (stage == STAGE_RANKING));
+	CHECK((shape->offset[TENSOR_HISTORY + 1] > shape->offset[TENSOR_HISTORY]) == (history > 0));
+	CHECK(shape->offset[TENSOR_MOVIE_ID + 1] - shape->offset[TENSOR_MOVIE_ID] >=
+		  (MOVIES + 1) * shape->width[TENSOR_MOVIE_ID]);
 
 	/* what stage_init writes: embeddings within their range, no column alike */
 	stage_init(tower.params, shape, 9);
-	for (int64_t i = shape->offset[MOVIE_ID]; i < shape->offset[MOVIE_ID + 1]; i++)
+	for (int64_t i = shape->offset[TENSOR_MOVIE_ID]; i < shape->offset[TENSOR_MOVIE_ID + 1]; i++)
 		outside += !(fabsf(tower.params[i]) <= 0.05f);
 	CHECK(outside == 0);
-	CHECK(tower.params[shape->offset[MOVIE_ID]] != tower.params[shape->offset[MOVIE_ID] + 1]);
-	CHECK(tower.params[shape->offset[USER_B1]] == 0);
-	if (stage == RANKING)
-		CHECK(tower.params[shape->offset[RANK_GAMMA1]] == 1 &&
-			  tower.params[shape->offset[RANK_VARIANCE2]] == 1 &&
-			  tower.params[shape->offset[RANK_MEAN2]] == 0);
+	CHECK(tower.params[shape->offset[TENSOR_MOVIE_ID]] != tower.params[shape->offset[TENSOR_MOVIE_ID] + 1]);
+	CHECK(tower.params[shape->offset[TENSOR_USER_B1]] == 0);
+	if (stage == STAGE_RANKING)
+		CHECK(tower.params[shape->offset[TENSOR_RANK_GAMMA1]] == 1 &&
+			  tower.params[shape->offset[TENSOR_RANK_VARIANCE2]] == 1 &&
+			  tower.params[shape->offset[TENSOR_RANK_MEAN2]] == 0);
 	else
-		CHECK(tower.params[shape->offset[HEAD] + HEAD_LOG_SCALE] > 0 &&
-			  tower.params[shape->offset[HEAD] + HEAD_BIAS] == 0);
+		CHECK(tower.params[shape->offset[TENSOR_HEAD] + HEAD_LOG_SCALE] > 0 &&
+			  tower.params[shape->offset[TENSOR_HEAD] + HEAD_BIAS] == 0);
 	close_tower();
 }
 
@@ -247,8 +250,8 @@ main(void)
 			test_user_tower(stage, history, 0);
 			test_user_tower(stage, history, 0.2f);
 		}
-	test_movie_tower(RETRIEVAL, 0);
-	test_movie_tower(RETRIEVAL, 0.2f);
-	test_movie_tower(RANKING, 0);
+	test_movie_tower(STAGE_RETRIEVAL, 0);
+	test_movie_tower(STAGE_RETRIEVAL, 0.2f);
+	test_movie_tower(STAGE_RANKING, 0);
 	return unit_finish();
 }

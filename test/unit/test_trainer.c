@@ -22,14 +22,21 @@ static const SmallSpec large = {
 /* ---------------------------------------------------------------- gradients */
 
 static const char *const tensor_names[N_TENSORS] = {
-	[USER_W1] = "user w1", [USER_B1] = "user b1", [USER_W2] = "user w2", [USER_B2] = "user b2",
-	[MOVIE_W1] = "movie w1", [MOVIE_B1] = "movie b1", [MOVIE_W2] = "movie w2",
-	[MOVIE_B2] = "movie b2", [GENDER] = "gender", [AGE] = "age", [OCCUPATION] = "occupation",
-	[HEAD] = "head", [RANK_W1] = "rank w1", [RANK_B1] = "rank b1", [RANK_GAMMA1] = "rank gamma1",
-	[RANK_BETA1] = "rank beta1", [RANK_W2] = "rank w2", [RANK_B2] = "rank b2",
-	[RANK_GAMMA2] = "rank gamma2", [RANK_BETA2] = "rank beta2", [RANK_W3] = "rank w3",
-	[RANK_B3] = "rank b3", [RANK_W4] = "rank w4", [RANK_B4] = "rank b4",
-	[USER_ID] = "user ids", [MOVIE_ID] = "movie ids", [HISTORY] = "history"
+	[TENSOR_USER_W1] =
+		"user w1", [TENSOR_USER_B1] =
+			"user b1", [TENSOR_USER_W2] = "user w2", [TENSOR_USER_B2] = "user b2",
+	[TENSOR_MOVIE_W1] = "movie w1", [TENSOR_MOVIE_B1] = "movie b1", [TENSOR_MOVIE_W2] = "movie w2",
+	[TENSOR_MOVIE_B2] =
+		"movie b2", [TENSOR_GENDER] =
+			"gender", [TENSOR_AGE] = "age", [TENSOR_OCCUPATION] = "occupation",
+	[TENSOR_HEAD] =
+		"head", [TENSOR_RANK_W1] =
+			"rank w1", [TENSOR_RANK_B1] = "rank b1", [TENSOR_RANK_GAMMA1] = "rank gamma1",
+	[TENSOR_RANK_BETA1] = "rank beta1", [TENSOR_RANK_W2] = "rank w2", [TENSOR_RANK_B2] = "rank b2",
+	[TENSOR_RANK_GAMMA2] =
+		"rank gamma2", [TENSOR_RANK_BETA2] = "rank beta2", [TENSOR_RANK_W3] = "rank w3",
+	[TENSOR_RANK_B3] = "rank b3", [TENSOR_RANK_W4] = "rank w4", [TENSOR_RANK_B4] = "rank b4",
+	[TENSOR_USER_ID] = "user ids", [TENSOR_MOVIE_ID] = "movie ids", [TENSOR_HISTORY] = "history"
 };
 
 /*
@@ -99,7 +106,7 @@ test_gradients(const SmallSpec *spec, Stage stage, int32_t history, int32_t batc
 	SmallRatings data = small_ratings(spec);
 	StageShape	shape = team_shape(stage, &data.ratings, history);
 	TrainOptions options = team_options(stage, batch_size, 1);
-	Team		team = {0, 1, team_meet, NULL, small_tick};
+	Team		team = {0, 1, team_wait, NULL, small_check_interrupts};
 	void	   *shared = team_memory(trainer_shared_size(&shape, &data.ratings, &options));
 	float	   *gradient = malloc(sizeof(float) * stage_size(&shape));
 	Trainer    *trainer;
@@ -112,10 +119,11 @@ test_gradients(const SmallSpec *spec, Stage stage, int32_t history, int32_t batc
 	trainer->control->rate = 0;
 	batch_shuffle(trainer->order, trainer->plan.n_segments, 1);
 	/* embeddings large enough to matter, biases that are not zero */
-	for (int64_t i = shape.offset[FIRST_TABLE]; i < shape.offset[N_TENSORS]; i++)
+	for (int64_t i = shape.offset[TENSOR_FIRST_TABLE]; i < shape.offset[N_TENSORS]; i++)
 		trainer->params[i] *= 10;
-	for (Tensor t = USER_B1; t <= MOVIE_B2; t++)
-		if (t == USER_B1 || t == USER_B2 || t == MOVIE_B1 || t == MOVIE_B2)
+	for (Tensor t = TENSOR_USER_B1; t <= TENSOR_MOVIE_B2; t++)
+		if (t == TENSOR_USER_B1 || t == TENSOR_USER_B2 || t == TENSOR_MOVIE_B1 ||
+			t == TENSOR_MOVIE_B2)
 			fill_random(trainer->params + shape.offset[t],
 						shape.offset[t + 1] - shape.offset[t], 0.1f, t);
 	choose_batch(trainer);
@@ -125,7 +133,7 @@ test_gradients(const SmallSpec *spec, Stage stage, int32_t history, int32_t batc
 	CHECK(trainer->batch.n_sampled > 0 || softmax_weight == 0);
 
 	slope.arg = trainer;
-	if (stage == RANKING)
+	if (stage == STAGE_RANKING)
 	{
 		/* more corners than in retrieval */
 		slope.step = 1.5e-3;
@@ -135,7 +143,7 @@ test_gradients(const SmallSpec *spec, Stage stage, int32_t history, int32_t batc
 	{
 		int64_t		n = shape.offset[t + 1] - shape.offset[t];
 
-		if (t == HEAD && softmax_weight == 0)
+		if (t == TENSOR_HEAD && softmax_weight == 0)
 			n = HEAD_LOG_TEMPERATURE;
 		if (n > 0 && tensor_names[t])
 			check_gradient(tensor_names[t], &slope, trainer->params + shape.offset[t],
@@ -155,15 +163,15 @@ test_all_gradients(void)
 
 	leave_one_out.leave_one_out = true;
 	odd.n_users++;				/* and one segment too few for full batches */
-	test_gradients(&ordinary, RETRIEVAL, 8, 64, 0.5f);
-	test_gradients(&ordinary, RETRIEVAL, 8, 2048, 0);
-	test_gradients(&odd, RETRIEVAL, 8, 5, 0.5f);
-	test_gradients(&ordinary, RETRIEVAL, 0, 512, 0.5f);
-	test_gradients(&leave_one_out, RETRIEVAL, 8, 512, 0.5f);
-	test_gradients(&large, RETRIEVAL, 8, 512, 0.5f);
-	test_gradients(&ordinary, RANKING, 8, 2048, 0);
-	test_gradients(&ordinary, RANKING, 0, 64, 0);
-	test_gradients(&leave_one_out, RANKING, 8, 512, 0);
+	test_gradients(&ordinary, STAGE_RETRIEVAL, 8, 64, 0.5f);
+	test_gradients(&ordinary, STAGE_RETRIEVAL, 8, 2048, 0);
+	test_gradients(&odd, STAGE_RETRIEVAL, 8, 5, 0.5f);
+	test_gradients(&ordinary, STAGE_RETRIEVAL, 0, 512, 0.5f);
+	test_gradients(&leave_one_out, STAGE_RETRIEVAL, 8, 512, 0.5f);
+	test_gradients(&large, STAGE_RETRIEVAL, 8, 512, 0.5f);
+	test_gradients(&ordinary, STAGE_RANKING, 8, 2048, 0);
+	test_gradients(&ordinary, STAGE_RANKING, 0, 64, 0);
+	test_gradients(&leave_one_out, STAGE_RANKING, 8, 512, 0);
 }
 
 /* ------------------------------------------------------------ the same bits */
@@ -203,14 +211,14 @@ test_any_number_of_participants(void)
 	SmallSpec	leave_one_out = ordinary;
 
 	leave_one_out.leave_one_out = true;
-	test_participants(&ordinary, RETRIEVAL, HISTORY_DIMS, 64);
-	test_participants(&ordinary, RANKING, HISTORY_DIMS, 64);
-	test_participants(&leave_one_out, RETRIEVAL, HISTORY_DIMS, 512);
-	test_participants(&leave_one_out, RANKING, HISTORY_DIMS, 512);
-	test_participants(&ordinary, RANKING, 0, 100);
-	test_participants(&large, RETRIEVAL, HISTORY_DIMS, 64);
+	test_participants(&ordinary, STAGE_RETRIEVAL, HISTORY_DIMS, 64);
+	test_participants(&ordinary, STAGE_RANKING, HISTORY_DIMS, 64);
+	test_participants(&leave_one_out, STAGE_RETRIEVAL, HISTORY_DIMS, 512);
+	test_participants(&leave_one_out, STAGE_RANKING, HISTORY_DIMS, 512);
+	test_participants(&ordinary, STAGE_RANKING, 0, 100);
+	test_participants(&large, STAGE_RETRIEVAL, HISTORY_DIMS, 64);
 	/* batches of fewer segments than shards */
-	test_participants(&ordinary, RETRIEVAL, HISTORY_DIMS, 5);
+	test_participants(&ordinary, STAGE_RETRIEVAL, HISTORY_DIMS, 5);
 }
 
 static void
@@ -248,7 +256,7 @@ static void
 check_left_clean(const Trained *trained)
 {
 	const Trainer *trainer = trained->trainer;
-	int64_t		tables = trained->size - trained->shape.offset[FIRST_TABLE];
+	int64_t		tables = trained->size - trained->shape.offset[TENSOR_FIRST_TABLE];
 	int64_t		left = 0;
 
 	for (int64_t i = 0; i < tables; i++)
@@ -296,11 +304,11 @@ test_stopping(Stage stage)
 	for (int e = 0; e < trained.n_epochs; e++)
 	{
 		const EpochReport *report = &trained.report[e];
-		float		error = stage == RANKING ? report->val_loss : 1 - report->val_auc;
+		float		error = stage == STAGE_RANKING ? report->val_loss : 1 - report->val_auc;
 
 		CHECK(report->epoch == e + 1 && report->learning_rate == rate);
 		CHECK(report->is_best == (error < best));
-		CHECK(isnan(stage == RANKING ? report->val_auc : report->val_rmse));
+		CHECK(isnan(stage == STAGE_RANKING ? report->val_auc : report->val_rmse));
 		/* a plateau: less than half a per cent was taken off the error */
 		without = error < (1 - 0.005f) * best ? 0 : without + 1;
 		if (without > 0)
@@ -320,12 +328,12 @@ test_given_rates(void)
 {
 	const float rates[] = {4e-3f, 1e-3f, 2e-3f};
 	SmallRatings data = small_ratings(&ordinary);
-	TrainOptions options = team_options(RANKING, 64, 3);
+	TrainOptions options = team_options(STAGE_RANKING, 64, 3);
 	Trained		trained;
 
 	options.early_stopping = false;
 	options.rates = rates;
-	trained = team_train(&data, RANKING, HISTORY_DIMS, &options, 2, NULL);
+	trained = team_train(&data, STAGE_RANKING, HISTORY_DIMS, &options, 2, NULL);
 	CHECK(trained.n_epochs == 3);
 	for (int e = 0; e < 3; e++)
 		CHECK(trained.report[e].learning_rate == rates[e] && trained.report[e].is_best);
@@ -362,7 +370,7 @@ test_poor(const char *what, SmallSpec spec, int32_t history, int32_t batch_size,
 		if (!CHECK(team_all_finite(&trained)))
 			printf("  with %s, stage %d\n", what, stage);
 		CHECK(trained.n_epochs == 3);
-		CHECK(data.ratings.n_fit_rows == 0 || isfinite(trained.report[2].train_loss));
+		CHECK(data.ratings.n_train_rows == 0 || isfinite(trained.report[2].train_loss));
 		team_free(&trained, &data, &options);
 		small_free(&data);
 	}
@@ -374,13 +382,13 @@ test_poor_data(void)
 	const SmallSpec one_row = {.n_users = 1, .n_movies = 1, .least = 1, .most = 1};
 	const SmallSpec one_user = {.n_users = 1, .n_movies = 40, .least = 40, .most = 40,
 	.every_validation = 4};
-	const SmallSpec one_film = {.n_users = 30, .n_movies = 1, .least = 1, .most = 1};
+	const SmallSpec one_movie = {.n_users = 30, .n_movies = 1, .least = 1, .most = 1};
 	SmallSpec	spec = ordinary;
 
 	test_poor("one row", one_row, HISTORY_DIMS, 2048, 1);
 	test_poor("one row for two", one_row, HISTORY_DIMS, 2048, 2);
 	test_poor("one user", one_user, HISTORY_DIMS, 2048, 1);
-	test_poor("one film", one_film, HISTORY_DIMS, 8, 1);
+	test_poor("one movie", one_movie, HISTORY_DIMS, 8, 1);
 	spec.equal = 5;
 	test_poor("all ratings liked and equal", spec, HISTORY_DIMS, 64, 1);
 	spec.equal = 1;
@@ -393,7 +401,7 @@ test_poor_data(void)
 	test_poor("no history", ordinary, 0, 64, 1);
 	test_poor("batches of one", ordinary, HISTORY_DIMS, 1, 3);
 	spec.newcomers = spec.n_users;
-	test_poor("no fit rows", spec, HISTORY_DIMS, 64, 1);
+	test_poor("no train ratings", spec, HISTORY_DIMS, 64, 1);
 	spec = one_row;
 	spec.leave_one_out = true;
 	test_poor("one row left out of itself", spec, HISTORY_DIMS, 64, 1);
@@ -401,7 +409,7 @@ test_poor_data(void)
 
 /* ---------------------------------------------------------- what a row knows */
 
-/* The inputs of one user's first fit rows, for the deviations as they are. */
+/* The inputs of one user's first train ratings, for the deviations as they are. */
 static void
 inputs_of(float *x, const Trainer *trainer, int32_t user, int32_t n)
 {
@@ -424,7 +432,7 @@ test_row_does_not_know_itself(bool leave_one_out)
 		N = 6
 	};
 	SmallSpec	spec = ordinary;
-	TrainOptions options = team_options(RETRIEVAL, 64, 1);
+	TrainOptions options = team_options(STAGE_RETRIEVAL, 64, 1);
 	SmallRatings data;
 	Trained		trained;
 	int			width;
@@ -433,8 +441,8 @@ test_row_does_not_know_itself(bool leave_one_out)
 
 	spec.leave_one_out = leave_one_out;
 	data = small_ratings(&spec);
-	CHECK(data.n_fit[USER] >= N);
-	trained = team_train(&data, RETRIEVAL, HISTORY_DIMS, &options, 1, NULL);
+	CHECK(data.n_train[USER] >= N);
+	trained = team_train(&data, STAGE_RETRIEVAL, HISTORY_DIMS, &options, 1, NULL);
 	width = trained.shape.user_inputs;
 	before = malloc(sizeof(float) * N * width);
 	after = malloc(sizeof(float) * N * width);

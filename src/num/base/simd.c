@@ -1,7 +1,7 @@
 /*
  * simd.c: the arithmetic kernels.
  *
- * The loops are plain C for the compiler to vectorise; the build lets it
+ * The loops are plain C for the compiler to vectorize; the build lets it
  * reorder sums in this file and nowhere else (see num.mk).  Each function
  * is compiled for baseline x86-64, for AVX2 with FMA and for AVX-512, and the
  * dynamic linker picks one when the module is loaded, so that a package built
@@ -214,7 +214,7 @@ simd_all_finite(const float *x, int n)
 {
 	int			others = 0;
 
-	/* a comparison with a NaN is false; no early exit, or it cannot be vectorised */
+	/* a comparison with a NaN is false; no early exit, or it cannot be vectorized */
 	for (int i = 0; i < n; i++)
 		others += !(fabsf(x[i]) <= FLT_MAX);
 	return others == 0;

@@ -236,7 +236,7 @@ push_many(Topk *topk, const float *scores, const int32_t *index, int32_t first, 
 		  const uint8_t *skip)
 {
 	int64_t		ranks[MANY + MAX_SELECTED];
-	int64_t		bar = topk->n < topk->k ? INT64_MIN : rank(topk->entry[0]);
+	int64_t		threshold = topk->n < topk->k ? INT64_MIN : rank(topk->entry[0]);
 	int32_t		newcomers = 0;
 	int32_t		all;
 
@@ -245,7 +245,7 @@ push_many(Topk *topk, const float *scores, const int32_t *index, int32_t first, 
 		TopkEntry	entry = {scores[i] + 0.0f, index != NULL ? index[i] : first + i};
 
 		ranks[newcomers] = rank(entry);
-		newcomers += (ranks[newcomers] > bar) & (skip == NULL || !skip[i]);
+		newcomers += (ranks[newcomers] > threshold) & (skip == NULL || !skip[i]);
 	}
 	if (newcomers < MIN_NEWCOMERS)
 	{
@@ -266,12 +266,12 @@ push_many(Topk *topk, const float *scores, const int32_t *index, int32_t first, 
 
 /* Whether one of the BLOCK scores reaches the bar. */
 static bool
-any_reaches(const float *scores, float bar)
+any_above(const float *scores, float threshold)
 {
 	int			reached = 0;
 
 	for (int i = 0; i < BLOCK; i++)
-		reached |= scores[i] >= bar;
+		reached |= scores[i] >= threshold;
 	return reached != 0;
 }
 
@@ -284,7 +284,7 @@ push_few(Topk *topk, const float *scores, int32_t first, int32_t n, const uint8_
 		int32_t		end = n - start < BLOCK ? n : start + BLOCK;
 
 		if (topk->n == topk->k && end - start == BLOCK && topk->k > 0 &&
-			!any_reaches(scores + start, topk->entry[0].score))
+			!any_above(scores + start, topk->entry[0].score))
 			continue;
 		for (int32_t i = start; i < end; i++)
 		{

@@ -28,7 +28,7 @@ batch_plan(BatchPlan *plan, const Ratings *ratings, int32_t batch_size)
 	plan->shard_rows = plan->shard_segments * length;
 	plan->n_segments = 0;
 	for (int32_t user = 0; user < ratings->n_users; user++)
-		plan->n_segments += segments_of(ratings->n_fit[user], length);
+		plan->n_segments += segments_of(ratings->n_train[user], length);
 	batch_segments = plan->shard_segments * N_SHARDS;
 	plan->n_batches = (plan->n_segments + batch_segments - 1) / batch_segments;
 }
@@ -39,7 +39,7 @@ batch_segments(Segment *segments, const BatchPlan *plan, const Ratings *ratings)
 {
 	for (int32_t user = 0; user < ratings->n_users; user++)
 	{
-		int32_t		n_rows = ratings->n_fit[user];
+		int32_t		n_rows = ratings->n_train[user];
 		int32_t		n = segments_of(n_rows, plan->segment_length);
 
 		for (int32_t i = 0; i < n; i++)

@@ -1,14 +1,14 @@
 /*
  * batch.h: which rows a step trains on.
  *
- * The unit is a segment: up to segment_length consecutive fit rows of one
+ * The unit is a segment: up to segment_length consecutive train ratings of one
  * user.  An epoch is a random order of all segments, cut into batches of equal
  * numbers; a batch is cut into N_SHARDS shards.  Shards, not processes, own
  * gradients and statistics, so that results do not depend on how many
  * processes share the work.
  *
  * Segments instead of single rows because a user's history is a running sum:
- * consecutive rows share all of it but the last few films.
+ * consecutive rows share all of it but the last few movies.
  */
 #ifndef MLREC_DATA_BATCH_H
 #define MLREC_DATA_BATCH_H

@@ -1,5 +1,5 @@
 /*
- * movie_features.c: a film's features: its genres and its year.
+ * movie_features.c: a movie's features: its genres and its year.
  */
 #include <string.h>
 
@@ -16,7 +16,7 @@ is_space(char c)
 
 /*
  * The next genre of a list separated by '|', without the spaces around it.
- * Empty ones are passed over, and so is the mark for a film without genres.
+ * Empty ones are passed over, and so is the mark for a movie without genres.
  * Returns false at the end of the list; *cursor goes along with it.
  */
 bool
@@ -55,7 +55,7 @@ nth_year(const int32_t *count, int32_t k)
 
 /*
  * Range and median of the known years, year[n] with 0 for unknown, of the
- * films with trained[n]; of all films if no trained one has a year.
+ * movies with trained[n]; of all movies if no trained one has a year.
  */
 void
 year_scale(YearScale *scale, const int16_t *year, const uint8_t *trained, int32_t n)

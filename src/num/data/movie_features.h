@@ -1,5 +1,5 @@
 /*
- * movie_features.h: a film's features: its genres and its year.
+ * movie_features.h: a movie's features: its genres and its year.
  */
 #ifndef MLREC_DATA_MOVIE_FEATURES_H
 #define MLREC_DATA_MOVIE_FEATURES_H
@@ -10,7 +10,7 @@
 
 #define MAX_YEAR 9999
 
-/* The years of the films that training knows; all 0 when no year is known */
+/* The years of the movies that training knows; all 0 when no year is known */
 typedef struct YearScale
 {
 	float		min_year;

@@ -29,7 +29,7 @@ rows_count(int64_t *start, const int32_t *user, int64_t n)
 
 /* Turns counts into first rows. */
 void
-rows_open(RowTable *table)
+rows_open(RatingTable *table)
 {
 	int64_t		sum = 0;
 
@@ -49,7 +49,7 @@ rows_open(RowTable *table)
  * place of user u.
  */
 void
-rows_place(RowTable *table, const int32_t *user, const int32_t *movie,
+rows_place(RatingTable *table, const int32_t *user, const int32_t *movie,
 		   const float *rating, const int64_t *time, int64_t n)
 {
 	for (int64_t i = 0; i < n; i++)
@@ -64,7 +64,7 @@ rows_place(RowTable *table, const int32_t *user, const int32_t *movie,
 
 /* Once all rows have been placed: start[u] is the first row of u again. */
 void
-rows_close(RowTable *table)
+rows_close(RatingTable *table)
 {
 	memmove(table->start + 1, table->start, (size_t) table->n_users * sizeof(int64_t));
 	table->start[0] = 0;
@@ -84,11 +84,11 @@ rows_longest(const int64_t *start, int32_t n_users)
 
 /*
  * The order of one user's rows.  The rating is compared only for rows of one
- * film at one time, so that which of them counts does not depend on where the
+ * movie at one time, so that which of them counts does not depend on where the
  * rows lie.
  */
 static inline bool
-row_before(const UserRow *a, const UserRow *b)
+row_before(const UserRating *a, const UserRating *b)
 {
 	if (a->time != b->time)
 		return a->time < b->time;
@@ -98,11 +98,11 @@ row_before(const UserRow *a, const UserRow *b)
 }
 
 static void
-insertion_sort(UserRow *row, int64_t n)
+insertion_sort(UserRating *row, int64_t n)
 {
 	for (int64_t i = 1; i < n; i++)
 	{
-		UserRow		moving = row[i];
+		UserRating	moving = row[i];
 		int64_t		j = i;
 
 		for (; j > 0 && row_before(&moving, &row[j - 1]); j--)
@@ -112,7 +112,7 @@ insertion_sort(UserRow *row, int64_t n)
 }
 
 static void
-merge(UserRow *out, const UserRow *a, int64_t n_a, const UserRow *b, int64_t n_b)
+merge(UserRating *out, const UserRating *a, int64_t n_a, const UserRating *b, int64_t n_b)
 {
 	while (n_a > 0 && n_b > 0)
 	{
@@ -127,8 +127,8 @@ merge(UserRow *out, const UserRow *a, int64_t n_a, const UserRow *b, int64_t n_b
 			n_a--;
 		}
 	}
-	memcpy(out, a, (size_t) n_a * sizeof(UserRow));
-	memcpy(out + n_a, b, (size_t) n_b * sizeof(UserRow));
+	memcpy(out, a, (size_t) n_a * sizeof(UserRating));
+	memcpy(out + n_a, b, (size_t) n_b * sizeof(UserRating));
 }
 
 /*
@@ -137,17 +137,17 @@ merge(UserRow *out, const UserRow *a, int64_t n_a, const UserRow *b, int64_t n_b
  * millions of ratings is one user too.
  */
 static void
-sort_rows(UserRow *row, UserRow *other, int64_t n)
+sort_rows(UserRating *row, UserRating *other, int64_t n)
 {
-	UserRow    *from = row;
-	UserRow    *to = other;
+	UserRating *from = row;
+	UserRating *to = other;
 
 	for (int64_t i = 0; i < n; i += SHORT_RUN)
 		insertion_sort(row + i, n - i < SHORT_RUN ? n - i : SHORT_RUN);
 
 	for (int64_t run = SHORT_RUN; run < n; run *= 2)
 	{
-		UserRow    *swap = from;
+		UserRating *swap = from;
 
 		for (int64_t i = 0; i < n; i += 2 * run)
 		{
@@ -160,7 +160,7 @@ sort_rows(UserRow *row, UserRow *other, int64_t n)
 		to = swap;
 	}
 	if (from != row)
-		memcpy(row, from, (size_t) n * sizeof(UserRow));
+		memcpy(row, from, (size_t) n * sizeof(UserRating));
 }
 
 /*
@@ -168,7 +168,7 @@ sort_rows(UserRow *row, UserRow *other, int64_t n)
  * for twice as many.  Returns their number.
  */
 int64_t
-rows_take_user(UserRow *scratch, const RowTable *table, int32_t user)
+rows_take_user(UserRating *scratch, const RatingTable *table, int32_t user)
 {
 	int64_t		first = table->start[user];
 	int64_t		n = table->start[user + 1] - first;
@@ -189,19 +189,20 @@ rows_take_user(UserRow *scratch, const RowTable *table, int32_t user)
 
 /*
  * Puts the rows of one user in order and drops all but the latest of several
- * ratings of one film; returns how many were dropped.
+ * ratings of one movie; returns how many were dropped.
  *
  * To be called for each user in turn.  *end is the number of rows kept so far;
  * the user's rows move there.  The scratch has room for twice as many rows as
  * any user has; last_seen[n_movies] begins as zeros.
  */
 int32_t
-rows_order_user(RowTable *table, int32_t user, UserRow *scratch, int32_t *last_seen, int64_t *end)
+rows_order_user(RatingTable *table, int32_t user, UserRating *scratch, int32_t *last_seen,
+				int64_t *end)
 {
 	int64_t		n = rows_take_user(scratch, table, user);
 	int64_t		kept = 0;
 
-	/* from the latest on: a film already seen was rated again */
+	/* from the latest on: a movie already seen was rated again */
 	for (int64_t i = n - 1; i >= 0; i--)
 	{
 		int32_t    *seen = &last_seen[scratch[i].movie];

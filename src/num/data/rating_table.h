@@ -10,7 +10,7 @@
  * All ratings, user by user.  Movies and users are indices into the ascending
  * lists of ids.  The arrays are the caller's.
  */
-typedef struct RowTable
+typedef struct RatingTable
 {
 	int32_t		n_users;
 	int32_t		n_movies;
@@ -23,31 +23,31 @@ typedef struct RowTable
 	int32_t    *movie;			/* [n_rows] */
 	float	   *rating;			/* [n_rows] */
 
-	int32_t    *n_fit;			/* [n_users], as in ratings.h */
-	int32_t    *n_train;		/* [n_users] */
+	int32_t    *n_train;		/* [n_users], as in ratings.h */
+	int32_t    *n_trainval;		/* [n_users] */
 	int32_t    *prefix;			/* [n_rows] */
-} RowTable;
+} RatingTable;
 
 /* One row of a user while they are being put in order */
-typedef struct UserRow
+typedef struct UserRating
 {
 	int64_t		time;
 	int32_t		movie;
 	float		rating;
-} UserRow;
+} UserRating;
 
 extern void rows_count(int64_t *start, const int32_t *user, int64_t n);
-extern void rows_open(RowTable *table);
-extern void rows_place(RowTable *table, const int32_t *user, const int32_t *movie,
+extern void rows_open(RatingTable *table);
+extern void rows_place(RatingTable *table, const int32_t *user, const int32_t *movie,
 					   const float *rating, const int64_t *time, int64_t n);
-extern void rows_close(RowTable *table);
+extern void rows_close(RatingTable *table);
 extern int64_t rows_longest(const int64_t *start, int32_t n_users);
-extern int32_t rows_order_user(RowTable *table, int32_t user, UserRow *scratch,
+extern int32_t rows_order_user(RatingTable *table, int32_t user, UserRating *scratch,
 							   int32_t *last_seen, int64_t *end);
-extern int64_t rows_take_user(UserRow *scratch, const RowTable *table, int32_t user);
+extern int64_t rows_take_user(UserRating *scratch, const RatingTable *table, int32_t user);
 
 static inline void
-rows_put(RowTable *table, int64_t at, const UserRow *row)
+rows_put(RatingTable *table, int64_t at, const UserRating *row)
 {
 	table->time[at] = row->time;
 	table->movie[at] = row->movie;

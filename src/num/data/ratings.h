@@ -1,14 +1,14 @@
 /*
  * ratings.h: the training data as the networks see it.
  *
- * Ratings are kept user by user, and within a user in the order in which his
- * ratings may become known: fit rows first, then validation rows, then test
+ * Ratings are kept user by user, and within a user in the order in which their
+ * ratings may become known: train ratings first, then validation rows, then test
  * rows, each part by (time, movie).  With a chronological split that is plain
  * time order.  The order makes every history a prefix: a row's history, under
  * any protocol, is the first so many rows of its user.
  *
- *	 user u:	[ fit rows ....... | validation rows . | test rows .... ]
- *			   ^start[u]		   ^+n_fit[u]		   ^+n_train[u]    ^start[u+1]
+ *	 user u:	[ train ratings ....... | validation rows . | test rows .... ]
+ *			   ^start[u]		   ^+n_train[u]		   ^+n_trainval[u]    ^start[u+1]
  */
 #ifndef MLREC_DATA_RATINGS_H
 #define MLREC_DATA_RATINGS_H
@@ -21,29 +21,29 @@
 typedef struct Ratings
 {
 	int32_t		n_users;		/* users with at least one rating */
-	int32_t		n_movies;		/* the catalogue: listed or rated films */
+	int32_t		n_movies;		/* the catalogue: listed or rated movies */
 	int32_t		n_genres;
 	int32_t		n_values[N_ATTRIBUTES]; /* known values of each attribute */
 	int64_t		n_rows;
-	int64_t		n_fit_rows;
-	int64_t		n_train_rows;	/* fit and validation */
-	bool		leave_one_out;	/* random split: a fit row's history is all
-								 * other fit rows of its user, not a prefix */
+	int64_t		n_train_rows;
+	int64_t		n_trainval_rows;	/* fit and validation */
+	bool		leave_one_out;	/* random split: a train rating's history is all
+								 * other train ratings of its user, not a prefix */
 
 	const int64_t *user_ids;	/* [n_users], ascending */
 	const int64_t *movie_ids;	/* [n_movies], ascending */
 
 	/* rows, user by user */
 	const int64_t *start;		/* [n_users + 1] */
-	const int32_t *n_fit;		/* [n_users] */
-	const int32_t *n_train;		/* [n_users], fit and validation */
+	const int32_t *n_train;		/* [n_users] */
+	const int32_t *n_trainval;	/* [n_users], fit and validation */
 	const int32_t *movie;		/* [n_rows], index into the catalogue */
 	const float *rating;		/* [n_rows] */
 	const int64_t *time;		/* [n_rows], rated_at as stored: microseconds since
 								 * 2000 of a timestamp, or the integer itself */
 	const int32_t *prefix;		/* [n_rows], how many rows of this user are known
 								 * before this one: those of strictly earlier
-								 * time (chronological split), or all fit rows
+								 * time (chronological split), or all train ratings
 								 * (random split) */
 
 	/* features */

@@ -24,10 +24,10 @@
 
 /* ---------------------------------------------------------------- the plan */
 
-static RowPlace
-place_of(const RowTable *table, int32_t user, int64_t row)
+static RatingKey
+place_of(const RatingTable *table, int32_t user, int64_t row)
 {
-	RowPlace	place;
+	RatingKey	place;
 
 	place.time = table->time[row];
 	place.user_id = table->user_ids[user];
@@ -36,7 +36,7 @@ place_of(const RowTable *table, int32_t user, int64_t row)
 }
 
 static bool
-place_after(const RowPlace *a, const RowPlace *b)
+place_after(const RatingKey *a, const RatingKey *b)
 {
 	if (a->time != b->time)
 		return a->time > b->time;
@@ -64,7 +64,7 @@ rows_left(int64_t n, double fraction)
  * digits found so far.
  */
 static int64_t
-nth_time(const RowTable *table, int64_t k, int64_t *before)
+nth_time(const RatingTable *table, int64_t k, int64_t *before)
 {
 	int64_t		count[N_DIGITS];
 	uint64_t	found = 0;
@@ -104,12 +104,12 @@ nth_time(const RowTable *table, int64_t k, int64_t *before)
 /*
  * The row of rank k, from 0 on, in the order of (time, user, movie).
  */
-static RowPlace
-nth_place(const RowTable *table, int64_t k)
+static RatingKey
+nth_place(const RatingTable *table, int64_t k)
 {
 	int64_t		before;
 	int64_t		time = nth_time(table, k, &before);
-	RowPlace	none = {0, 0, 0};
+	RatingKey	none = {0, 0, 0};
 
 	for (int32_t u = 0; u < table->n_users; u++)
 		for (int64_t row = table->start[u]; row < table->start[u + 1]; row++)
@@ -120,7 +120,7 @@ nth_place(const RowTable *table, int64_t k)
 
 /* How many rows of a user, which are in order, are not after a place. */
 static int32_t
-rows_until(const RowTable *table, int32_t user, const RowPlace *last)
+rows_until(const RatingTable *table, int32_t user, const RatingKey *last)
 {
 	int64_t		low = table->start[user];
 	int64_t		high = table->start[user + 1];
@@ -128,7 +128,7 @@ rows_until(const RowTable *table, int32_t user, const RowPlace *last)
 	while (low < high)
 	{
 		int64_t		middle = low + (high - low) / 2;
-		RowPlace	place = place_of(table, user, middle);
+		RatingKey	place = place_of(table, user, middle);
 
 		if (place_after(&place, last))
 			high = middle;
@@ -143,7 +143,7 @@ rows_until(const RowTable *table, int32_t user, const RowPlace *last)
  * left them in, or were split in the same way (random or not) before.
  */
 void
-split_plan(SplitPlan *plan, const RowTable *table, const SplitOptions *options)
+split_plan(SplitPlan *plan, const RatingTable *table, const SplitOptions *options)
 {
 	memset(plan, 0, sizeof(*plan));
 	plan->options = *options;
@@ -152,18 +152,18 @@ split_plan(SplitPlan *plan, const RowTable *table, const SplitOptions *options)
 
 	if (options->has_boundary)
 		for (int32_t u = 0; u < table->n_users; u++)
-			plan->n_train += rows_until(table, u, &options->boundary);
+			plan->n_trainval += rows_until(table, u, &options->boundary);
 	else
-		plan->n_train = rows_left(table->n_rows, options->test_fraction);
-	plan->n_fit = options->refit ? plan->n_train :
-		rows_left(plan->n_train, options->validation_fraction);
-	if (plan->n_fit == 0 && plan->n_train > 0)
-		plan->n_fit = 1;		/* better no validation than nothing to learn */
+		plan->n_trainval = rows_left(table->n_rows, options->test_fraction);
+	plan->n_train = options->refit ? plan->n_trainval :
+		rows_left(plan->n_trainval, options->validation_fraction);
+	if (plan->n_train == 0 && plan->n_trainval > 0)
+		plan->n_train = 1;		/* better no validation than nothing to learn */
 
+	if (plan->n_trainval > 0)
+		plan->last_trainval = nth_place(table, plan->n_trainval - 1);
 	if (plan->n_train > 0)
 		plan->last_train = nth_place(table, plan->n_train - 1);
-	if (plan->n_fit > 0)
-		plan->last_fit = nth_place(table, plan->n_fit - 1);
 }
 
 /* --------------------------------------------------------------- splitting */
@@ -188,14 +188,15 @@ draw(uint64_t seed, uint64_t stream, int64_t user_id, int64_t movie_id)
 }
 
 static void
-split_user_by_time(RowTable *table, const SplitPlan *plan, int32_t user)
+split_user_by_time(RatingTable *table, const SplitPlan *plan, int32_t user)
 {
 	int64_t		first = table->start[user];
 	int64_t		n = table->start[user + 1] - first;
 	int64_t		earlier = 0;
 
+	table->n_trainval[user] = plan->n_trainval > 0 ? rows_until(table, user,
+																&plan->last_trainval) : 0;
 	table->n_train[user] = plan->n_train > 0 ? rows_until(table, user, &plan->last_train) : 0;
-	table->n_fit[user] = plan->n_fit > 0 ? rows_until(table, user, &plan->last_fit) : 0;
 	for (int64_t i = 0; i < n; i++)
 	{
 		if (i > 0 && table->time[first + i] != table->time[first + i - 1])
@@ -206,16 +207,16 @@ split_user_by_time(RowTable *table, const SplitPlan *plan, int32_t user)
 
 /*
  * The validation rows wait at the front of the other half of the scratch, the
- * test rows at its back, last one first, until the fit rows are placed.
+ * test rows at its back, last one first, until the train ratings are placed.
  */
 static void
-split_user_at_random(RowTable *table, const SplitPlan *plan, int32_t user, UserRow *scratch)
+split_user_at_random(RatingTable *table, const SplitPlan *plan, int32_t user, UserRating *scratch)
 {
 	const SplitOptions *options = &plan->options;
 	int64_t		first = table->start[user];
 	int64_t		n = rows_take_user(scratch, table, user);
-	UserRow    *waiting = scratch + n;
-	int64_t		n_fit = 0;
+	UserRating *waiting = scratch + n;
+	int64_t		n_train = 0;
 	int64_t		n_validation = 0;
 	int64_t		n_test = 0;
 
@@ -230,26 +231,26 @@ split_user_at_random(RowTable *table, const SplitPlan *plan, int32_t user, UserR
 				 options->validation_fraction)
 			waiting[n_validation++] = scratch[i];
 		else
-			rows_put(table, first + n_fit++, &scratch[i]);
+			rows_put(table, first + n_train++, &scratch[i]);
 	}
 	for (int64_t i = 0; i < n_validation; i++)
-		rows_put(table, first + n_fit + i, &waiting[i]);
+		rows_put(table, first + n_train + i, &waiting[i]);
 	for (int64_t i = 0; i < n_test; i++)
-		rows_put(table, first + n_fit + n_validation + i, &waiting[n - 1 - i]);
+		rows_put(table, first + n_train + n_validation + i, &waiting[n - 1 - i]);
 
-	table->n_fit[user] = (int32_t) n_fit;
-	table->n_train[user] = (int32_t) (n_fit + n_validation);
+	table->n_train[user] = (int32_t) n_train;
+	table->n_trainval[user] = (int32_t) (n_train + n_validation);
 	for (int64_t i = 0; i < n; i++)
-		table->prefix[first + i] = (int32_t) n_fit;
+		table->prefix[first + i] = (int32_t) n_train;
 }
 
 /*
- * Sets n_fit, n_train and the prefixes of one user; a random split also moves
- * his rows into the order of ratings.h.  The scratch is as for
+ * Sets n_train, n_trainval and the prefixes of one user; a random split also moves
+ * their rows into the order of ratings.h.  The scratch is as for
  * rows_order_user.
  */
 void
-split_user(RowTable *table, const SplitPlan *plan, int32_t user, UserRow *scratch)
+split_user(RatingTable *table, const SplitPlan *plan, int32_t user, UserRating *scratch)
 {
 	if (plan->options.random)
 		split_user_at_random(table, plan, user, scratch);
@@ -259,10 +260,10 @@ split_user(RowTable *table, const SplitPlan *plan, int32_t user, UserRow *scratc
 
 /*
  * Counts and bounds of the training rows; trained[n_movies] becomes 1 for the
- * films that have any, else 0.
+ * movies that have any, else 0.
  */
 void
-split_summary(SplitSummary *summary, const RowTable *table, uint8_t *trained)
+split_summary(SplitSummary *summary, const RatingTable *table, uint8_t *trained)
 {
 	double		sum = 0;
 
@@ -272,28 +273,28 @@ split_summary(SplitSummary *summary, const RowTable *table, uint8_t *trained)
 	{
 		int64_t		first = table->start[u];
 
-		for (int64_t row = first; row < first + table->n_train[u]; row++)
+		for (int64_t row = first; row < first + table->n_trainval[u]; row++)
 		{
 			float		rating = table->rating[row];
-			RowPlace	place = place_of(table, u, row);
+			RatingKey	place = place_of(table, u, row);
 
-			if (row < first + table->n_fit[u])
+			if (row < first + table->n_train[u])
 				sum += rating;
-			if (summary->n_train++ == 0)
+			if (summary->n_trainval++ == 0)
 			{
 				summary->min_rating = summary->max_rating = rating;
-				summary->last_train = place;
+				summary->last_trainval = place;
 			}
 			if (rating < summary->min_rating)
 				summary->min_rating = rating;
 			if (rating > summary->max_rating)
 				summary->max_rating = rating;
-			if (place_after(&place, &summary->last_train))
-				summary->last_train = place;
+			if (place_after(&place, &summary->last_trainval))
+				summary->last_trainval = place;
 			trained[table->movie[row]] = 1;
 		}
-		summary->n_fit += table->n_fit[u];
+		summary->n_train += table->n_train[u];
 	}
-	if (summary->n_fit > 0)
-		summary->mean_rating = sum / (double) summary->n_fit;
+	if (summary->n_train > 0)
+		summary->mean_rating = sum / (double) summary->n_train;
 }

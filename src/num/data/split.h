@@ -11,12 +11,12 @@
 #include "num/data/rating_table.h"
 
 /* A place in the order of (time, user, movie), which has no ties */
-typedef struct RowPlace
+typedef struct RatingKey
 {
 	int64_t		time;
 	int64_t		user_id;
 	int64_t		movie_id;
-} RowPlace;
+} RatingKey;
 
 typedef struct SplitOptions
 {
@@ -24,9 +24,9 @@ typedef struct SplitOptions
 	double		validation_fraction;	/* of the training rows, 0 to below 1 */
 	bool		random;			/* a seeded choice of rows instead of the latest */
 	uint64_t	seed;			/* of the random split */
-	bool		refit;			/* validation rows are fit rows as well */
+	bool		refit;			/* validation rows are train ratings as well */
 	bool		has_boundary;	/* chronological split of a stored model: ... */
-	RowPlace	boundary;		/* ... the last training row, in place of
+	RatingKey	boundary;		/* ... the last training row, in place of
 								 * test_fraction */
 } SplitOptions;
 
@@ -34,25 +34,26 @@ typedef struct SplitOptions
 typedef struct SplitPlan
 {
 	SplitOptions options;
-	int64_t		n_train;		/* chronological split: rows in the part */
-	int64_t		n_fit;
-	RowPlace	last_train;		/* their last rows, if there are any */
-	RowPlace	last_fit;
+	int64_t		n_trainval;		/* chronological split: rows in the part */
+	int64_t		n_train;
+	RatingKey	last_trainval;	/* their last rows, if there are any */
+	RatingKey	last_train;
 } SplitPlan;
 
 /* What is known of the training rows once every user is split */
 typedef struct SplitSummary
 {
-	int64_t		n_fit;
 	int64_t		n_train;
-	double		mean_rating;	/* of the fit rows, 0 without any */
+	int64_t		n_trainval;
+	double		mean_rating;	/* of the train ratings, 0 without any */
 	float		min_rating;		/* of the training rows, 0 without any */
 	float		max_rating;
-	RowPlace	last_train;		/* the latest training row */
+	RatingKey	last_trainval;	/* the latest training row */
 } SplitSummary;
 
-extern void split_plan(SplitPlan *plan, const RowTable *table, const SplitOptions *options);
-extern void split_user(RowTable *table, const SplitPlan *plan, int32_t user, UserRow *scratch);
-extern void split_summary(SplitSummary *summary, const RowTable *table, uint8_t *trained);
+extern void split_plan(SplitPlan *plan, const RatingTable *table, const SplitOptions *options);
+extern void split_user(RatingTable *table, const SplitPlan *plan, int32_t user,
+					   UserRating *scratch);
+extern void split_summary(SplitSummary *summary, const RatingTable *table, uint8_t *trained);
 
 #endif							/* MLREC_DATA_SPLIT_H */

@@ -6,28 +6,29 @@
 
 #include "num/data/ratings.h"
 
-/* A film's mean is pulled to the mean of all ratings as if by so many ratings. */
+/* A movie's mean is pulled to the mean of all ratings as if by so many ratings. */
 #define MEAN_DAMPING 5.0f
 
-/* Popularity is counted over this share of the fit rows, the latest ones. */
+/* Popularity is counted over this share of the train ratings, the latest ones. */
 #define RECENT_SHARE 0.125
 
-typedef struct FilmStatistics
+typedef struct MovieStatistics
 {
-	float		mean_rating;	/* of the fit rows */
-	int32_t    *ratings;		/* [n_movies] fit rows */
+	float		mean_rating;	/* of the train ratings */
+	int32_t    *ratings;		/* [n_movies] train ratings */
 	float	   *popularity;		/* [n_movies] ln(1 + likes), of the latest
-								 * RECENT_SHARE of the fit rows those rated
+								 * RECENT_SHARE of the train ratings those rated
 								 * like_threshold or more */
 	float	   *mean;			/* [n_movies] damped mean rating; the mean of all
-								 * where there are no fit rows */
-} FilmStatistics;
+								 * where there are no train ratings */
+} MovieStatistics;
 
 /*
- * Fills the caller's arrays from the fit rows.  tick is called now and then,
+ * Fills the caller's arrays from the train ratings.  tick is called now and then,
  * and may not return.
  */
-extern void film_statistics(FilmStatistics *films, const Ratings *ratings, float like_threshold,
-							void (*tick) (void));
+extern void movie_statistics(MovieStatistics *movie_stats, const Ratings *ratings,
+							 float like_threshold,
+							 void (*check_interrupts) (void));
 
 #endif							/* MLREC_DATA_STATISTICS_H */

@@ -23,7 +23,7 @@ baselines_take(Baselines *baselines, const Ratings *ratings, Arena *arena)
 static int64_t
 training_end(const Ratings *ratings, int32_t user)
 {
-	return ratings->start[user] + ratings->n_train[user];
+	return ratings->start[user] + ratings->n_trainval[user];
 }
 
 /* Counts, likes and means. */
@@ -60,7 +60,7 @@ fit_means(Baselines *baselines, const Ratings *ratings, float like_threshold)
 	}
 }
 
-/* Each film's bias, given the users'. */
+/* Each movie's bias, given the users'. */
 static void
 fit_movie_biases(Baselines *baselines, const Ratings *ratings)
 {
@@ -74,7 +74,7 @@ fit_movie_biases(Baselines *baselines, const Ratings *ratings)
 			(baselines->count[movie] + BASELINE_MOVIE_DAMPING);
 }
 
-/* What the film's bias leaves of a rating for the user's. */
+/* What the movie's bias leaves of a rating for the user's. */
 static double
 residual(const Baselines *baselines, const Ratings *ratings, int64_t row)
 {
@@ -82,7 +82,7 @@ residual(const Baselines *baselines, const Ratings *ratings, int64_t row)
 		baselines->movie_bias[ratings->movie[row]];
 }
 
-/* Each user's bias, given the films'. */
+/* Each user's bias, given the movies'. */
 static void
 fit_user_biases(Baselines *baselines, const Ratings *ratings)
 {
@@ -92,7 +92,7 @@ fit_user_biases(Baselines *baselines, const Ratings *ratings)
 
 		for (int64_t row = ratings->start[user]; row < training_end(ratings, user); row++)
 			sum += residual(baselines, ratings, row);
-		baselines->user_bias[user] = sum / (ratings->n_train[user] + BASELINE_USER_DAMPING);
+		baselines->user_bias[user] = sum / (ratings->n_trainval[user] + BASELINE_USER_DAMPING);
 	}
 }
 

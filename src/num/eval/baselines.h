@@ -3,9 +3,9 @@
  *
  * All are fitted on the training part (fit and validation rows):
  *
- *	popularity	how many liked a film
+ *	popularity	how many liked a movie
  *	item mean	mean + sum of (rating - mean) / (n + BASELINE_MOVIE_DAMPING)
- *	bias		mean + user bias + film bias, each the damped mean of what the
+ *	bias		mean + user bias + movie bias, each the damped mean of what the
  *				other leaves over, by alternating least squares (Koren, Factor in
  *				the neighbors, 2010, section 2.1)
  */
@@ -23,7 +23,7 @@ typedef struct Baselines
 	float		mean;			/* of the training part; 0 without rows */
 	int32_t    *count;			/* [n_movies], training ratings */
 	float	   *likes;			/* [n_movies], of these at or above the threshold */
-	float	   *raw_mean;		/* [n_movies], 0 for a film without ratings */
+	float	   *raw_mean;		/* [n_movies], 0 for a movie without ratings */
 	float	   *item_mean;		/* [n_movies], damped */
 	float	   *movie_bias;		/* [n_movies] */
 	float	   *user_bias;		/* [n_users] */
@@ -40,7 +40,7 @@ extern void baselines_fit(Baselines *baselines, const Ratings *ratings, float li
  * Predictions of the bias model for the test rows of one user, in their order
  * and not clamped.  Static: the user's bias is that of the training part.
  * Live: it is that of all rows known before each row, ratings->prefix of them;
- * the films' biases stay.
+ * the movies' biases stay.
  */
 extern void baselines_bias_static(const Baselines *baselines, const Ratings *ratings, int32_t user,
 								  float *out);

@@ -3,7 +3,7 @@
  *
  * This file has the rating metrics and puts the table together.  Every test
  * row is asked once per protocol: the user as he is known at that moment, the
- * film as the model has it.  A user's rows come in the order in which his
+ * movie as the model has it.  A user's rows come in the order in which their
  * history grows, so that its pooled features are running sums; users' vectors
  * and predictions are computed many at a time.
  */
@@ -37,14 +37,14 @@ typedef struct TestRows
 /* Test rows on their way through the model. */
 typedef struct Pairs
 {
-	Question   *questions;		/* [QUESTION_BATCH] */
-	int			n_questions;
-	int32_t    *question;		/* [QUESTION_BATCH], of each pair */
-	int32_t    *movie;			/* [QUESTION_BATCH], of each pair */
+	EvalQuery  *queries;		/* [QUERY_BATCH] */
+	int			n_queries;
+	int32_t    *query;			/* [QUERY_BATCH], of each pair */
+	int32_t    *movie;			/* [QUERY_BATCH], of each pair */
 	int			n;
 	int64_t		done;			/* rows that have been predicted */
 
-	float	   *retrieval;		/* [QUESTION_BATCH * VECTOR_DIMS], per question */
+	float	   *retrieval;		/* [QUERY_BATCH * VECTOR_DIMS], per question */
 	float	   *ranking;		/* likewise */
 	float	   *pair_users;		/* likewise, per pair */
 	float	   *pair_movies;
@@ -54,7 +54,7 @@ typedef struct Pairs
 static void
 take_rows(TestRows *rows, const Ratings *ratings, Arena *arena)
 {
-	rows->n = ratings->n_rows - ratings->n_train_rows;
+	rows->n = ratings->n_rows - ratings->n_trainval_rows;
 	rows->movie = ARENA_ARRAY(arena, int32_t, rows->n);
 	rows->actual = ARENA_ARRAY(arena, float, rows->n);
 	rows->liked = ARENA_ARRAY(arena, uint8_t, rows->n);
@@ -88,14 +88,14 @@ static void
 take_pairs(Pairs *pairs, const Model *model, Arena *arena)
 {
 	memset(pairs, 0, sizeof(*pairs));
-	pairs->questions = ARENA_ARRAY(arena, Question, QUESTION_BATCH);
-	pairs->question = ARENA_ARRAY(arena, int32_t, QUESTION_BATCH);
-	pairs->movie = ARENA_ARRAY(arena, int32_t, QUESTION_BATCH);
-	pairs->retrieval = ARENA_ARRAY(arena, float, QUESTION_BATCH * VECTOR_DIMS);
-	pairs->ranking = ARENA_ARRAY(arena, float, QUESTION_BATCH * VECTOR_DIMS);
-	pairs->pair_users = ARENA_ARRAY(arena, float, QUESTION_BATCH * VECTOR_DIMS);
-	pairs->pair_movies = ARENA_ARRAY(arena, float, QUESTION_BATCH * VECTOR_DIMS);
-	pairs->rank_scratch = ARENA_ARRAY(arena, float, model_rank_scratch(model, QUESTION_BATCH));
+	pairs->queries = ARENA_ARRAY(arena, EvalQuery, QUERY_BATCH);
+	pairs->query = ARENA_ARRAY(arena, int32_t, QUERY_BATCH);
+	pairs->movie = ARENA_ARRAY(arena, int32_t, QUERY_BATCH);
+	pairs->retrieval = ARENA_ARRAY(arena, float, QUERY_BATCH * VECTOR_DIMS);
+	pairs->ranking = ARENA_ARRAY(arena, float, QUERY_BATCH * VECTOR_DIMS);
+	pairs->pair_users = ARENA_ARRAY(arena, float, QUERY_BATCH * VECTOR_DIMS);
+	pairs->pair_movies = ARENA_ARRAY(arena, float, QUERY_BATCH * VECTOR_DIMS);
+	pairs->rank_scratch = ARENA_ARRAY(arena, float, model_rank_scratch(model, QUERY_BATCH));
 }
 
 /* Predicts the pairs that are waiting. */
@@ -104,11 +104,11 @@ flush_pairs(Pairs *pairs, Evaluator *evaluator, TestRows *rows)
 {
 	const size_t length = VECTOR_DIMS * sizeof(float);
 
-	evaluator_users(evaluator, pairs->questions, pairs->n_questions, pairs->retrieval,
+	evaluator_users(evaluator, pairs->queries, pairs->n_queries, pairs->retrieval,
 					pairs->ranking);
 	for (int i = 0; i < pairs->n; i++)
 	{
-		int64_t		user = (int64_t) pairs->question[i] * VECTOR_DIMS;
+		int64_t		user = (int64_t) pairs->query[i] * VECTOR_DIMS;
 		int64_t		movie = (int64_t) pairs->movie[i] * VECTOR_DIMS;
 
 		rows->cosine[pairs->done + i] = simd_dot(pairs->retrieval + user,
@@ -121,8 +121,8 @@ flush_pairs(Pairs *pairs, Evaluator *evaluator, TestRows *rows)
 
 	pairs->done += pairs->n;
 	pairs->n = 0;
-	pairs->n_questions = 0;
-	evaluator_tick(evaluator);
+	pairs->n_queries = 0;
+	evaluator_check_interrupts(evaluator);
 }
 
 /* Adds one row: to the last question if that asks the same, else to a new one. */
@@ -132,13 +132,13 @@ add_pair(Pairs *pairs, Evaluator *evaluator, TestRows *rows, int32_t user, int32
 {
 	int			last;
 
-	if (pairs->n == QUESTION_BATCH)
+	if (pairs->n == QUERY_BATCH)
 		flush_pairs(pairs, evaluator, rows);
-	last = pairs->n_questions - 1;
-	if (last < 0 || pairs->questions[last].user != user || pairs->questions[last].known != known)
-		pairs->questions[++last] = (Question) {user, known, -1};
-	pairs->n_questions = last + 1;
-	pairs->question[pairs->n] = last;
+	last = pairs->n_queries - 1;
+	if (last < 0 || pairs->queries[last].user != user || pairs->queries[last].known != known)
+		pairs->queries[++last] = (EvalQuery) {user, known, -1};
+	pairs->n_queries = last + 1;
+	pairs->query[pairs->n] = last;
 	pairs->movie[pairs->n++] = movie;
 }
 
@@ -152,7 +152,7 @@ predict_rows(Pairs *pairs, Evaluator *evaluator, EvaluateProtocol protocol, Test
 	for (int32_t user = 0; user < ratings->n_users; user++)
 		for (int64_t row = user_first_test(ratings, user); row < user_end(ratings, user); row++)
 			add_pair(pairs, evaluator, rows, user,
-					 protocol == PROTOCOL_LIVE ? ratings->prefix[row] : ratings->n_train[user],
+					 protocol == PROTOCOL_LIVE ? ratings->prefix[row] : ratings->n_trainval[user],
 					 ratings->movie[row]);
 	if (pairs->n > 0)
 		flush_pairs(pairs, evaluator, rows);
@@ -204,7 +204,7 @@ measure_retrieval(GroupValues value, TestRows *rows, const float *score)
 	}
 }
 
-/* Each test row's film's score. */
+/* Each test row's movie's score. */
 static void
 score_by_movie(TestRows *rows, const float *movie_score, float *out)
 {
@@ -229,7 +229,7 @@ score_by_bias(const Evaluator *evaluator, EvaluateProtocol protocol, float *out)
 
 /* Baselines are held to the data's scale, as the model's predictions are. */
 static void
-clamp_ratings(const ImageHeader *header, float *rating, int64_t n)
+clamp_ratings(const ModelFileHeader *header, float *rating, int64_t n)
 {
 	for (int64_t i = 0; i < n; i++)
 		rating[i] = fminf(fmaxf(rating[i], header->min_rating), header->max_rating);
@@ -249,17 +249,17 @@ evaluate_ratings(Evaluator *evaluator, EvaluateProtocol protocol, Evaluation *ev
 
 	score_by_movie(rows, baselines->likes, rows->predicted);
 	measure_retrieval(value[SYSTEM_POPULARITY], rows, rows->predicted);
-	evaluator_tick(evaluator);
+	evaluator_check_interrupts(evaluator);
 
 	score_by_bias(evaluator, protocol, rows->predicted);
 	clamp_ratings(evaluator->header, rows->predicted, rows->n);
 	measure_ratings(value[SYSTEM_BIAS], rows, rows->predicted);
-	evaluator_tick(evaluator);
+	evaluator_check_interrupts(evaluator);
 
 	score_by_movie(rows, baselines->item_mean, rows->predicted);
 	clamp_ratings(evaluator->header, rows->predicted, rows->n);
 	measure_ratings(value[SYSTEM_ITEM_MEAN], rows, rows->predicted);
-	evaluator_tick(evaluator);
+	evaluator_check_interrupts(evaluator);
 }
 
 /*

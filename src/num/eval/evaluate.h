@@ -15,7 +15,7 @@ extern size_t evaluate_scratch(const Ratings *ratings, const Model *model,
 							   const EvaluateOptions *options);
 
 /*
- * Measures model on the test rows of ratings.  Users and films are matched by
+ * Measures model on the test rows of ratings.  Users and movies are matched by
  * id; features and attributes are coded as the model's are.  After a random
  * split (ratings->leave_one_out) earlier and later mean nothing and the live
  * protocol is left out.  The same input gives the same numbers.

@@ -1,8 +1,8 @@
 /*
  * evaluate_lists.c: the list metrics of an evaluation.
  *
- * A question is a user at a moment.  The films that he is known to have rated
- * then are masked, as are films that have no row in movies, since serving
+ * A question is a user at a moment.  The movies that he is known to have rated
+ * then are masked, as are movies that have no row in movies, since serving
  * cannot show them either.  The model answers as recommend() does, in both of
  * its orders: the top k by cosine over the whole catalogue, put in order by
  * predicted rating; and the top k by cosine and popularity, by relevance.  A
@@ -47,18 +47,18 @@ typedef struct Lists
 {
 	Evaluator  *evaluator;
 	int32_t		k;				/* places in a list, at most the catalogue */
-	bool		indexed;		/* the image's films are searched, by its index */
+	bool		indexed;		/* the model file's movies are searched, by its index */
 	int32_t		batch;			/* questions at a time */
-	int32_t		n_listed;		/* films that may be shown */
+	int32_t		n_listed;		/* movies that may be shown */
 	ListSums	sums[N_ORDERS][N_USER_GROUPS];
 	double		mean_rating[N_ORDERS];	/* sums over users ... */
-	int64_t		n_mean_rating[N_ORDERS];	/* ... whose lists have rated films */
+	int64_t		n_mean_rating[N_ORDERS];	/* ... whose lists have rated movies */
 
 	/* the question at hand */
 	uint8_t    *skip;			/* [n_movies] */
 	ListTruth	truth;
 
-	Question   *questions;		/* [batch] */
+	EvalQuery  *queries;		/* [batch] */
 	float	   *retrieval;		/* [batch * VECTOR_DIMS] */
 	float	   *ranking;		/* [batch * VECTOR_DIMS] */
 	float	   *scores;			/* [batch * n_movies], unless indexed */
@@ -84,7 +84,7 @@ take_lists(Lists *lists, Evaluator *evaluator, Arena *arena)
 	memset(lists, 0, sizeof(*lists));
 	lists->evaluator = evaluator;
 	lists->k = evaluator->options->top_k < n_movies ? evaluator->options->top_k : n_movies;
-	lists->indexed = evaluator->same_movies && evaluator->header->length[IMAGE_INDEX] > 0;
+	lists->indexed = evaluator->same_movies && evaluator->header->length[MODEL_FILE_INDEX] > 0;
 	lists->batch = lists->indexed || batch > LIST_BATCH ? LIST_BATCH : batch < 1 ? 1 : batch;
 
 	for (ListOrder order = 0; order < N_ORDERS; order++)
@@ -93,11 +93,11 @@ take_lists(Lists *lists, Evaluator *evaluator, Arena *arena)
 	lists->skip = ARENA_ARRAY(arena, uint8_t, n_movies);
 	lists->truth.future = ARENA_ARRAY(arena, float, n_movies);
 	lists->truth.relevant = ARENA_ARRAY(arena, uint8_t, n_movies);
-	lists->questions = ARENA_ARRAY(arena, Question, lists->batch);
+	lists->queries = ARENA_ARRAY(arena, EvalQuery, lists->batch);
 	lists->retrieval = ARENA_ARRAY(arena, float, lists->batch * VECTOR_DIMS);
 	lists->ranking = ARENA_ARRAY(arena, float, lists->batch * VECTOR_DIMS);
 	lists->scores = ARENA_ARRAY(arena, float, lists->indexed ? 0 : lists->batch * n_movies);
-	lists->search = arena_take(arena, 1, image_search_scratch(evaluator->header));
+	lists->search = arena_take(arena, 1, index_search_scratch(evaluator->header));
 	for (int i = 0; i < N_BASELINES; i++)
 		lists->order[i] = ARENA_ARRAY(arena, int32_t, n_movies);
 	lists->candidates = ARENA_ARRAY(arena, TopkEntry, lists->k);
@@ -148,20 +148,20 @@ open_lists(Lists *lists)
 
 /* Marks what is known and what is to be found. */
 static void
-pose_question(Lists *lists, const Question *question)
+mask_query(Lists *lists, const EvalQuery *query)
 {
 	const Evaluator *evaluator = lists->evaluator;
 	const Ratings *ratings = evaluator->ratings;
-	int64_t		row = ratings->start[question->user];
-	int64_t		known_end = row + question->known;
+	int64_t		row = ratings->start[query->user];
+	int64_t		known_end = row + query->known;
 
 	for (; row < known_end; row++)
 		lists->skip[ratings->movie[row]] = 1;
 	lists->truth.n_relevant = 0;
-	for (; row < user_end(ratings, question->user); row++)
+	for (; row < user_end(ratings, query->user); row++)
 	{
 		int32_t		movie = ratings->movie[row];
-		bool		asked = question->row < 0 || question->row == row;
+		bool		asked = query->row < 0 || query->row == row;
 
 		lists->truth.future[movie] = ratings->rating[row];
 		if (!asked || !is_liked(evaluator, row) || lists->truth.relevant[movie] ||
@@ -173,11 +173,11 @@ pose_question(Lists *lists, const Question *question)
 }
 
 static void
-withdraw_question(Lists *lists, const Question *question)
+unmask_query(Lists *lists, const EvalQuery *query)
 {
 	const Ratings *ratings = lists->evaluator->ratings;
 
-	for (int64_t row = ratings->start[question->user]; row < user_end(ratings, question->user);
+	for (int64_t row = ratings->start[query->user]; row < user_end(ratings, query->user);
 		 row++)
 	{
 		int32_t		movie = ratings->movie[row];
@@ -211,12 +211,12 @@ add_mean_rating(Lists *lists, ListOrder order, int32_t n)
 
 /* What is made of a finished list: every user counts for its mean rating, once. */
 static void
-close_answer(Lists *lists, const Question *question, ListOrder order, int32_t n)
+close_answer(Lists *lists, const EvalQuery *query, ListOrder order, int32_t n)
 {
 	const Evaluator *evaluator = lists->evaluator;
-	EvaluateUsers group = user_group(evaluator->ratings, question->user);
+	EvaluateUsers group = user_group(evaluator->ratings, query->user);
 
-	if (question->row < 0)
+	if (query->row < 0)
 		add_mean_rating(lists, order, n);
 	if (lists->truth.n_relevant > 0)
 		list_sums_add(&lists->sums[order][group], lists->list, n, &lists->truth, lists->k,
@@ -232,7 +232,7 @@ entries_to_list(Lists *lists, const TopkEntry *entries, int32_t n)
 
 /* The candidates, ordered by a score of their own: score [n] as the candidates. */
 static void
-answer_reordered(Lists *lists, const Question *question, ListOrder order, const float *score,
+answer_reordered(Lists *lists, const EvalQuery *query, ListOrder order, const float *score,
 				 int32_t n)
 {
 	Topk		topk;
@@ -242,7 +242,7 @@ answer_reordered(Lists *lists, const Question *question, ListOrder order, const 
 		topk_push(&topk, score[i], lists->candidates[i].index);
 	topk_sort(&topk);
 	entries_to_list(lists, topk.entry, n);
-	close_answer(lists, question, order, n);
+	close_answer(lists, query, order, n);
 }
 
 /* Predicted ratings of the candidates, into lists->predicted. */
@@ -259,9 +259,9 @@ predict_candidates(Lists *lists, const float *ranking, int32_t n)
 			   lists->rank_scratch);
 }
 
-/* Offers all films, or those of the index that may be among the best. */
+/* Offers all movies, or those of the index that may be among the best. */
 static void
-push_films(Lists *lists, Topk *topk, ListOrder order, int at)
+push_movies(Lists *lists, Topk *topk, ListOrder order, int at)
 {
 	const Evaluator *evaluator = lists->evaluator;
 	int32_t		n_movies = evaluator->ratings->n_movies;
@@ -269,8 +269,8 @@ push_films(Lists *lists, Topk *topk, ListOrder order, int at)
 
 	if (lists->indexed)
 	{
-		image_search(topk, evaluator->header, lists->retrieval + at * VECTOR_DIMS,
-					 order == ORDER_LIKELY ? IVF_LIKELIEST : IVF_NEAREST, 1, lists->skip, NULL,
+		index_search(topk, evaluator->header, lists->retrieval + at * VECTOR_DIMS,
+					 order == ORDER_LIKELY ? IVF_BY_LOGIT : IVF_BY_COSINE, 1, lists->skip, NULL,
 					 lists->search);
 		return;
 	}
@@ -289,14 +289,14 @@ push_films(Lists *lists, Topk *topk, ListOrder order, int at)
 static int32_t
 answer_candidates(Lists *lists, int at, ListOrder order)
 {
-	const Question *question = &lists->questions[at];
+	const EvalQuery *query = &lists->queries[at];
 	Topk		topk;
 
 	topk_init(&topk, lists->candidates, lists->k);
-	push_films(lists, &topk, order, at);
+	push_movies(lists, &topk, order, at);
 	topk_sort(&topk);
 	entries_to_list(lists, lists->candidates, topk.n);
-	close_answer(lists, question, order, topk.n);
+	close_answer(lists, query, order, topk.n);
 	return lists->truth.n_relevant > 0 ? topk.n : 0;
 }
 
@@ -305,15 +305,15 @@ static void
 answer_by_model(Lists *lists, int at)
 {
 	const Evaluator *evaluator = lists->evaluator;
-	const ImageHeader *header = evaluator->header;
-	const Question *question = &lists->questions[at];
+	const ModelFileHeader *header = evaluator->header;
+	const EvalQuery *query = &lists->queries[at];
 	const float *ranking = lists->ranking + at * VECTOR_DIMS;
 	int32_t		n = answer_candidates(lists, at, ORDER_COSINE);
 
 	if (n > 0)
 	{
 		predict_candidates(lists, ranking, n);
-		answer_reordered(lists, question, ORDER_RATING, lists->predicted, n);
+		answer_reordered(lists, query, ORDER_RATING, lists->predicted, n);
 	}
 
 	if (lists->truth.n_relevant == 0)
@@ -327,12 +327,12 @@ answer_by_model(Lists *lists, int at)
 				header->relevance_rating * lists->predicted[i] +
 				(header->relevance_popularity - 1) *
 				evaluator->popularity[lists->candidates[i].index];
-		answer_reordered(lists, question, ORDER_RELEVANCE, lists->predicted, n);
+		answer_reordered(lists, query, ORDER_RELEVANCE, lists->predicted, n);
 	}
 }
 
 static void
-answer_by_baseline(Lists *lists, const Question *question, ListOrder order)
+answer_by_baseline(Lists *lists, const EvalQuery *query, ListOrder order)
 {
 	int32_t		n_movies = lists->evaluator->ratings->n_movies;
 	const int32_t *catalogue = lists->order[order - FIRST_BASELINE];
@@ -341,50 +341,50 @@ answer_by_baseline(Lists *lists, const Question *question, ListOrder order)
 	for (int32_t i = 0; i < n_movies && n < lists->k; i++)
 		if (!lists->skip[catalogue[i]])
 			lists->list[n++] = catalogue[i];
-	close_answer(lists, question, order, n);
+	close_answer(lists, query, order, n);
 }
 
 /* Asks everybody the questions that are waiting. */
 static void
-ask_questions(Lists *lists, int n)
+answer_queries(Lists *lists, int n)
 {
 	Evaluator  *evaluator = lists->evaluator;
 	int32_t		n_movies = evaluator->ratings->n_movies;
 
-	evaluator_users(evaluator, lists->questions, n, lists->retrieval, lists->ranking);
+	evaluator_users(evaluator, lists->queries, n, lists->retrieval, lists->ranking);
 	if (!lists->indexed)
 		matmul_transposed(lists->scores, n_movies, lists->retrieval, VECTOR_DIMS,
 						  evaluator->movie_vectors, n, n_movies, VECTOR_DIMS, false);
 	for (int i = 0; i < n; i++)
 	{
-		const Question *question = &lists->questions[i];
+		const EvalQuery *query = &lists->queries[i];
 
-		pose_question(lists, question);
+		mask_query(lists, query);
 		answer_by_model(lists, i);
 		for (ListOrder order = FIRST_BASELINE; order < N_ORDERS; order++)
-			answer_by_baseline(lists, question, order);
-		withdraw_question(lists, question);
-		evaluator_tick(evaluator);
+			answer_by_baseline(lists, query, order);
+		unmask_query(lists, query);
+		evaluator_check_interrupts(evaluator);
 	}
 }
 
 /* Puts a question; n are waiting already.  Returns how many are then. */
 static int
-put_question(Lists *lists, int n, Question question)
+add_query(Lists *lists, int n, EvalQuery query)
 {
-	lists->questions[n++] = question;
+	lists->queries[n++] = query;
 	if (n < lists->batch)
 		return n;
-	ask_questions(lists, n);
+	answer_queries(lists, n);
 	return 0;
 }
 
 /*
  * The live questions of one user: one per liked test row, or, if he has more
- * than EVALUATE_QUESTIONS, the rows in the middle of as many equal stretches.
+ * than EVALUATE_QUERIES, the rows in the middle of as many equal stretches.
  */
 static int
-put_live_questions(Lists *lists, int n, int32_t user)
+add_live_queries(Lists *lists, int n, int32_t user)
 {
 	const Evaluator *evaluator = lists->evaluator;
 	const Ratings *ratings = evaluator->ratings;
@@ -395,7 +395,7 @@ put_live_questions(Lists *lists, int n, int32_t user)
 
 	for (int64_t row = user_first_test(ratings, user); row < user_end(ratings, user); row++)
 		n_liked += is_liked(evaluator, row);
-	wanted = n_liked < EVALUATE_QUESTIONS ? n_liked : EVALUATE_QUESTIONS;
+	wanted = n_liked < EVALUATE_QUERIES ? n_liked : EVALUATE_QUERIES;
 
 	for (int64_t row = user_first_test(ratings, user); asked < wanted; row++)
 	{
@@ -403,7 +403,7 @@ put_live_questions(Lists *lists, int n, int32_t user)
 			continue;
 		if (liked++ == (2 * asked + 1) * n_liked / (2 * wanted))
 		{
-			n = put_question(lists, n, (Question) {user, ratings->prefix[row], row});
+			n = add_query(lists, n, (EvalQuery) {user, ratings->prefix[row], row});
 			asked++;
 		}
 	}
@@ -411,7 +411,7 @@ put_live_questions(Lists *lists, int n, int32_t user)
 }
 
 static void
-put_questions(Lists *lists, EvaluateProtocol protocol)
+add_queries(Lists *lists, EvaluateProtocol protocol)
 {
 	const Ratings *ratings = lists->evaluator->ratings;
 	int64_t		n_users = ratings->n_users;
@@ -425,15 +425,15 @@ put_questions(Lists *lists, EvaluateProtocol protocol)
 		int32_t		user = i * n_users / n_asked;
 
 		if (protocol == PROTOCOL_LIVE)
-			n = put_live_questions(lists, n, user);
+			n = add_live_queries(lists, n, user);
 		else
-			n = put_question(lists, n, (Question) {user, ratings->n_train[user], -1});
+			n = add_query(lists, n, (EvalQuery) {user, ratings->n_trainval[user], -1});
 	}
 	if (n > 0)
-		ask_questions(lists, n);
+		answer_queries(lists, n);
 }
 
-/* The mean of the films' mean training ratings. */
+/* The mean of the movies' mean training ratings. */
 static double
 catalogue_mean(const Lists *lists)
 {
@@ -514,6 +514,6 @@ evaluate_lists(Evaluator *evaluator, EvaluateProtocol protocol, Evaluation *eval
 	if (arena->base == NULL)
 		return;
 	open_lists(&lists);
-	put_questions(&lists, protocol);
+	add_queries(&lists, protocol);
 	report_lists(&lists, protocol, evaluation);
 }

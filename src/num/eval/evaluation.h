@@ -1,20 +1,20 @@
 /*
  * evaluation.h: what is measured of a model, and under which rules.
  *
- * Two protocols.  Static: what is known of a user are his training rows.
- * Live: what is known are all his rows of strictly earlier time than the one
- * that is asked for.  The model and the baselines' film statistics are those
+ * Two protocols.  Static: what is known of a user are their training rows.
+ * Live: what is known are all their rows of strictly earlier time than the one
+ * that is asked for.  The model and the baselines' movie statistics are those
  * of the training part in both.
  *
  * Rating metrics are taken over test rows.  List metrics are taken over
- * questions, exactly: every listed film of the catalogue that the user is not
+ * questions, exactly: every listed movie of the catalogue that the user is not
  * known to have rated competes.
  *
- *		static	one question per user with a liked test film that is not among
- *				his training films; all such films are relevant.
- *		live	one question per liked test row whose film he is not known to
- *				have rated, at that row's moment; its film alone is relevant.  At
- *				most EVALUATE_QUESTIONS per user, evenly spaced in his sequence.
+ *		static	one question per user with a liked test movie that is not among
+ *				their training movies; all such movies are relevant.
+ *		live	one question per liked test row whose movie he is not known to
+ *				have rated, at that row's moment; its movie alone is relevant.  At
+ *				most EVALUATE_QUERIES per user, evenly spaced in their sequence.
  *
  * Users with EVALUATE_WARM or more training rows are warm, the others cold.
  */
@@ -25,7 +25,7 @@
 #include <stdint.h>
 
 #define EVALUATE_WARM 5
-#define EVALUATE_QUESTIONS 10
+#define EVALUATE_QUERIES 10
 
 typedef enum EvaluateProtocol
 {
@@ -67,8 +67,8 @@ typedef enum EvaluateMetric
 	METRIC_NDCG,
 	METRIC_HIT,
 	METRIC_MRR,					/* over all k places */
-	METRIC_COVERAGE,			/* share of the listed films that appear */
-	METRIC_HIT_RATING,			/* mean of the test ratings of listed films that
+	METRIC_COVERAGE,			/* share of the listed movies that appear */
+	METRIC_HIT_RATING,			/* mean of the test ratings of listed movies that
 								 * the user went on to rate, liked or not */
 	METRIC_RECALL_K_BY_RATING,
 	METRIC_NDCG_BY_RATING,
@@ -77,10 +77,10 @@ typedef enum EvaluateMetric
 	METRIC_COVERAGE_BY_RATING,
 	METRIC_HIT_RATING_BY_RATING,
 	METRIC_MEAN_RATING_K,		/* mean, over all users with ratings, of the mean
-								 * training rating of their top k films by cosine */
+								 * training rating of their top k movies by cosine */
 	METRIC_CATALOGUE_MEAN,		/* the same of the whole catalogue (item mean) */
 	METRIC_TEST_RATINGS,		/* how many rows the rating metrics are taken over */
-	METRIC_QUESTIONS,			/* how many questions the list metrics */
+	METRIC_QUERIES,				/* how many questions the list metrics */
 	N_METRICS
 } EvaluateMetric;
 
@@ -92,8 +92,8 @@ typedef struct EvaluateOptions
 								 * spaced; 0: on all */
 	bool		live_ratings;	/* rating metrics, live */
 	bool		live_lists;		/* list metrics, live: the expensive part */
-	void (*tick)(void);			/* called every few ms, or NULL; it may
-								 * leave by longjmp */
+	void (*check_interrupts)(void); /* called every few ms, or NULL; it may
+									 * leave by longjmp */
 } EvaluateOptions;
 
 /* NaN: not defined */

@@ -1,8 +1,8 @@
 /*
- * evaluator.c: users and films of the data as the measured model sees them.
+ * evaluator.c: users and movies of the data as the measured model sees them.
  *
  * The data may have changed since the model was trained.  A user without an
- * id in the model is asked as an unknown one with a history; a film that the
+ * id in the model is asked as an unknown one with a history; a movie that the
  * model has not seen is embedded from its features, as serving does it, and
  * does not count in a history.
  */
@@ -14,14 +14,14 @@
 #define MOVIE_BATCH 256
 
 static bool
-same_catalogue(const Ratings *ratings, const ImageHeader *header)
+same_catalogue(const Ratings *ratings, const ModelFileHeader *header)
 {
 	return ratings->n_movies == header->n_movies &&
-		memcmp(ratings->movie_ids, image_section(header, IMAGE_MOVIE_IDS),
+		memcmp(ratings->movie_ids, model_file_section(header, MODEL_FILE_MOVIE_IDS),
 			   ratings->n_movies * sizeof(int64_t)) == 0;
 }
 
-/* Vectors of the films first .. first + n - 1, which the model has not seen. */
+/* Vectors of the movies first .. first + n - 1, which the model has not seen. */
 static void
 embed_movies(Evaluator *evaluator, int32_t first, int32_t n, float *retrieval, float *ranking)
 {
@@ -33,13 +33,13 @@ embed_movies(Evaluator *evaluator, int32_t first, int32_t n, float *retrieval, f
 				 evaluator->movies_scratch);
 }
 
-/* All films get the vectors of their features; those of the model then its own. */
+/* All movies get the vectors of their features; those of the model then its own. */
 static void
 fill_movie_vectors(Evaluator *evaluator, float *retrieval, float *ranking)
 {
 	const Ratings *ratings = evaluator->ratings;
-	const float *known = image_section(evaluator->header, IMAGE_MOVIE_VECTORS);
-	const float *known_rank = image_section(evaluator->header, IMAGE_MOVIE_RANK_VECTORS);
+	const float *known = model_file_section(evaluator->header, MODEL_FILE_MOVIE_VECTORS);
+	const float *known_rank = model_file_section(evaluator->header, MODEL_FILE_MOVIE_RANK_VECTORS);
 	const size_t length = VECTOR_DIMS * sizeof(float);
 
 	for (int32_t first = 0; first < ratings->n_movies; first += MOVIE_BATCH)
@@ -47,7 +47,7 @@ fill_movie_vectors(Evaluator *evaluator, float *retrieval, float *ranking)
 		int32_t		rest = ratings->n_movies - first;
 
 		embed_movies(evaluator, first, rest < MOVIE_BATCH ? rest : MOVIE_BATCH, retrieval, ranking);
-		evaluator_tick(evaluator);
+		evaluator_check_interrupts(evaluator);
 	}
 	for (int64_t movie = 0; movie < ratings->n_movies; movie++)
 	{
@@ -60,14 +60,14 @@ fill_movie_vectors(Evaluator *evaluator, float *retrieval, float *ranking)
 	}
 }
 
-/* Matches the films by id. */
+/* Matches the movies by id. */
 static void
 match_movies(Evaluator *evaluator)
 {
 	const Ratings *ratings = evaluator->ratings;
-	const ImageHeader *header = evaluator->header;
-	const int64_t *ids = image_section(header, IMAGE_MOVIE_IDS);
-	const float *popularity = image_section(header, IMAGE_MOVIE_POPULARITY);
+	const ModelFileHeader *header = evaluator->header;
+	const int64_t *ids = model_file_section(header, MODEL_FILE_MOVIE_IDS);
+	const float *popularity = model_file_section(header, MODEL_FILE_MOVIE_POPULARITY);
 
 	for (int32_t movie = 0; movie < ratings->n_movies; movie++)
 	{
@@ -81,7 +81,7 @@ match_movies(Evaluator *evaluator)
 }
 
 /*
- * The films' vectors and the histories: the model's and the data's own arrays
+ * The movies' vectors and the histories: the model's and the data's own arrays
  * where both catalogues are equal, translated copies where not.
  */
 static void
@@ -95,8 +95,9 @@ open_movies(Evaluator *evaluator, Arena *arena)
 
 	if (evaluator->same_movies)
 	{
-		evaluator->movie_vectors = image_section(evaluator->header, IMAGE_MOVIE_VECTORS);
-		evaluator->movie_rank_vectors = image_section(evaluator->header, IMAGE_MOVIE_RANK_VECTORS);
+		evaluator->movie_vectors = model_file_section(evaluator->header, MODEL_FILE_MOVIE_VECTORS);
+		evaluator->movie_rank_vectors = model_file_section(evaluator->header,
+														   MODEL_FILE_MOVIE_RANK_VECTORS);
 		evaluator->history_movie = ratings->movie;
 		return;
 	}
@@ -127,9 +128,9 @@ evaluator_open(Evaluator *evaluator, const Ratings *ratings, const Model *model,
 	baselines_take(&evaluator->baselines, ratings, arena);
 	evaluator->model_movie = ARENA_ARRAY(arena, int32_t, ratings->n_movies);
 	evaluator->popularity = ARENA_ARRAY(arena, float, ratings->n_movies);
-	evaluator->inputs = ARENA_ARRAY(arena, UserInput, QUESTION_BATCH);
+	evaluator->inputs = ARENA_ARRAY(arena, UserInput, QUERY_BATCH);
 	evaluator->users_scratch = ARENA_ARRAY(arena, float,
-										   model_users_scratch(model, QUESTION_BATCH));
+										   model_users_scratch(model, QUERY_BATCH));
 	if (arena->base != NULL)
 	{
 		baselines_fit(&evaluator->baselines, ratings, evaluator->header->like_threshold);
@@ -139,21 +140,21 @@ evaluator_open(Evaluator *evaluator, const Ratings *ratings, const Model *model,
 }
 
 void
-evaluator_users(Evaluator *evaluator, const Question *questions, int n, float *retrieval,
+evaluator_users(Evaluator *evaluator, const EvalQuery *queries, int n, float *retrieval,
 				float *ranking)
 {
 	const Ratings *ratings = evaluator->ratings;
-	const ImageHeader *header = evaluator->header;
-	const int64_t *ids = image_section(header, IMAGE_USER_IDS);
+	const ModelFileHeader *header = evaluator->header;
+	const int64_t *ids = model_file_section(header, MODEL_FILE_USER_IDS);
 
 	for (int i = 0; i < n; i++)
 	{
-		int32_t		user = questions[i].user;
+		int32_t		user = queries[i].user;
 		UserInput  *input = &evaluator->inputs[i];
 
 		input->user = id_find(ids, header->n_users, ratings->user_ids[user]);
 		memcpy(input->attribute, ratings->attribute + (int64_t) user * N_ATTRIBUTES, N_ATTRIBUTES);
-		input->n_history = questions[i].known;
+		input->n_history = queries[i].known;
 		input->history_movie = evaluator->history_movie + ratings->start[user];
 		input->history_rating = ratings->rating + ratings->start[user];
 	}
@@ -162,8 +163,8 @@ evaluator_users(Evaluator *evaluator, const Question *questions, int n, float *r
 }
 
 void
-evaluator_tick(const Evaluator *evaluator)
+evaluator_check_interrupts(const Evaluator *evaluator)
 {
-	if (evaluator->options->tick != NULL)
-		evaluator->options->tick();
+	if (evaluator->options->check_interrupts != NULL)
+		evaluator->options->check_interrupts();
 }

@@ -10,25 +10,25 @@
 #include "num/model/model.h"
 
 /* What is asked: a user, of whom the first `known` rows are known. */
-typedef struct Question
+typedef struct EvalQuery
 {
 	int32_t		user;
 	int32_t		known;
 	int64_t		row;			/* lists: the row looked for, -1 for all liked
 								 * rows that are not known */
-} Question;
+} EvalQuery;
 
-#define QUESTION_BATCH 1024		/* most questions of one evaluator_users */
+#define QUERY_BATCH 1024		/* most questions of one evaluator_users */
 
 typedef struct Evaluator
 {
 	const Ratings *ratings;
 	const Model *model;
-	const ImageHeader *header;
+	const ModelFileHeader *header;
 	const EvaluateOptions *options;
 	Baselines	baselines;
 
-	/* The model's view of the data's films, in the data's order */
+	/* The model's view of the data's movies, in the data's order */
 	bool		same_movies;	/* both catalogues are equal: nothing is copied */
 	int32_t    *model_movie;	/* [n_movies], catalogue index or -1 */
 	const int32_t *history_movie;	/* [n_rows], the same per row */
@@ -37,7 +37,7 @@ typedef struct Evaluator
 	float	   *popularity;		/* [n_movies], ln(1 + likes) as the model counts */
 
 	/* Work space of evaluator_users */
-	UserInput  *inputs;			/* [QUESTION_BATCH] */
+	UserInput  *inputs;			/* [QUERY_BATCH] */
 	float	   *users_scratch;
 	float	   *movies_scratch;
 } Evaluator;
@@ -46,11 +46,11 @@ typedef struct Evaluator
 extern void evaluator_open(Evaluator *evaluator, const Ratings *ratings, const Model *model,
 						   const EvaluateOptions *options, Arena *arena);
 
-/* The vectors of the users of n questions, n <= QUESTION_BATCH. */
-extern void evaluator_users(Evaluator *evaluator, const Question *questions, int n,
+/* The vectors of the users of n questions, n <= QUERY_BATCH. */
+extern void evaluator_users(Evaluator *evaluator, const EvalQuery *queries, int n,
 							float *retrieval, float *ranking);
 
-extern void evaluator_tick(const Evaluator *evaluator);
+extern void evaluator_check_interrupts(const Evaluator *evaluator);
 
 /* The row at which a user's rows end. */
 static inline int64_t
@@ -63,7 +63,7 @@ user_end(const Ratings *ratings, int32_t user)
 static inline int64_t
 user_first_test(const Ratings *ratings, int32_t user)
 {
-	return ratings->start[user] + ratings->n_train[user];
+	return ratings->start[user] + ratings->n_trainval[user];
 }
 
 static inline bool
@@ -75,7 +75,7 @@ is_liked(const Evaluator *evaluator, int64_t row)
 static inline EvaluateUsers
 user_group(const Ratings *ratings, int32_t user)
 {
-	return ratings->n_train[user] >= EVALUATE_WARM ? USERS_WARM : USERS_COLD;
+	return ratings->n_trainval[user] >= EVALUATE_WARM ? USERS_WARM : USERS_COLD;
 }
 
 #endif							/* MLREC_EVAL_EVALUATOR_H */

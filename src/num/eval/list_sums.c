@@ -57,13 +57,13 @@ ratio(double sum, int64_t n)
 void
 list_sums_recall(const ListSums *sums, double *value, int32_t top_k)
 {
-	value[METRIC_QUESTIONS] = sums->n;
+	value[METRIC_QUERIES] = sums->n;
 	value[METRIC_RECALL_K] = ratio(sums->recall_k, sums->n);
 	if (top_k > SHORT_RECALL)
 		value[METRIC_RECALL_50] = ratio(sums->recall_50, sums->n);
 }
 
-/* The share of the listed films that have been shown. */
+/* The share of the listed movies that have been shown. */
 static double
 coverage(const ListSums *sums, int32_t n_movies, int32_t n_listed)
 {

@@ -23,13 +23,13 @@ typedef struct ListSums
 	double		ndcg;
 	double		hit;
 	double		reciprocal_rank;
-	int64_t		n_rated;		/* films of a first n that the user went on to rate */
+	int64_t		n_rated;		/* movies of a first n that the user went on to rate */
 	double		rating;			/* sum of these ratings */
 	uint8_t    *shown;			/* [n_movies], 1: has been in a first n */
 } ListSums;
 
 /*
- * Adds a list of n films, best first, of which top_k places were to be filled.
+ * Adds a list of n movies, best first, of which top_k places were to be filled.
  * truth->n_relevant >= 1; places [n] is work space.
  */
 extern void list_sums_add(ListSums *sums, const int32_t *list, int32_t n, const ListTruth *truth,
@@ -39,9 +39,9 @@ extern void list_sums_add(ListSums *sums, const int32_t *list, int32_t n, const 
 extern void list_sums_merge(ListSums *sums, const ListSums *other, int32_t n_movies);
 
 /*
- * The means, into value [N_METRICS]: METRIC_QUESTIONS and recall by one
+ * The means, into value [N_METRICS]: METRIC_QUERIES and recall by one
  * function (recall@50 if top_k > 50); the five metrics from METRIC_NDCG, or
- * from METRIC_NDCG_BY_RATING, as first says, by the other.  n_listed: films
+ * from METRIC_NDCG_BY_RATING, as first says, by the other.  n_listed: movies
  * that can appear.
  */
 extern void list_sums_recall(const ListSums *sums, double *value, int32_t top_k);

@@ -23,7 +23,7 @@ extern double metrics_mae(const float *predicted, const float *actual, int64_t n
 
 /*
  * Lists.  relevant [n] says for each place of a list, best first, whether the
- * film there is one of those looked for; n_relevant >= 1 is how many there
+ * movie there is one of those looked for; n_relevant >= 1 is how many there
  * are, in the list or not.  Places beyond n count as misses, k >= 1.
  */
 
@@ -32,14 +32,14 @@ extern double metrics_recall(const uint8_t *relevant, int n, int k, int n_releva
 
 /*
  * Sum of 1 / log2(place + 1) over the relevant places 1 .. k, over that of the
- * ideal list, which has min(k, n_relevant) relevant films in front.
+ * ideal list, which has min(k, n_relevant) relevant movies in front.
  */
 extern double metrics_ndcg(const uint8_t *relevant, int n, int k, int n_relevant);
 
 /* 1 if any of the first k is relevant, else 0. */
 extern double metrics_hit(const uint8_t *relevant, int n, int k);
 
-/* 1 / place of the first relevant film, 0 if there is none. */
+/* 1 / place of the first relevant movie, 0 if there is none. */
 extern double metrics_reciprocal_rank(const uint8_t *relevant, int n);
 
 #endif							/* MLREC_EVAL_METRICS_H */

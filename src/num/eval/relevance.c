@@ -24,7 +24,7 @@ static const float popularity_weights[] = {0.5f, 0.75f, 1, 1.25f, 1.5f, 1.75f, 2
 typedef struct Tuning
 {
 	const Model *model;
-	const ImageHeader *header;
+	const ModelFileHeader *header;
 	const Ratings *ratings;
 
 	/* one user */
@@ -38,7 +38,7 @@ typedef struct Tuning
 	float	   *popularity;		/* [k] */
 	float	   *scratch;
 	void	   *search;			/* scratch, too */
-	void (*tick) (void);
+	void (*check_interrupts) (void);
 
 	/* the grid */
 	int			n_rating;
@@ -51,7 +51,7 @@ typedef struct Tuning
 } Tuning;
 
 static void
-carve(Tuning *tuning, const ImageHeader *header, const Ratings *ratings, Model **model,
+carve(Tuning *tuning, const ModelFileHeader *header, const Ratings *ratings, Model **model,
 	  Arena *arena)
 {
 	int64_t		n = header->n_movies;
@@ -66,11 +66,11 @@ carve(Tuning *tuning, const ImageHeader *header, const Ratings *ratings, Model *
 	tuning->predicted = ARENA_ARRAY(arena, float, CANDIDATES);
 	tuning->popularity = ARENA_ARRAY(arena, float, CANDIDATES);
 	tuning->scratch = ARENA_ARRAY(arena, float, model_rank_scratch(NULL, CANDIDATES));
-	tuning->search = arena_take(arena, 1, image_search_scratch(header));
+	tuning->search = arena_take(arena, 1, index_search_scratch(header));
 }
 
 size_t
-relevance_scratch(const ImageHeader *header)
+relevance_scratch(const ModelFileHeader *header)
 {
 	Tuning		tuning;
 	Model	   *model;
@@ -100,7 +100,7 @@ ordered_ndcg(Tuning *tuning, float rating, float popularity, int n_liked)
 	return metrics_ndcg(relevant, topk.n, PLACES, n_liked);
 }
 
-/* NDCG of the most popular films of all that are not known to have been seen. */
+/* NDCG of the most popular movies of all that are not known to have been seen. */
 static double
 ndcg_by_popularity(Tuning *tuning, int n_liked)
 {
@@ -108,7 +108,7 @@ ndcg_by_popularity(Tuning *tuning, int n_liked)
 	Topk		topk;
 
 	topk_init(&topk, tuning->places, PLACES);
-	topk_push_all(&topk, image_section(tuning->header, IMAGE_MOVIE_POPULARITY),
+	topk_push_all(&topk, model_file_section(tuning->header, MODEL_FILE_MOVIE_POPULARITY),
 				  tuning->header->n_movies, tuning->skip);
 	topk_sort(&topk);
 	for (int32_t i = 0; i < topk.n; i++)
@@ -117,19 +117,19 @@ ndcg_by_popularity(Tuning *tuning, int n_liked)
 }
 
 /*
- * The candidates of a user of whom the fit rows are known.  The scratch of
+ * The candidates of a user of whom the train ratings are known.  The scratch of
  * CANDIDATES predictions is far more than that of one user.
  */
 static void
 find_candidates(Tuning *tuning, int32_t user, int32_t known_user)
 {
 	const Ratings *ratings = tuning->ratings;
-	const void *image = tuning->header;
-	const float *rank_vectors = image_section(image, IMAGE_MOVIE_RANK_VECTORS);
-	const float *popularity = image_section(image, IMAGE_MOVIE_POPULARITY);
+	const void *file = tuning->header;
+	const float *rank_vectors = model_file_section(file, MODEL_FILE_MOVIE_RANK_VECTORS);
+	const float *popularity = model_file_section(file, MODEL_FILE_MOVIE_POPULARITY);
 	const int64_t start = ratings->start[user];
 	UserInput	input = {.user = known_user,
-		.n_history = ratings->n_fit[user],
+		.n_history = ratings->n_train[user],
 		.history_movie = ratings->movie + start,
 	.history_rating = ratings->rating + start};
 	float		retrieval[VECTOR_DIMS];
@@ -139,11 +139,11 @@ find_candidates(Tuning *tuning, int32_t user, int32_t known_user)
 	memcpy(input.attribute, ratings->attribute + user * N_ATTRIBUTES, N_ATTRIBUTES);
 	model_users(tuning->model, &input, 1, retrieval, ranking, tuning->scratch);
 	memset(tuning->skip, 0, tuning->header->n_movies);
-	for (int32_t i = 0; i < ratings->n_fit[user]; i++)
+	for (int32_t i = 0; i < ratings->n_train[user]; i++)
 		if (ratings->movie[start + i] >= 0)
 			tuning->skip[ratings->movie[start + i]] = 1;
 	topk_init(&topk, tuning->candidates, CANDIDATES);
-	image_search(&topk, image, retrieval, IVF_LIKELIEST, 1, tuning->skip, tuning->tick,
+	index_search(&topk, file, retrieval, IVF_BY_LOGIT, 1, tuning->skip, tuning->check_interrupts,
 				 tuning->search);
 	topk_sort(&topk);
 	tuning->k = topk.n;
@@ -163,8 +163,8 @@ static void
 try_user(Tuning *tuning, int32_t user, int32_t known_user)
 {
 	const Ratings *ratings = tuning->ratings;
-	int64_t		from = ratings->start[user] + ratings->n_fit[user];
-	int64_t		to = ratings->start[user] + ratings->n_train[user];
+	int64_t		from = ratings->start[user] + ratings->n_train[user];
+	int64_t		to = ratings->start[user] + ratings->n_trainval[user];
 	int			n_liked = 0;
 
 	memset(tuning->liked, 0, tuning->header->n_movies);
@@ -188,43 +188,43 @@ try_user(Tuning *tuning, int32_t user, int32_t known_user)
 
 /*
  * Tries all users that have validation rows, or every so-manieth of them.
- * Known users are found by id, since the ratings may be newer than the image.
+ * Known users are found by id, since the ratings may be newer than the model file.
  */
 static void
-try_users(Tuning *tuning, const void *image, const Ratings *ratings,
-		  void (*tick) (void), void *scratch)
+try_users(Tuning *tuning, const void *file, const Ratings *ratings,
+		  void (*check_interrupts) (void), void *scratch)
 {
 	Arena		arena = {scratch, 0};
-	const int64_t *user_ids = image_section(image, IMAGE_USER_IDS);
+	const int64_t *user_ids = model_file_section(file, MODEL_FILE_USER_IDS);
 	int32_t		step = ratings->n_users / MAX_USERS + 1;
 	Model	   *model;
 
-	tuning->header = image;
+	tuning->header = file;
 	carve(tuning, tuning->header, ratings, &model, &arena);
-	tuning->tick = tick;
-	model_open(model, image);
+	tuning->check_interrupts = check_interrupts;
+	model_open(model, file);
 	tuning->model = model;
 	for (int32_t user = 0; user < ratings->n_users; user += step)
 	{
-		if (ratings->n_train[user] == ratings->n_fit[user])
+		if (ratings->n_trainval[user] == ratings->n_train[user])
 			continue;
 		try_user(tuning, user, id_find(user_ids, tuning->header->n_users,
 									   ratings->user_ids[user]));
-		tick();
+		check_interrupts();
 	}
 }
 
 double
-relevance_tune(void *image, const Ratings *ratings, double *popularity_ndcg,
-			   void (*tick) (void), void *scratch)
+relevance_tune(void *file, const Ratings *ratings, double *popularity_ndcg,
+			   void (*check_interrupts) (void), void *scratch)
 {
-	ImageHeader *header = image;
+	ModelFileHeader *header = file;
 	Tuning		tuning = {.n_rating = N_RATING, .n_popularity = N_POPULARITY,
 		.rating_weight = rating_weights, .popularity_weight = popularity_weights};
 	const double *ndcg = &tuning.ndcg[0][0];
 	size_t		best = 0;
 
-	try_users(&tuning, image, ratings, tick, scratch);
+	try_users(&tuning, file, ratings, check_interrupts, scratch);
 	*popularity_ndcg = tuning.ndcg_popularity / tuning.n_users;
 	if (tuning.n_users == 0)
 		return NAN;
@@ -237,14 +237,14 @@ relevance_tune(void *image, const Ratings *ratings, double *popularity_ndcg,
 }
 
 double
-relevance_ndcg(const void *image, const Ratings *ratings,
-			   void (*tick) (void), void *scratch)
+relevance_ndcg(const void *file, const Ratings *ratings,
+			   void (*check_interrupts) (void), void *scratch)
 {
-	const ImageHeader *header = image;
+	const ModelFileHeader *header = file;
 	Tuning		tuning = {.n_rating = 1, .n_popularity = 1,
 		.rating_weight = &header->relevance_rating,
 	.popularity_weight = &header->relevance_popularity};
 
-	try_users(&tuning, image, ratings, tick, scratch);
+	try_users(&tuning, file, ratings, check_interrupts, scratch);
 	return tuning.n_users > 0 ? tuning.ndcg[0][0] / tuning.n_users : NAN;
 }

@@ -2,9 +2,9 @@
  * codes.c: see codes.h.
  *
  * A code is the nearest multiple of the block's step, which is the largest
- * magnitude in the block over 127.  One step for all films would be simpler, and
- * as coarse as the most extreme film makes it; one for each film would be a
- * little finer and cost four more bytes a film.
+ * magnitude in the block over 127.  One step for all movies would be simpler, and
+ * as coarse as the most extreme movie makes it; one for each movie would be a
+ * little finer and cost four more bytes a movie.
  */
 #include "num/index/codes.h"
 
@@ -15,7 +15,7 @@
 #define ROUND_UP 1.000001
 
 /* Of the origin's length, as SCAN_ROUNDING of scan_kernels.h */
-#define ORIGIN_ROUNDING 1e-5
+#define CENTROID_ROUNDING 1e-5
 
 uint64_t
 codes_size(int32_t n_blocks)
@@ -33,7 +33,7 @@ codes_open(Codes *codes, const void *section)
 	codes->codes = (const uint8_t *) (header + 1);
 	codes->blocks = (const CodeBlock *) (codes->codes +
 										 (int64_t) header->n_blocks * CODE_BLOCK_BYTES);
-	codes->films = (const int32_t *) (codes->blocks + header->n_blocks);
+	codes->movies = (const int32_t *) (codes->blocks + header->n_blocks);
 }
 
 void
@@ -45,28 +45,28 @@ codes_widen(CodeBlock *all, const CodeBlock *block)
 }
 
 /*
- * The bounds for one film: its row, and codes as multiples of the block's step.
+ * The bounds for one movie: its row, and codes as multiples of the block's step.
  */
 static CodeBlock
-bounds_of_film(const float *row, const float *origin, const int *code, float step, float bias)
+bounds_of_vector(const float *row, const float *centroid, const int *code, float scale, float bias)
 {
 	double		error = 0;
 	double		norm = 0;
 	double		coded_norm = 0;
-	double		origin_norm = 0;
-	CodeBlock	bounds = {.step = step, .bias = bias};
+	double		centroid_norm = 0;
+	CodeBlock	bounds = {.scale = scale, .bias = bias};
 
 	for (int d = 0; d < VECTOR_DIMS; d++)
 	{
-		double		rest = (double) row[d] - origin[d];
-		double		coded = (double) step * code[d];
+		double		residual = (double) row[d] - centroid[d];
+		double		coded = (double) scale * code[d];
 
-		error += (rest - coded) * (rest - coded);
-		norm += rest * rest;
+		error += (residual - coded) * (residual - coded);
+		norm += residual * residual;
 		coded_norm += coded * coded;
-		origin_norm += (double) origin[d] * origin[d];
+		centroid_norm += (double) centroid[d] * centroid[d];
 	}
-	bounds.error = (float) ((sqrt(error) + ORIGIN_ROUNDING * sqrt(origin_norm)) * ROUND_UP);
+	bounds.error = (float) ((sqrt(error) + CENTROID_ROUNDING * sqrt(centroid_norm)) * ROUND_UP);
 	bounds.norm = (float) (sqrt(norm > coded_norm ? norm : coded_norm) * ROUND_UP);
 	return bounds;
 }
@@ -75,20 +75,20 @@ bounds_of_film(const float *row, const float *origin, const int *code, float ste
  * The nearest multiple of step, at most 127 of them.
  */
 static int
-encode(float x, float step)
+encode(float x, float scale)
 {
 	/* a step too small to divide by is 0, or makes too large a code */
-	float		code = step > 0 ? rintf(x / step) : 0;
+	float		code = scale > 0 ? rintf(x / scale) : 0;
 
 	return code > 127 ? 127 : code < -127 ? -127 : (int) code;
 }
 
 /*
- * Encodes the block of these films.
+ * Encodes the block of these movies.
  */
 static void
-fill_block(CodeBlock *block, uint8_t *codes, const int32_t *films, const float *rows,
-		   const float *bias, const float *origin)
+fill_block(CodeBlock *block, uint8_t *codes, const int32_t *movies, const float *rows,
+		   const float *bias, const float *centroid)
 {
 	float		largest = 0;
 
@@ -98,28 +98,28 @@ fill_block(CodeBlock *block, uint8_t *codes, const int32_t *films, const float *
 	{
 		const float *row;
 
-		if (films[i] == NO_FILM)
+		if (movies[i] == NO_MOVIE)
 			continue;
-		row = rows + (int64_t) films[i] * VECTOR_DIMS;
+		row = rows + (int64_t) movies[i] * VECTOR_DIMS;
 		for (int d = 0; d < VECTOR_DIMS; d++)
-			largest = fmaxf(largest, fabsf(row[d] - origin[d]));
+			largest = fmaxf(largest, fabsf(row[d] - centroid[d]));
 	}
-	block->step = largest / 127;
+	block->scale = largest / 127;
 	for (int i = 0; i < CODE_BLOCK; i++)
 	{
 		const float *row;
 		int			code[VECTOR_DIMS];
 		CodeBlock	bounds;
 
-		if (films[i] == NO_FILM)
+		if (movies[i] == NO_MOVIE)
 			continue;
-		row = rows + (int64_t) films[i] * VECTOR_DIMS;
+		row = rows + (int64_t) movies[i] * VECTOR_DIMS;
 		for (int d = 0; d < VECTOR_DIMS; d++)
 		{
-			code[d] = encode(row[d] - origin[d], block->step);
+			code[d] = encode(row[d] - centroid[d], block->scale);
 			codes[d / 4 * CODE_BLOCK * 4 + i * 4 + d % 4] = (uint8_t) (CODE_ZERO + code[d]);
 		}
-		bounds = bounds_of_film(row, origin, code, block->step, bias[films[i]]);
+		bounds = bounds_of_vector(row, centroid, code, block->scale, bias[movies[i]]);
 		codes_widen(block, &bounds);
 	}
 }
@@ -133,11 +133,11 @@ codes_begin(void *section, const int32_t *order, int32_t n_blocks)
 	memset(header, 0, sizeof(CodesHeader));
 	header->n_blocks = n_blocks;
 	codes_open(&codes, section);
-	memcpy((int32_t *) codes.films, order, sizeof(int32_t) * CODE_BLOCK * n_blocks);
+	memcpy((int32_t *) codes.movies, order, sizeof(int32_t) * CODE_BLOCK * n_blocks);
 }
 
 void
-codes_fill(void *section, const float *rows, const float *bias, const float *origin, int32_t from,
+codes_fill(void *section, const float *rows, const float *bias, const float *centroid, int32_t from,
 		   int32_t to)
 {
 	Codes		codes;
@@ -145,7 +145,7 @@ codes_fill(void *section, const float *rows, const float *bias, const float *ori
 	codes_open(&codes, section);
 	for (int64_t b = from; b < to; b++)
 		fill_block((CodeBlock *) codes.blocks + b, (uint8_t *) codes.codes + b * CODE_BLOCK_BYTES,
-				   codes.films + b * CODE_BLOCK, rows, bias, origin);
+				   codes.movies + b * CODE_BLOCK, rows, bias, centroid);
 }
 
 bool
@@ -160,7 +160,7 @@ codes_are_sound(const void *section, uint64_t size, int32_t n)
 	codes_open(&codes, section);
 	for (int64_t i = 0; i < (int64_t) codes.n_blocks * CODE_BLOCK; i++)
 	{
-		if (codes.films[i] < NO_FILM || codes.films[i] >= n)
+		if (codes.movies[i] < NO_MOVIE || codes.movies[i] >= n)
 			return false;
 	}
 	return true;

@@ -1,5 +1,5 @@
 /*
- * index_search.h: the best films of a model for a user.
+ * index_search.h: the best movies of a model for a user.
  */
 #ifndef MLREC_INDEX_INDEX_SEARCH_H
 #define MLREC_INDEX_INDEX_SEARCH_H
@@ -7,23 +7,24 @@
 #include "num/index/ivf.h"
 
 /* Bytes of scratch that a search takes, 8-byte aligned; 0 for small catalogues. */
-extern size_t image_search_scratch(const ImageHeader *header);
+extern size_t index_search_scratch(const ModelFileHeader *header);
 
 /*
- * Offers to an empty `topk` the films of the image with skip[film] 0 (skip may be
+ * Offers to an empty `topk` the movies of the model file with skip[movie] 0 (skip may be
  * NULL): their cosines with vector [VECTOR_DIMS], of unit length, or for the
  * likeliest, temperature * cosine + popularity.  A margin of 1 is exact; with a
  * smaller one, see ivf.h, a search of a large catalogue may miss some.  tick, or
  * NULL, is called every few milliseconds.
  */
-extern void image_search(Topk *topk, const void *image, const float *vector, IvfOrder order,
-						 float margin, const uint8_t *skip, void (*tick) (void), void *scratch);
+extern void index_search(Topk *topk, const void *file, const float *vector, IvfOrder order,
+						 float bound_factor, const uint8_t *skip, void (*check_interrupts) (void),
+						 void *scratch);
 
 /*
- * Offers films 0 .. n - 1, which have rows only, as first .. first + n - 1; with
+ * Offers movies 0 .. n - 1, which have rows only, as first .. first + n - 1; with
  * ticks as above.
  */
-extern void image_search_rows(Topk *topk, const ScanFilms *films, int32_t first, int32_t n,
-							  const ScanQuery *query, void (*tick) (void));
+extern void index_search_vectors(Topk *topk, const ScanMovies *movies, int32_t first, int32_t n,
+								 const ScanQuery *query, void (*check_interrupts) (void));
 
 #endif							/* MLREC_INDEX_INDEX_SEARCH_H */

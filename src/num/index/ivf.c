@@ -3,7 +3,7 @@
  *
  * A list has an origin, the mean of its vectors, and the codes are of what the
  * vectors have beyond it.  So with one product for each list a search knows the
- * score that all its films have in common, and that none exceeds it by more than
+ * score that all its movies have in common, and that none exceeds it by more than
  * the length of the rest times the query's, and its popularity, if that counts.
  * What cannot reach the k-th best score so far is passed over, lists first, then
  * blocks.
@@ -13,11 +13,11 @@
  * that takes no more into account is approximate, and many times faster.
  *
  * (Looking into a fixed number of lists, those with the nearest origins, was
- * tried.  For the nearest films it did as well where films spread evenly, and
+ * tried.  For the nearest movies it did as well where movies spread evenly, and
  * needed 18 times as many where they crowd, as in a model that has hardly
- * learned yet.  For the likeliest, where a popular film may be in any list, it
+ * learned yet.  For the likeliest, where a popular movie may be in any list, it
  * needed 14 times as many, whatever was done to the order of the lists.  And here
- * nothing needs to be done for a large k, or where films are skipped: the bar is
+ * nothing needs to be done for a large k, or where movies are skipped: the bar is
  * low then, and more is looked into.)
  */
 #include "num/index/ivf.h"
@@ -29,18 +29,18 @@
 
 /*
  * Smaller catalogues are scored as they are.  Here an exact search takes 0.3 of the
- * time, less by 0.2 ms, and at 100,000 films 0.2.
+ * time, less by 0.2 ms, and at 100,000 movies 0.2.
  */
 #define MIN_LISTED 20000
 
-#define FILMS_PER_LIST 256
+#define MOVIES_PER_LIST 256
 #define MAX_LISTS 4096
 
 /* Lists that are searched first, best first, so that the bar is high for the others */
 #define N_FIRST 32
 
 /* Blocks between two ticks */
-#define TICK_BLOCKS 16384
+#define CHECK_BLOCKS 16384
 
 /* ---------------------------------------------------------------------------
  * Layout
@@ -49,7 +49,7 @@
 int32_t
 ivf_count_lists(int32_t n_movies)
 {
-	int32_t		n = n_movies / FILMS_PER_LIST;
+	int32_t		n = n_movies / MOVIES_PER_LIST;
 
 	return n_movies < MIN_LISTED ? 0 : n > MAX_LISTS ? MAX_LISTS : n;
 }
@@ -69,20 +69,20 @@ index_size(int32_t n_lists)
 }
 
 void
-ivf_layout(ImageHeader *header)
+ivf_layout(ModelFileHeader *header)
 {
 	int32_t		n = header->n_movies;
 
-	header->length[IMAGE_MOVIE_CODES] = n < MIN_LISTED ? 0 : codes_size(ivf_max_blocks(n));
-	header->length[IMAGE_INDEX] = n < MIN_LISTED ? 0 : index_size(ivf_count_lists(n));
+	header->length[MODEL_FILE_MOVIE_CODES] = n < MIN_LISTED ? 0 : codes_size(ivf_max_blocks(n));
+	header->length[MODEL_FILE_INDEX] = n < MIN_LISTED ? 0 : index_size(ivf_count_lists(n));
 }
 
 void
 ivf_open(IvfLists *lists, const void *index)
 {
 	lists->n = ((const IvfHeader *) index)->n_lists;
-	lists->origins = (float *) ((IvfHeader *) index + 1);
-	lists->bounds = (CodeBlock *) (lists->origins + (int64_t) lists->n * VECTOR_DIMS);
+	lists->centroids = (float *) ((IvfHeader *) index + 1);
+	lists->bounds = (CodeBlock *) (lists->centroids + (int64_t) lists->n * VECTOR_DIMS);
 	lists->first_block = (int32_t *) (lists->bounds + lists->n);
 }
 
@@ -128,9 +128,9 @@ typedef struct Search
 	CodeScan	scan;
 	IvfLists	lists;
 	float	   *score;			/* [n], of the origins */
-	float	   *reach;			/* [n], what films of the list may score */
+	float	   *upper_bound;	/* [n], what movies of the list may score */
 	int32_t		ticked;			/* blocks looked into at the last tick */
-	void (*tick) (void);
+	void (*check_interrupts) (void);
 } Search;
 
 size_t
@@ -140,15 +140,15 @@ ivf_search_scratch(const void *index)
 }
 
 static void
-reach_lists(Search *search)
+bound_lists(Search *search)
 {
 	const CodeScan *scan = &search->scan;
-	bool		biased = scan->films->bias != NULL;
+	bool		biased = scan->movies->bias != NULL;
 
-	scan_scores(search->score, scan->query, search->lists.origins, NULL, search->lists.n);
+	scan_scores(search->score, scan->query, search->lists.centroids, NULL, search->lists.n);
 	for (int32_t list = 0; list < search->lists.n; list++)
-		search->reach[list] = search->score[list] +
-			scan_reach(&search->lists.bounds[list], scan->query, biased, scan->margin);
+		search->upper_bound[list] = search->score[list] +
+			scan_upper_bound(&search->lists.bounds[list], scan->query, biased, scan->bound_factor);
 }
 
 static void
@@ -157,11 +157,11 @@ search_list(Search *search, int32_t list)
 	const int32_t *first = search->lists.first_block + list;
 
 	scan_blocks(&search->scan, first[0], first[1], search->score[list]);
-	search->reach[list] = -INFINITY;	/* not again */
-	if (search->tick != NULL && search->scan.n_looked - search->ticked >= TICK_BLOCKS)
+	search->upper_bound[list] = -INFINITY;	/* not again */
+	if (search->check_interrupts != NULL && search->scan.n_scanned - search->ticked >= CHECK_BLOCKS)
 	{
-		search->tick();
-		search->ticked = search->scan.n_looked;
+		search->check_interrupts();
+		search->ticked = search->scan.n_scanned;
 	}
 }
 
@@ -173,33 +173,38 @@ search_first_lists(Search *search)
 	Topk		first;
 
 	topk_init(&first, entry, N_FIRST);
-	topk_push_all(&first, search->reach, search->lists.n, NULL);
+	topk_push_all(&first, search->upper_bound, search->lists.n, NULL);
 	topk_sort(&first);
 	for (int i = 0; i < first.n; i++)
 		search_list(search, entry[i].index);
 }
 
 int32_t
-ivf_search(Topk *topk, const ScanFilms *films, const void *index, const Codes *codes, float margin,
-		   const ScanQuery *query, void (*tick) (void), void *scratch)
+ivf_search(Topk *topk, const ScanMovies *movies, const void *index, const Codes *codes,
+		   float bound_factor,
+		   const ScanQuery *query, void (*check_interrupts) (void), void *scratch)
 {
 	Search		search = {
-		.scan = {.topk = topk, .films = films, .codes = codes, .query = query, .margin = margin},
-		.tick = tick
+		.scan =
+			{.topk =
+				topk, .movies =
+					movies, .codes = codes, .query = query, .bound_factor = bound_factor},
+		.check_interrupts = check_interrupts
 	};
 
 	if (topk->k == 0)
 		return 0;
 	ivf_open(&search.lists, index);
 	search.score = scratch;
-	search.reach = search.score + search.lists.n;
-	reach_lists(&search);
+	search.upper_bound = search.score + search.lists.n;
+	bound_lists(&search);
 	search_first_lists(&search);
 	for (int32_t list = 0; list < search.lists.n; list++)
 	{
-		if (search.reach[list] > -INFINITY && search.reach[list] >= scan_bar(topk))
+		if (search.upper_bound[list] > -INFINITY &&
+			search.upper_bound[list] >= scan_threshold(topk))
 			search_list(&search, list);
 	}
 	scan_finish(&search.scan);
-	return search.scan.n_looked;
+	return search.scan.n_scanned;
 }

@@ -1,5 +1,5 @@
 /*
- * ivf.h: an inverted file: the films of a large catalogue in lists of similar
+ * ivf.h: an inverted file: the movies of a large catalogue in lists of similar
  * ones, so that a search may look into a few of them only.
  *
  * The lists are ranges of blocks in the codes (codes.h): there is no second
@@ -16,11 +16,11 @@
 #include "num/index/scan.h"
 #include "num/model/model_file.h"
 
-/* What films are wanted: the nearest ones, or the likeliest ones (relevance.h) */
+/* What movies are wanted: the nearest ones, or the likeliest ones (relevance.h) */
 typedef enum IvfOrder
 {
-	IVF_NEAREST,
-	IVF_LIKELIEST,
+	IVF_BY_COSINE,
+	IVF_BY_LOGIT,
 	N_IVF_ORDERS
 } IvfOrder;
 
@@ -30,14 +30,14 @@ typedef enum IvfOrder
 /* What a margin is good for */
 typedef struct IvfLevel
 {
-	float		promise;		/* least recall, however many films; 0: no such level */
-	float		margin;
+	float		promise;		/* least recall, however many movies; 0: no such level */
+	float		bound_factor;
 	float		recall;			/* that was measured, of the best IVF_MEASURED */
 	float		share;			/* of the blocks, that were looked into for these */
 } IvfLevel;
 
 /*
- * Start of IMAGE_INDEX; behind it the lists' origins, float [n_lists *
+ * Start of MODEL_FILE_INDEX; behind it the lists' origins, float [n_lists *
  * VECTOR_DIMS], bounds that hold for all their blocks, CodeBlock [n_lists], and
  * their first blocks, int32 [n_lists + 1].
  */
@@ -53,18 +53,18 @@ typedef struct IvfHeader
 typedef struct IvfLists
 {
 	int32_t		n;
-	float	   *origins;		/* [n * VECTOR_DIMS] */
+	float	   *centroids;		/* [n * VECTOR_DIMS] */
 	CodeBlock  *bounds;			/* [n] */
 	int32_t    *first_block;	/* [n + 1] */
 } IvfLists;
 
 /*
- * Sets the lengths of IMAGE_MOVIE_CODES and IMAGE_INDEX from n_movies; small
- * catalogues have neither.
+ * Sets the lengths of MODEL_FILE_MOVIE_CODES and MODEL_FILE_INDEX from n_movies;
+ * small catalogues have neither.
  */
-extern void ivf_layout(ImageHeader *header);
+extern void ivf_layout(ModelFileHeader *header);
 
-/* Lists of a catalogue of so many films, and blocks enough however they spread. */
+/* Lists of a catalogue of so many movies, and blocks enough however they spread. */
 extern int32_t ivf_count_lists(int32_t n_movies);
 extern int32_t ivf_max_blocks(int32_t n_movies);
 
@@ -81,12 +81,12 @@ extern IvfLevel ivf_level(const void *index, IvfOrder order, float recall);
 extern size_t ivf_search_scratch(const void *index);
 
 /*
- * Offers to an empty `topk` the films of the index that come within the margin.
- * `films` have a bias if the likeliest are wanted.  tick, or NULL, is called every
+ * Offers to an empty `topk` the movies of the index that come within the margin.
+ * `movies` have a bias if the likeliest are wanted.  tick, or NULL, is called every
  * few milliseconds.  Returns how many blocks were looked into.
  */
-extern int32_t ivf_search(Topk *topk, const ScanFilms *films, const void *index,
-						  const Codes *codes, float margin, const ScanQuery *query,
-						  void (*tick) (void), void *scratch);
+extern int32_t ivf_search(Topk *topk, const ScanMovies *movies, const void *index,
+						  const Codes *codes, float bound_factor, const ScanQuery *query,
+						  void (*check_interrupts) (void), void *scratch);
 
 #endif							/* MLREC_INDEX_IVF_H */

@@ -3,10 +3,10 @@
  *
  * Lists are made by spherical k-means: a centre is the mean of its vectors, made
  * unit length, and a vector belongs to the centre with the largest inner product.
- * A sample of the films is enough to place the centres.  Then all films are
- * assigned, the mean of a list becomes its origin, and films are coded list by
+ * A sample of the movies is enough to place the centres.  Then all movies are
+ * assigned, the mean of a list becomes its origin, and movies are coded list by
  * list.  Within a list the popular ones come first, and among equally popular
- * ones those far from the origin, so that the films of a block are alike in both
+ * ones those far from the origin, so that the movies of a block are alike in both
  * and its bounds are close.
  *
  * Everything is deterministic, and is cut into steps of some milliseconds.
@@ -46,13 +46,13 @@ typedef enum Phase
  * ------------------------------------------------------------------------- */
 
 static void *
-section(void *image, ImageSection which)
+section(void *file, ModelFileSection which)
 {
-	return (char *) image + ((ImageHeader *) image)->offset[which];
+	return (char *) file + ((ModelFileHeader *) file)->offset[which];
 }
 
 static int32_t
-count_sample(const ImageHeader *header)
+count_sample(const ModelFileHeader *header)
 {
 	int64_t		n = (int64_t) ivf_count_lists(header->n_movies) * SAMPLE_PER_LIST;
 
@@ -93,17 +93,17 @@ ivf_scratch(int32_t n_movies)
 }
 
 static const float *
-vector_of(const IvfBuilder *builder, int32_t film)
+vector_of(const IvfBuilder *builder, int32_t movie)
 {
-	return (const float *) image_section(builder->image, IMAGE_MOVIE_VECTORS) +
-		(int64_t) film * VECTOR_DIMS;
+	return (const float *) model_file_section(builder->file, MODEL_FILE_MOVIE_VECTORS) +
+		(int64_t) movie * VECTOR_DIMS;
 }
 
-/* The film that is number i of the sample. */
+/* The movie that is number i of the sample. */
 static int32_t
 sampled(const IvfBuilder *builder, int32_t i)
 {
-	const ImageHeader *header = builder->image;
+	const ModelFileHeader *header = builder->file;
 
 	return (int32_t) ((int64_t) i * header->n_movies / builder->n_sample);
 }
@@ -121,16 +121,16 @@ begin_phase(IvfBuilder *builder, Phase phase)
 }
 
 void
-ivf_begin(IvfBuilder *builder, void *image, void *scratch)
+ivf_begin(IvfBuilder *builder, void *file, void *scratch)
 {
-	const ImageHeader *header = image;
-	IvfHeader  *index = section(image, IMAGE_INDEX);
+	const ModelFileHeader *header = file;
+	IvfHeader  *index = section(file, MODEL_FILE_INDEX);
 	Arena		arena = {scratch, 0};
 
 	memset(builder, 0, sizeof(*builder));
-	builder->image = image;
+	builder->file = file;
 	carve(builder, &arena, header->n_movies);
-	if (header->length[IMAGE_INDEX] == 0)
+	if (header->length[MODEL_FILE_INDEX] == 0)
 	{
 		builder->phase = DONE;
 		return;
@@ -141,9 +141,9 @@ ivf_begin(IvfBuilder *builder, void *image, void *scratch)
 	builder->n_sample = count_sample(header);
 	for (int32_t list = 0; list < builder->lists.n; list++)
 	{
-		int32_t		film = sampled(builder, list * (builder->n_sample / builder->lists.n));
+		int32_t		movie = sampled(builder, list * (builder->n_sample / builder->lists.n));
 
-		memcpy(builder->centre + (int64_t) list * VECTOR_DIMS, vector_of(builder, film),
+		memcpy(builder->centre + (int64_t) list * VECTOR_DIMS, vector_of(builder, movie),
 			   sizeof(float) * VECTOR_DIMS);
 	}
 	begin_phase(builder, CLUSTER);
@@ -279,7 +279,7 @@ cluster_step(IvfBuilder *builder)
 static void
 assign_step(IvfBuilder *builder)
 {
-	int32_t		n_movies = ((const ImageHeader *) builder->image)->n_movies;
+	int32_t		n_movies = ((const ModelFileHeader *) builder->file)->n_movies;
 	int32_t		at = builder->at;
 	int			n = take(builder, n_movies, STEP_ROWS);
 
@@ -293,29 +293,29 @@ assign_step(IvfBuilder *builder)
  * Places
  * ------------------------------------------------------------------------- */
 
-/* The lists' means, and how far from them films are. */
+/* The lists' means, and how far from them movies are. */
 static void
-set_origins(IvfBuilder *builder)
+set_centroids(IvfBuilder *builder)
 {
-	int32_t		n_movies = ((const ImageHeader *) builder->image)->n_movies;
+	int32_t		n_movies = ((const ModelFileHeader *) builder->file)->n_movies;
 
 	for (int32_t list = 0; list < builder->lists.n; list++)
 	{
-		float	   *origin = builder->lists.origins + (int64_t) list * VECTOR_DIMS;
+		float	   *centroid = builder->lists.centroids + (int64_t) list * VECTOR_DIMS;
 
-		memcpy(origin, builder->sum + (int64_t) list * VECTOR_DIMS, sizeof(float) * VECTOR_DIMS);
+		memcpy(centroid, builder->sum + (int64_t) list * VECTOR_DIMS, sizeof(float) * VECTOR_DIMS);
 		if (builder->size[list] > 0)
-			simd_scale(origin, 1 / (float) builder->size[list], VECTOR_DIMS);
+			simd_scale(centroid, 1 / (float) builder->size[list], VECTOR_DIMS);
 	}
-	for (int32_t film = 0; film < n_movies; film++)
-		builder->rest[film] =
-			simd_l2sq(vector_of(builder, film),
-					  builder->lists.origins + (int64_t) builder->list[film] * VECTOR_DIMS,
+	for (int32_t movie = 0; movie < n_movies; movie++)
+		builder->rest[movie] =
+			simd_l2sq(vector_of(builder, movie),
+					  builder->lists.centroids + (int64_t) builder->list[movie] * VECTOR_DIMS,
 					  VECTOR_DIMS);
 }
 
 /*
- * One pass of a radix sort: the films in `in` by a digit of their value, large
+ * One pass of a radix sort: the movies in `in` by a digit of their value, large
  * ones first, to `out`.  Floats that are not negative sort as their bits.
  */
 static void
@@ -348,17 +348,17 @@ sort_by_digit(int32_t *out, const int32_t *in, int32_t n, const float *value, in
 	}
 }
 
-/* The films by popularity, then by how far from the origin they are. */
+/* The movies by popularity, then by how far from the origin they are. */
 static void
-sort_films(IvfBuilder *builder)
+sort_movies(IvfBuilder *builder)
 {
-	const ImageHeader *header = builder->image;
-	const float *popularity = image_section(header, IMAGE_MOVIE_POPULARITY);
+	const ModelFileHeader *header = builder->file;
+	const float *popularity = model_file_section(header, MODEL_FILE_MOVIE_POPULARITY);
 	const float *keys[] = {builder->rest, popularity};
 	int32_t		n = header->n_movies;
 
-	for (int32_t film = 0; film < n; film++)
-		builder->sorted[film] = film;
+	for (int32_t movie = 0; movie < n; movie++)
+		builder->sorted[movie] = movie;
 	for (int key = 0; key < 2; key++)
 	{
 		sort_by_digit(builder->order, builder->sorted, n, keys[key], 0, builder->count);
@@ -366,11 +366,11 @@ sort_films(IvfBuilder *builder)
 	}
 }
 
-/* Where each list begins, and which film goes into which place. */
+/* Where each list begins, and which movie goes into which place. */
 static void
-place_films(IvfBuilder *builder)
+place_movies(IvfBuilder *builder)
 {
-	int32_t		n_movies = ((const ImageHeader *) builder->image)->n_movies;
+	int32_t		n_movies = ((const ModelFileHeader *) builder->file)->n_movies;
 	int32_t    *first = builder->lists.first_block;
 	int32_t		n_blocks = 0;
 
@@ -382,25 +382,25 @@ place_films(IvfBuilder *builder)
 	}
 	first[builder->lists.n] = n_blocks;
 	for (int64_t place = 0; place < (int64_t) n_blocks * CODE_BLOCK; place++)
-		builder->order[place] = NO_FILM;
+		builder->order[place] = NO_MOVIE;
 	for (int32_t i = 0; i < n_movies; i++)
 	{
-		int32_t		film = builder->sorted[i];
-		int32_t		list = builder->list[film];
+		int32_t		movie = builder->sorted[i];
+		int32_t		list = builder->list[movie];
 		int32_t		place = builder->size[list]++;
 
-		builder->block[film] = first[list] + place / CODE_BLOCK;
-		builder->order[(int64_t) first[list] * CODE_BLOCK + place] = film;
+		builder->block[movie] = first[list] + place / CODE_BLOCK;
+		builder->order[(int64_t) first[list] * CODE_BLOCK + place] = movie;
 	}
 }
 
 static void
 place_step(IvfBuilder *builder)
 {
-	set_origins(builder);
-	sort_films(builder);
-	place_films(builder);
-	codes_begin(section(builder->image, IMAGE_MOVIE_CODES), builder->order,
+	set_centroids(builder);
+	sort_movies(builder);
+	place_movies(builder);
+	codes_begin(section(builder->file, MODEL_FILE_MOVIE_CODES), builder->order,
 				builder->lists.first_block[builder->lists.n]);
 	begin_phase(builder, FILL);
 }
@@ -409,9 +409,9 @@ place_step(IvfBuilder *builder)
 static void
 fill_step(IvfBuilder *builder)
 {
-	const ImageHeader *header = builder->image;
+	const ModelFileHeader *header = builder->file;
 	const IvfLists *lists = &builder->lists;
-	void	   *codes = section(builder->image, IMAGE_MOVIE_CODES);
+	void	   *codes = section(builder->file, MODEL_FILE_MOVIE_CODES);
 	int32_t		list = builder->at;
 	int32_t		end = list + take(builder, lists->n, FILLED_LISTS);
 	Codes		view;
@@ -419,9 +419,9 @@ fill_step(IvfBuilder *builder)
 	codes_open(&view, codes);
 	for (; list < end; list++)
 	{
-		codes_fill(codes, image_section(header, IMAGE_MOVIE_VECTORS),
-				   image_section(header, IMAGE_MOVIE_POPULARITY),
-				   lists->origins + (int64_t) list * VECTOR_DIMS,
+		codes_fill(codes, model_file_section(header, MODEL_FILE_MOVIE_VECTORS),
+				   model_file_section(header, MODEL_FILE_MOVIE_POPULARITY),
+				   lists->centroids + (int64_t) list * VECTOR_DIMS,
 				   lists->first_block[list], lists->first_block[list + 1]);
 		memset(&lists->bounds[list], 0, sizeof(CodeBlock));
 		for (int32_t b = lists->first_block[list]; b < lists->first_block[list + 1]; b++)
@@ -429,7 +429,7 @@ fill_step(IvfBuilder *builder)
 	}
 	if (end < lists->n)
 		return;
-	ivf_measure_begin(&builder->measure, builder->image, builder->list, builder->block);
+	ivf_measure_begin(&builder->measure, builder->file, builder->list, builder->block);
 	begin_phase(builder, MEASURE);
 }
 

@@ -9,7 +9,7 @@
 /* Making both sections, step by step, so that it can be interrupted */
 typedef struct IvfBuilder
 {
-	void	   *image;
+	void	   *file;
 	int			phase;
 	int			round;
 	int32_t		at;				/* how far the phase is */
@@ -37,8 +37,8 @@ typedef struct IvfBuilder
 /* Bytes of scratch that making them takes. */
 extern size_t ivf_scratch(int32_t n_movies);
 
-/* The image has the vectors of films and users, popularity and temperature. */
-extern void ivf_begin(IvfBuilder *builder, void *image, void *scratch);
+/* The model file has the vectors of movies and users, popularity and temperature. */
+extern void ivf_begin(IvfBuilder *builder, void *file, void *scratch);
 
 /* Goes on for a moment; false when all is done. */
 extern bool ivf_step(IvfBuilder *builder);

@@ -7,22 +7,22 @@
 #include "num/base/arena.h"
 #include "num/index/ivf.h"
 
-/* Depths of the answers that are asked for, see ivf_measure.c */
+/* Depths of the answers that are asked for, see ivf_tune.c */
 #define IVF_DEPTHS 3
 
 /* Setting the levels of an index that has everything else, step by step */
 typedef struct IvfMeasure
 {
-	void	   *image;
-	const int32_t *list;		/* [n_movies], which list a film is in */
+	void	   *file;
+	const int32_t *list;		/* [n_movies], which list a movie is in */
 	const int32_t *block;		/* [n_movies], and which block */
 	IvfLists	lists;
 	int32_t		n_queries;
 	int32_t		at;				/* query that comes next, in both rounds */
-	float	   *bar;			/* [queries], the last of the best IVF_MEASURED */
+	float	   *threshold;		/* [queries], the last of the best IVF_MEASURED */
 	int64_t    *needed;			/* [IVF_DEPTHS][margins] */
 	int64_t    *found;			/* [N_IVF_ORDERS * IVF_LEVELS] */
-	int64_t    *looked;			/* [N_IVF_ORDERS * IVF_LEVELS], blocks */
+	int64_t    *scanned;		/* [N_IVF_ORDERS * IVF_LEVELS], blocks */
 	TopkEntry  *entries;
 	void	   *scratch;
 } IvfMeasure;
@@ -30,8 +30,8 @@ typedef struct IvfMeasure
 /* Takes its arrays from the arena. */
 extern void ivf_measure_carve(IvfMeasure *measure, Arena *arena, int32_t n_lists);
 
-/* The image is complete but for the levels. */
-extern void ivf_measure_begin(IvfMeasure *measure, void *image, const int32_t *list,
+/* The model file is complete but for the levels. */
+extern void ivf_measure_begin(IvfMeasure *measure, void *file, const int32_t *list,
 							  const int32_t *block);
 
 /* Goes on for a moment; false when all is done. */

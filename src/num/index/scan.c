@@ -1,14 +1,14 @@
 /*
- * scan.c: the k best of all films, exactly.
+ * scan.c: the k best of all movies, exactly.
  *
  * A small catalogue is scored by its rows.  A large one is bound by the speed of
  * memory, so the scan reads the codes, a quarter of the bytes, and takes an upper
- * bound of each film's score from them.  A film whose bound is below the k-th
+ * bound of each movie's score from them.  A movie whose bound is below the k-th
  * best score so far cannot be among the best; the others, a few thousand of a
  * million, are scored by their rows.  So the result is that of scoring all rows,
- * ties and all, and the more the films differ, the fewer rows are read.
+ * ties and all, and the more the movies differ, the fewer rows are read.
  *
- * What holds for a film holds for a block: if even a film that had all it has
+ * What holds for a movie holds for a block: if even a movie that had all it has
  * beyond the origin in the query's direction would stay below the bar, the codes
  * need not be read.
  *
@@ -24,10 +24,10 @@
 
 #include "num/index/scan_kernels.h"
 
-/* Films scored together by their rows */
+/* Movies scored together by their rows */
 #define ROW_CHUNK 4096
 
-/* Films looked at together by their codes */
+/* Movies looked at together by their codes */
 #define CHUNK (SCAN_BLOCKS * CODE_BLOCK)
 
 /* As ROUND_UP of codes.c */
@@ -62,25 +62,25 @@ scan_prepare(ScanQuery *query, const float *vector, float scale, ScanLevel level
 		if (fabsf(query->vector[d]) > largest)
 			largest = fabsf(query->vector[d]);
 	}
-	query->step = largest / (float) steps;
+	query->scale = largest / (float) steps;
 	for (int d = 0; d < VECTOR_DIMS; d++)
 	{
 		double		value = query->vector[d];
-		float		code = query->step > 0 ? rintf(query->vector[d] / query->step) : 0;
+		float		code = query->scale > 0 ? rintf(query->vector[d] / query->scale) : 0;
 
 		query->code[d] = (int8_t) (code > steps ? steps : code < -steps ? -steps : code);
 		norm += value * value;
-		value -= (double) query->step * query->code[d];
+		value -= (double) query->scale * query->code[d];
 		error += value * value;
 		sum += query->code[d];
 	}
-	query->zero = -CODE_ZERO * sum;
+	query->zero_point = -CODE_ZERO * sum;
 	query->norm = (float) (sqrt(norm) * ROUND_UP);
 	query->error = (float) (sqrt(error) * ROUND_UP);
 }
 
 void
-scan_scores(float *scores, const ScanQuery *query, const float *rows, const int32_t *films,
+scan_scores(float *scores, const ScanQuery *query, const float *rows, const int32_t *movies,
 			int32_t n)
 {
 	ScoreGroup	score_group = scan_kernels[query->level].score_group;
@@ -91,12 +91,12 @@ scan_scores(float *scores, const ScanQuery *query, const float *rows, const int3
 	{
 		bool		whole = n - at >= SCAN_GROUP;
 
-		/* a last group that is not full repeats its last film */
+		/* a last group that is not full repeats its last movie */
 		for (int i = 0; i < SCAN_GROUP; i++)
 		{
 			int32_t		which = whole || at + i < n ? at + i : n - 1;
 
-			group[i] = rows + (size_t) (films != NULL ? films[which] : which) * VECTOR_DIMS;
+			group[i] = rows + (size_t) (movies != NULL ? movies[which] : which) * VECTOR_DIMS;
 		}
 		score_group(whole ? scores + at : rest, group, query->vector);
 		for (int i = 0; !whole && at + i < n; i++)
@@ -105,7 +105,7 @@ scan_scores(float *scores, const ScanQuery *query, const float *rows, const int3
 }
 
 void
-scan_rows(Topk *topk, const ScanFilms *films, int32_t first, int32_t from, int32_t to,
+scan_rows(Topk *topk, const ScanMovies *movies, int32_t first, int32_t from, int32_t to,
 		  const ScanQuery *query)
 {
 	float		scores[ROW_CHUNK];
@@ -114,16 +114,16 @@ scan_rows(Topk *topk, const ScanFilms *films, int32_t first, int32_t from, int32
 	{
 		int32_t		n = to - at < ROW_CHUNK ? to - at : ROW_CHUNK;
 
-		scan_scores(scores, query, films->rows + (size_t) at * VECTOR_DIMS, NULL, n);
-		for (int32_t i = 0; films->bias != NULL && i < n; i++)
-			scores[i] += films->bias[at + i];
+		scan_scores(scores, query, movies->rows + (size_t) at * VECTOR_DIMS, NULL, n);
+		for (int32_t i = 0; movies->bias != NULL && i < n; i++)
+			scores[i] += movies->bias[at + i];
 		topk_push_block(topk, scores, first + at, n,
-						films->skip != NULL ? films->skip + at : NULL);
+						movies->skip != NULL ? movies->skip + at : NULL);
 	}
 }
 
 float
-scan_bar(const Topk *topk)
+scan_threshold(const Topk *topk)
 {
 	return topk->n < topk->k ? -INFINITY : topk->entry[0].score;
 }
@@ -137,45 +137,45 @@ ask_for(const void *memory, size_t size)
 }
 
 /*
- * The films at the survivors' places that are not skipped, with their bounds.
+ * The movies at the survivors' places that are not skipped, with their bounds.
  */
 static int32_t
-find_films(int32_t *found, Survivors *survivors, const ScanFilms *films, const Codes *codes)
+find_movies(int32_t *found, Survivors *survivors, const ScanMovies *movies, const Codes *codes)
 {
 	int32_t		n = 0;
 
 	for (int32_t i = 0; i < survivors->n; i++)
 	{
-		int32_t		film = codes->films[survivors->place[i]];
+		int32_t		movie = codes->movies[survivors->place[i]];
 
-		if (film == NO_FILM || (films->skip != NULL && films->skip[film]))
+		if (movie == NO_MOVIE || (movies->skip != NULL && movies->skip[movie]))
 			continue;
-		if (films->bias != NULL)
-			ask_for(&films->bias[film], 1);
+		if (movies->bias != NULL)
+			ask_for(&movies->bias[movie], 1);
 		survivors->place[n] = survivors->place[i];
 		survivors->bound[n] = survivors->bound[i];
-		found[n++] = film;
+		found[n++] = movie;
 	}
 	return n;
 }
 
 /*
- * Those of n films that still reach the bar with their own bias instead of the
+ * Those of n movies that still reach the bar with their own bias instead of the
  * largest of their block.
  */
 static int32_t
-refine_films(int32_t *films, int32_t n, const Survivors *survivors, const float *bias,
-			 const Codes *codes, float bar)
+refine_movies(int32_t *movies, int32_t n, const Survivors *survivors, const float *bias,
+			  const Codes *codes, float threshold)
 {
 	int32_t		n_left = 0;
 
 	for (int32_t i = 0; i < n; i++)
 	{
-		float		excess = codes->blocks[survivors->place[i] / CODE_BLOCK].bias - bias[films[i]];
+		float		excess = codes->blocks[survivors->place[i] / CODE_BLOCK].bias - bias[movies[i]];
 
 		/* written in any case, kept if it counts: no branch */
-		films[n_left] = films[i];
-		n_left += survivors->bound[i] - excess >= bar;
+		movies[n_left] = movies[i];
+		n_left += survivors->bound[i] - excess >= threshold;
 	}
 	return n_left;
 }
@@ -183,8 +183,8 @@ refine_films(int32_t *films, int32_t n, const Survivors *survivors, const float 
 void
 scan_finish(CodeScan *scan)
 {
-	const ScanFilms *films = scan->films;
-	float		bar = scan_bar(scan->topk);
+	const ScanMovies *movies = scan->movies;
+	float		threshold = scan_threshold(scan->topk);
 	int32_t		place[CHUNK];
 	float		bound[CHUNK];
 	int32_t		found[CHUNK];
@@ -194,41 +194,42 @@ scan_finish(CodeScan *scan)
 	int32_t		n;
 
 	scan_kernels[scan->query->level].select_blocks(&survivors, scan->codes, scan->block,
-												   scan->origin, scan->n, scan->query,
-												   films->bias != NULL, bar);
-	scan->n_looked += scan->n;
+												   scan->centroid, scan->n, scan->query,
+												   movies->bias != NULL, threshold);
+	scan->n_scanned += scan->n;
 	scan->n = 0;
-	n = find_films(found, &survivors, films, scan->codes);
-	if (films->bias != NULL)
-		n = refine_films(found, n, &survivors, films->bias, scan->codes, bar);
+	n = find_movies(found, &survivors, movies, scan->codes);
+	if (movies->bias != NULL)
+		n = refine_movies(found, n, &survivors, movies->bias, scan->codes, threshold);
 	if (n == 0)
 		return;
 	for (int32_t i = 0; i < n; i++)
-		ask_for(films->rows + (size_t) found[i] * VECTOR_DIMS, sizeof(float) * VECTOR_DIMS);
-	scan_scores(scores, scan->query, films->rows, found, n);
-	for (int32_t i = 0; films->bias != NULL && i < n; i++)
-		scores[i] += films->bias[found[i]];
+		ask_for(movies->rows + (size_t) found[i] * VECTOR_DIMS, sizeof(float) * VECTOR_DIMS);
+	scan_scores(scores, scan->query, movies->rows, found, n);
+	for (int32_t i = 0; movies->bias != NULL && i < n; i++)
+		scores[i] += movies->bias[found[i]];
 	topk_push_some(scan->topk, scores, found, n);
 }
 
 void
-scan_blocks(CodeScan *scan, int32_t from, int32_t to, float origin)
+scan_blocks(CodeScan *scan, int32_t from, int32_t to, float centroid)
 {
 	const Codes *codes = scan->codes;
-	bool		biased = scan->films->bias != NULL;
-	float		bar = scan_bar(scan->topk) - origin;
+	bool		biased = scan->movies->bias != NULL;
+	float		threshold = scan_threshold(scan->topk) - centroid;
 
 	for (int32_t block = from; block < to; block++)
 	{
-		if (scan_reach(&codes->blocks[block], scan->query, biased, scan->margin) < bar)
+		if (scan_upper_bound(&codes->blocks[block], scan->query, biased,
+							 scan->bound_factor) < threshold)
 			continue;
 		ask_for(codes->codes + (size_t) block * CODE_BLOCK_BYTES, CODE_BLOCK_BYTES);
-		ask_for(codes->films + (size_t) block * CODE_BLOCK, sizeof(int32_t) * CODE_BLOCK);
+		ask_for(codes->movies + (size_t) block * CODE_BLOCK, sizeof(int32_t) * CODE_BLOCK);
 		scan->block[scan->n] = block;
-		scan->origin[scan->n++] = origin;
+		scan->centroid[scan->n++] = centroid;
 		if (scan->n < SCAN_BLOCKS)
 			continue;
 		scan_finish(scan);
-		bar = scan_bar(scan->topk) - origin;
+		threshold = scan_threshold(scan->topk) - centroid;
 	}
 }

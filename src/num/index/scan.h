@@ -1,9 +1,9 @@
 /*
- * scan.h: the k best of all films, exactly.
+ * scan.h: the k best of all movies, exactly.
  *
- * A film's score is query . row + bias[film], in float, always summed in the
- * same order: whichever way a film is reached, its score has the same bits on
- * the same machine.  Films that are skipped are not there.  The best are pushed
+ * A movie's score is query . row + bias[movie], in float, always summed in the
+ * same order: whichever way a movie is reached, its score has the same bits on
+ * the same machine.  Movies that are skipped are not there.  The best are pushed
  * into the caller's Topk, which may hold others already.
  */
 #ifndef MLREC_INDEX_SCAN_H
@@ -26,20 +26,20 @@ typedef struct ScanQuery
 {
 	float		vector[VECTOR_DIMS];
 	int8_t		code[VECTOR_DIMS];
-	int32_t		zero;			/* of the products, that of CODE_ZERO */
-	float		step;
+	int32_t		zero_point;		/* of the products, that of CODE_ZERO */
+	float		scale;
 	float		norm;			/* at least |vector| */
 	float		error;			/* at least |vector - step * code| */
 	ScanLevel	level;
 } ScanQuery;
 
-/* Films in memory; bias and skip may be NULL */
-typedef struct ScanFilms
+/* Movies in memory; bias and skip may be NULL */
+typedef struct ScanMovies
 {
 	const float *rows;			/* [n * VECTOR_DIMS] */
 	const float *bias;			/* [n], not negative */
 	const uint8_t *skip;		/* [n], 0 or 1 */
-} ScanFilms;
+} ScanMovies;
 
 /* The best that this processor can do. */
 extern ScanLevel scan_level(void);
@@ -48,25 +48,25 @@ extern ScanLevel scan_level(void);
 extern void scan_prepare(ScanQuery *query, const float *vector, float scale, ScanLevel level);
 
 /* The score that a newcomer must reach; k > 0. */
-extern float scan_bar(const Topk *topk);
+extern float scan_threshold(const Topk *topk);
 
 /*
- * scores[i] = query . rows[films[i]] for i < n, or with films NULL of rows[i].
+ * scores[i] = query . rows[movies[i]] for i < n, or with movies NULL of rows[i].
  */
 extern void scan_scores(float *scores, const ScanQuery *query, const float *rows,
-						const int32_t *films, int32_t n);
+						const int32_t *movies, int32_t n);
 
 /*
- * Films from .. to - 1, numbered first + film, by their rows alone: what small
+ * Movies from .. to - 1, numbered first + movie, by their rows alone: what small
  * catalogues need.
  */
-extern void scan_rows(Topk *topk, const ScanFilms *films, int32_t first, int32_t from, int32_t to,
+extern void scan_rows(Topk *topk, const ScanMovies *movies, int32_t first, int32_t from, int32_t to,
 					  const ScanQuery *query);
 
 /*
- * A scan by codes, and of those films by their rows that may be among the best.
+ * A scan by codes, and of those movies by their rows that may be among the best.
  * With a margin of 1 the result is the same as by rows.  A smaller one also passes
- * over blocks whose films could only be among the best if more than that share of
+ * over blocks whose movies could only be among the best if more than that share of
  * what they have beyond the origin pointed along the query.
  */
 #define SCAN_BLOCKS 32
@@ -74,20 +74,20 @@ extern void scan_rows(Topk *topk, const ScanFilms *films, int32_t first, int32_t
 typedef struct CodeScan
 {
 	Topk	   *topk;			/* k > 0 */
-	const ScanFilms *films;
+	const ScanMovies *movies;
 	const Codes *codes;
 	const ScanQuery *query;
-	float		margin;
-	int32_t		n_looked;		/* blocks that were looked into */
+	float		bound_factor;
+	int32_t		n_scanned;		/* blocks that were looked into */
 
 	/* blocks that wait to be looked into, and the scores of their origins */
 	int32_t		block[SCAN_BLOCKS];
-	float		origin[SCAN_BLOCKS];
+	float		centroid[SCAN_BLOCKS];
 	int32_t		n;
 } CodeScan;
 
 /* Blocks from .. to - 1, which have one origin; its score is query . origin. */
-extern void scan_blocks(CodeScan *scan, int32_t from, int32_t to, float origin);
+extern void scan_blocks(CodeScan *scan, int32_t from, int32_t to, float centroid);
 
 /* Looks into those that wait. */
 extern void scan_finish(CodeScan *scan);

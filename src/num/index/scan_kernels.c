@@ -54,26 +54,27 @@ score_group_plain(float *scores, const float *const *rows, const float *query)
  * Appends those of a block whose bound, step * dot + slack, reaches the bar.
  */
 static inline void
-keep_block(Survivors *survivors, int32_t place, const int32_t *dots, float step, float slack,
-		   float bar)
+keep_block(Survivors *survivors, int32_t place, const int32_t *dots, float scale, float error_bound,
+		   float threshold)
 {
 	int			n = survivors->n;
 
 	for (int i = 0; i < CODE_BLOCK; i++)
 	{
-		float		bound = step * (float) dots[i] + slack;
+		float		bound = scale * (float) dots[i] + error_bound;
 
 		/* written in any case, kept if it counts: no branch */
 		survivors->place[n] = place + i;
 		survivors->bound[n] = bound;
-		n += bound >= bar;
+		n += bound >= threshold;
 	}
 	survivors->n = n;
 }
 
 static void
 select_blocks_plain(Survivors *survivors, const Codes *codes, const int32_t *blocks,
-					const float *origin, int32_t n, const ScanQuery *query, bool biased, float bar)
+					const float *centroid, int32_t n, const ScanQuery *query, bool biased,
+					float threshold)
 {
 	for (int32_t at = 0; at < n; at++)
 	{
@@ -84,7 +85,7 @@ select_blocks_plain(Survivors *survivors, const Codes *codes, const int32_t *blo
 		int32_t		dots[CODE_BLOCK];
 
 		for (int i = 0; i < CODE_BLOCK; i++)
-			dots[i] = query->zero;
+			dots[i] = query->zero_point;
 		for (int g = 0; g < N_GROUPS; g++)
 		{
 			for (int i = 0; i < CODE_BLOCK; i++)
@@ -93,8 +94,8 @@ select_blocks_plain(Survivors *survivors, const Codes *codes, const int32_t *blo
 					dots[i] += code[g * GROUP_BYTES + i * 4 + j] * query->code[g * 4 + j];
 			}
 		}
-		keep_block(survivors, b * CODE_BLOCK, dots, block->step * query->step,
-				   scan_slack(block, query, bias) + bias + origin[at], bar);
+		keep_block(survivors, b * CODE_BLOCK, dots, block->scale * query->scale,
+				   scan_error_bound(block, query, bias) + bias + centroid[at], threshold);
 	}
 }
 
@@ -116,11 +117,11 @@ four_codes(const ScanQuery *query, int group)
 
 /* Which of eight bounds, step * dot + slack, reach the bars. */
 TARGET_AVX2 static inline __m256
-reach_avx2(__m256i dots, float step, float slack, __m256 bars)
+above_avx2(__m256i dots, float scale, float error_bound, __m256 thresholds)
 {
-	__m256		bound = _mm256_mul_ps(_mm256_cvtepi32_ps(dots), _mm256_set1_ps(step));
+	__m256		bound = _mm256_mul_ps(_mm256_cvtepi32_ps(dots), _mm256_set1_ps(scale));
 
-	return _mm256_cmp_ps(_mm256_add_ps(bound, _mm256_set1_ps(slack)), bars, _CMP_GE_OQ);
+	return _mm256_cmp_ps(_mm256_add_ps(bound, _mm256_set1_ps(error_bound)), thresholds, _CMP_GE_OQ);
 }
 
 /* The sums of four registers, each in the same order. */
@@ -151,10 +152,11 @@ score_group_avx2(float *scores, const float *const *rows, const float *query)
 
 TARGET_AVX2 static void
 select_blocks_avx2(Survivors *survivors, const Codes *codes, const int32_t *blocks,
-				   const float *origin, int32_t n, const ScanQuery *query, bool biased, float bar)
+				   const float *centroid, int32_t n, const ScanQuery *query, bool biased,
+				   float threshold)
 {
 	const __m256i ones = _mm256_set1_epi16(1);
-	const __m256 bars = _mm256_set1_ps(bar);
+	const __m256 thresholds = _mm256_set1_ps(threshold);
 
 	for (int32_t at = 0; at < n; at++)
 	{
@@ -162,9 +164,9 @@ select_blocks_avx2(Survivors *survivors, const Codes *codes, const int32_t *bloc
 		const CodeBlock *block = &codes->blocks[b];
 		const __m256i *code = (const __m256i *) (codes->codes + (int64_t) b * CODE_BLOCK_BYTES);
 		float		bias = biased ? block->bias : 0;
-		float		step = block->step * query->step;
-		float		slack = scan_slack(block, query, bias) + bias + origin[at];
-		__m256i		low = _mm256_set1_epi32(query->zero);
+		float		scale = block->scale * query->scale;
+		float		error_bound = scan_error_bound(block, query, bias) + bias + centroid[at];
+		__m256i		low = _mm256_set1_epi32(query->zero_point);
 		__m256i		high = low;
 		__m256		reached;
 		int32_t		dots[CODE_BLOCK];
@@ -178,13 +180,13 @@ select_blocks_avx2(Survivors *survivors, const Codes *codes, const int32_t *bloc
 			low = _mm256_add_epi32(low, _mm256_madd_epi16(first, ones));
 			high = _mm256_add_epi32(high, _mm256_madd_epi16(second, ones));
 		}
-		reached = _mm256_or_ps(reach_avx2(low, step, slack, bars),
-							   reach_avx2(high, step, slack, bars));
+		reached = _mm256_or_ps(above_avx2(low, scale, error_bound, thresholds),
+							   above_avx2(high, scale, error_bound, thresholds));
 		if (_mm256_movemask_ps(reached) == 0)
 			continue;
 		_mm256_storeu_si256((__m256i *) dots, low);
 		_mm256_storeu_si256((__m256i *) (dots + CODE_BLOCK / 2), high);
-		keep_block(survivors, b * CODE_BLOCK, dots, step, slack, bar);
+		keep_block(survivors, b * CODE_BLOCK, dots, scale, error_bound, threshold);
 	}
 }
 
@@ -219,10 +221,11 @@ score_group_avx512(float *scores, const float *const *rows, const float *query)
 
 TARGET_AVX512 static void
 select_blocks_avx512(Survivors *survivors, const Codes *codes, const int32_t *blocks,
-					 const float *origin, int32_t n, const ScanQuery *query, bool biased, float bar)
+					 const float *centroid, int32_t n, const ScanQuery *query, bool biased,
+					 float threshold)
 {
 	const __m512i places = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
-	const __m512 bars = _mm512_set1_ps(bar);
+	const __m512 thresholds = _mm512_set1_ps(threshold);
 	__m512i		q[N_GROUPS];
 
 	for (int g = 0; g < N_GROUPS; g++)
@@ -233,8 +236,8 @@ select_blocks_avx512(Survivors *survivors, const Codes *codes, const int32_t *bl
 		const CodeBlock *block = &codes->blocks[b];
 		const uint8_t *code = codes->codes + (int64_t) b * CODE_BLOCK_BYTES;
 		float		bias = biased ? block->bias : 0;
-		float		slack = scan_slack(block, query, bias) + bias + origin[at];
-		__m512i		even = _mm512_set1_epi32(query->zero);
+		float		error_bound = scan_error_bound(block, query, bias) + bias + centroid[at];
+		__m512i		even = _mm512_set1_epi32(query->zero_point);
 		__m512i		odd = _mm512_setzero_si512();
 		__m512		bound;
 		__mmask16	reached;
@@ -246,9 +249,9 @@ select_blocks_avx512(Survivors *survivors, const Codes *codes, const int32_t *bl
 									  q[g + 1]);
 		}
 		bound = _mm512_mul_ps(_mm512_cvtepi32_ps(_mm512_add_epi32(even, odd)),
-							  _mm512_set1_ps(block->step * query->step));
-		bound = _mm512_add_ps(bound, _mm512_set1_ps(slack));
-		reached = _mm512_cmp_ps_mask(bound, bars, _CMP_GE_OQ);
+							  _mm512_set1_ps(block->scale * query->scale));
+		bound = _mm512_add_ps(bound, _mm512_set1_ps(error_bound));
+		reached = _mm512_cmp_ps_mask(bound, thresholds, _CMP_GE_OQ);
 		if (reached != 0)
 		{
 			__m512i		place = _mm512_add_epi32(places, _mm512_set1_epi32(b * CODE_BLOCK));

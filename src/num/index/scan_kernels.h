@@ -32,8 +32,8 @@ typedef void (*ScoreGroup) (float *scores, const float *const *rows, const float
  * biases are added if `biased`.
  */
 typedef void (*SelectBlocks) (Survivors *survivors, const Codes *codes, const int32_t *blocks,
-							  const float *origin, int32_t n, const ScanQuery *query, bool biased,
-							  float bar);
+							  const float *centroid, int32_t n, const ScanQuery *query, bool biased,
+							  float threshold);
 
 typedef struct ScanKernels
 {
@@ -56,7 +56,7 @@ extern const ScanKernels scan_kernels[N_SCAN_LEVELS];
 #define SCAN_ROUNDING 1e-5f
 
 static inline float
-scan_slack(const CodeBlock *block, const ScanQuery *query, float bias)
+scan_error_bound(const CodeBlock *block, const ScanQuery *query, float bias)
 {
 	return block->norm * query->error + block->error * query->norm +
 		SCAN_ROUNDING * (block->norm * query->norm + bias);
@@ -64,14 +64,14 @@ scan_slack(const CodeBlock *block, const ScanQuery *query, float bias)
 
 /*
  * How much scores of a block may exceed the origin's, for a query that agrees
- * with what films have beyond the origin to at most `margin` of what is possible.
+ * with what movies have beyond the origin to at most `margin` of what is possible.
  */
 static inline float
-scan_reach(const CodeBlock *block, const ScanQuery *query, bool biased, float margin)
+scan_upper_bound(const CodeBlock *block, const ScanQuery *query, bool biased, float bound_factor)
 {
 	float		bias = biased ? block->bias : 0;
 
-	return margin * block->norm * query->norm + scan_slack(block, query, bias) + bias;
+	return bound_factor * block->norm * query->norm + scan_error_bound(block, query, bias) + bias;
 }
 
 #endif							/* MLREC_INDEX_SCAN_KERNELS_H */

@@ -16,7 +16,7 @@
 
 struct Model
 {
-	const ImageHeader *header;
+	const ModelFileHeader *header;
 	const uint8_t *movie_flags;
 	const float *movie_mean;
 	const float *params[N_STAGES];
@@ -31,14 +31,14 @@ model_size(void)
 }
 
 void
-model_open(Model *model, const void *image)
+model_open(Model *model, const void *file)
 {
-	const ImageHeader *header = image;
-	const float *params = image_section(image, IMAGE_PARAMETERS);
+	const ModelFileHeader *header = file;
+	const float *params = model_file_section(file, MODEL_FILE_PARAMETERS);
 
 	model->header = header;
-	model->movie_flags = image_section(image, IMAGE_MOVIE_FLAGS);
-	model->movie_mean = image_section(image, IMAGE_MOVIE_MEAN);
+	model->movie_flags = model_file_section(file, MODEL_FILE_MOVIE_FLAGS);
+	model->movie_mean = model_file_section(file, MODEL_FILE_MOVIE_MEAN);
 	for (int stage = 0; stage < N_STAGES; stage++)
 	{
 		stage_shape(&model->shape[stage], stage, header->n_users, header->n_movies,
@@ -46,16 +46,16 @@ model_open(Model *model, const void *image)
 		model->params[stage] = params;
 		params += stage_size(&model->shape[stage]);
 	}
-	ranker_fold(&model->ranker, model->params[RANKING], &model->shape[RANKING]);
+	ranker_fold(&model->ranker, model->params[STAGE_RANKING], &model->shape[STAGE_RANKING]);
 }
 
-const ImageHeader *
+const ModelFileHeader *
 model_header(const Model *model)
 {
 	return model->header;
 }
 
-/* Adds films from..to of the input's history; films without fit ratings say nothing. */
+/* Adds movies from..to of the input's history; movies without fit ratings say nothing. */
 static void
 add_history(const Model *model, History *history, const UserInput *input, int from)
 {
@@ -102,7 +102,7 @@ gather_users(float *x, const Model *model, Stage stage, const UserInput *inputs,
 		if (shape->history == 0)
 			continue;
 		if (!extends)
-			history_begin(&history, tensor(params, shape, HISTORY), shape->history, sum);
+			history_begin(&history, tensor(params, shape, TENSOR_HISTORY), shape->history, sum);
 		add_history(model, &history, input, extends ? inputs[i - 1].n_history : 0);
 		history_features(x + user_input_history(shape), &history, -1, 0);
 	}
@@ -111,7 +111,7 @@ gather_users(float *x, const Model *model, Stage stage, const UserInput *inputs,
 size_t
 model_users_scratch(const Model *model, int n)
 {
-	const StageShape *shape = &model->shape[RANKING];	/* the wider one */
+	const StageShape *shape = &model->shape[STAGE_RANKING]; /* the wider one */
 
 	return (size_t) n * (shape->user_inputs + shape->hidden + 1);
 }
@@ -123,7 +123,7 @@ model_users(const Model *model, const UserInput *inputs, int n,
 	for (int stage = 0; stage < N_STAGES; stage++)
 	{
 		const StageShape *shape = &model->shape[stage];
-		float	   *out = stage == RETRIEVAL ? retrieval : ranking;
+		float	   *out = stage == STAGE_RETRIEVAL ? retrieval : ranking;
 		float	   *x = scratch;
 		float	   *hidden = x + (size_t) n * shape->user_inputs;
 
@@ -136,7 +136,7 @@ model_users(const Model *model, const UserInput *inputs, int n,
 size_t
 model_movies_scratch(const Model *model, int n)
 {
-	const StageShape *shape = &model->shape[RETRIEVAL];
+	const StageShape *shape = &model->shape[STAGE_RETRIEVAL];
 
 	/* inputs, hidden layer, and the ids or the norms */
 	return (size_t) n * (shape->movie_inputs + shape->hidden + 1);
@@ -146,15 +146,15 @@ void
 model_movies(const Model *model, const float *features, int n,
 			 float *retrieval, float *ranking, float *scratch)
 {
-	const StageShape *shape = &model->shape[RETRIEVAL];
+	const StageShape *shape = &model->shape[STAGE_RETRIEVAL];
 	int32_t    *unknown = (int32_t *) scratch;
 	float	   *x = scratch + n;
 	float	   *hidden = x + (size_t) n * shape->movie_inputs;
 
 	memset(unknown, 0, sizeof(int32_t) * n);
-	movie_tower_forward(ranking, NULL, NULL, unknown, features, model->params[RANKING],
-						&model->shape[RANKING], DROPOUT_OFF, n);
-	movie_tower_forward(retrieval, hidden, x, unknown, features, model->params[RETRIEVAL],
+	movie_tower_forward(ranking, NULL, NULL, unknown, features, model->params[STAGE_RANKING],
+						&model->shape[STAGE_RANKING], DROPOUT_OFF, n);
+	movie_tower_forward(retrieval, hidden, x, unknown, features, model->params[STAGE_RETRIEVAL],
 						shape, DROPOUT_OFF, n);
 	unit_forward(retrieval, scratch, retrieval, n, VECTOR_DIMS);
 }
@@ -166,7 +166,7 @@ model_rank_scratch(const Model *model, int n)
 }
 
 static void
-clamp_ratings(float *ratings, const ImageHeader *header, int n)
+clamp_ratings(float *ratings, const ModelFileHeader *header, int n)
 {
 	float		min = header->min_rating;
 	float		max = header->max_rating;

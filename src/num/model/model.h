@@ -1,7 +1,7 @@
 /*
- * model.h: a trained model at work: vectors of users and films, predictions.
+ * model.h: a trained model at work: vectors of users and movies, predictions.
  *
- * A Model is a view of an image plus the ranker folded for inference.  All
+ * A Model is a view of a model file plus the ranker folded for inference.  All
  * functions are pure: they read the model, write the caller's arrays and use
  * the caller's scratch.
  */
@@ -18,9 +18,9 @@ typedef struct Model Model;
 /* What is known of a user at the moment of the question. */
 typedef struct UserInput
 {
-	int32_t		user;			/* index into IMAGE_USER_IDS, -1 unknown */
+	int32_t		user;			/* index into MODEL_FILE_USER_IDS, -1 unknown */
 	uint8_t		attribute[N_ATTRIBUTES];	/* 0 unknown, else 1 + index of the value */
-	int32_t		n_history;		/* films rated so far (those unknown to the model
+	int32_t		n_history;		/* movies rated so far (those unknown to the model
 								 * may be left out or given as -1) */
 	const int32_t *history_movie;	/* [n_history], catalogue index or -1 */
 	const float *history_rating;	/* [n_history] */
@@ -31,11 +31,11 @@ extern size_t model_size(void);
 
 /*
  * Makes `model` (model_size() bytes, 64-byte aligned) a view of a checked
- * image, which must stay where it is for as long as the model is used.
+ * model file, which must stay where it is for as long as the model is used.
  */
-extern void model_open(Model *model, const void *image);
+extern void model_open(Model *model, const void *file);
 
-extern const ImageHeader *model_header(const Model *model);
+extern const ModelFileHeader *model_header(const Model *model);
 
 /*
  * Vectors of n users.
@@ -47,7 +47,7 @@ extern void model_users(const Model *model, const UserInput *inputs, int n,
 						float *retrieval, float *ranking, float *scratch);
 
 /*
- * Vectors of n films that the model has not seen, from their features alone.
+ * Vectors of n movies that the model has not seen, from their features alone.
  * features [n * (n_genres + 1)]: as Ratings.movie_features.
  * retrieval [n * VECTOR_DIMS]: unit length.  ranking [n * VECTOR_DIMS].
  * scratch: model_movies_scratch(n) floats.
@@ -57,7 +57,7 @@ extern void model_movies(const Model *model, const float *features, int n,
 						 float *retrieval, float *ranking, float *scratch);
 
 /*
- * Predicted ratings of n (user, film) pairs, clamped to the data's scale.
+ * Predicted ratings of n (user, movie) pairs, clamped to the data's scale.
  * users: the ranking vectors, row i for pair i; with user_stride 0 one user for
  * all (which saves the user's half of the first layer), else VECTOR_DIMS.
  * movies [n * VECTOR_DIMS]: ranking vectors.  out [n].
@@ -68,8 +68,8 @@ extern void model_rank(const Model *model, const float *users, int user_stride,
 					   const float *movies, int n, float *out, float *scratch);
 
 /*
- * The same for pairs of several users and films, whose halves of the ranker's
- * first layer are known; see pairs.h.  out [n]; scratch: pairs_scratch(n) floats.
+ * The same for pairs of several users and movies, whose halves of the ranker's
+ * first layer are known; see rank_pairs.h.  out [n]; scratch: pairs_scratch(n) floats.
  */
 extern void model_user_halves(const Model *model, const float *users, int n, float *halves);
 extern void model_movie_halves(const Model *model, const float *movies, int n, float *halves);

@@ -14,37 +14,37 @@
 
 #include "num/net/tensors.h"
 
-#define IMAGE_MAGIC 0x6d6c7265632e696dULL
-#define IMAGE_VERSION 2
-#define IMAGE_ALIGN 64
+#define MODEL_FILE_MAGIC 0x6d6c7265632e696dULL
+#define MODEL_FILE_VERSION 2
+#define MODEL_FILE_ALIGN 64
 
-typedef enum ImageSection
+typedef enum ModelFileSection
 {
-	IMAGE_USER_IDS,				/* int64 [n_users] ascending: users with fit rows */
-	IMAGE_MOVIE_IDS,			/* int64 [n_movies] ascending: the catalogue */
-	IMAGE_MOVIE_FLAGS,			/* uint8 [n_movies]: MOVIE_LISTED, MOVIE_TRAINED */
-	IMAGE_MOVIE_MEAN,			/* float [n_movies], damped mean rating */
-	IMAGE_MOVIE_RATINGS,		/* int32 [n_movies], fit ratings */
-	IMAGE_MOVIE_POPULARITY,		/* float [n_movies], ln(1 + likes) among the latest
-								 * fit ratings, see statistics.h */
-	IMAGE_NAMES,				/* NUL-terminated strings: the genres in order of
+	MODEL_FILE_USER_IDS,		/* int64 [n_users] ascending: users with train ratings */
+	MODEL_FILE_MOVIE_IDS,		/* int64 [n_movies] ascending: the catalogue */
+	MODEL_FILE_MOVIE_FLAGS,		/* uint8 [n_movies]: MOVIE_LISTED, MOVIE_TRAINED */
+	MODEL_FILE_MOVIE_MEAN,		/* float [n_movies], damped mean rating */
+	MODEL_FILE_MOVIE_RATINGS,	/* int32 [n_movies], fit ratings */
+	MODEL_FILE_MOVIE_POPULARITY,	/* float [n_movies], ln(1 + likes) among the latest
+									 * fit ratings, see statistics.h */
+	MODEL_FILE_NAMES,			/* NUL-terminated strings: the genres in order of
 								 * their flags, then the values of gender, age and
 								 * occupation in order of their codes */
-	IMAGE_PARAMETERS,			/* float: both stages' parameters, for the towers */
-	IMAGE_MOVIE_VECTORS,		/* float [n_movies * VECTOR_DIMS], unit: retrieval */
-	IMAGE_MOVIE_RANK_VECTORS,	/* float [n_movies * VECTOR_DIMS]: ranking */
-	IMAGE_USER_VECTORS,			/* float [n_users * VECTOR_DIMS], unit, as of training */
-	IMAGE_MOVIE_CODES,			/* the vectors as bytes, see codes.h; empty for small
+	MODEL_FILE_PARAMETERS,		/* float: both stages' parameters, for the towers */
+	MODEL_FILE_MOVIE_VECTORS,	/* float [n_movies * VECTOR_DIMS], unit: retrieval */
+	MODEL_FILE_MOVIE_RANK_VECTORS,	/* float [n_movies * VECTOR_DIMS]: ranking */
+	MODEL_FILE_USER_VECTORS,	/* float [n_users * VECTOR_DIMS], unit, as of training */
+	MODEL_FILE_MOVIE_CODES,		/* the vectors as bytes, see codes.h; empty for small
 								 * catalogues */
-	IMAGE_INDEX,				/* inverted file over the codes, see ivf.h; empty for
+	MODEL_FILE_INDEX,			/* inverted file over the codes, see ivf.h; empty for
 								 * small ones */
-	N_IMAGE_SECTIONS
-} ImageSection;
+	N_MODEL_FILE_SECTIONS
+} ModelFileSection;
 
 #define MOVIE_LISTED 1			/* had a row in movies when the model was trained */
 #define MOVIE_TRAINED 2			/* had fit ratings: its id is known to the towers */
 
-typedef struct ImageHeader
+typedef struct ModelFileHeader
 {
 	uint64_t	magic;
 	uint32_t	version;
@@ -57,7 +57,7 @@ typedef struct ImageHeader
 	int32_t		n_genres;
 	int32_t		n_values[N_ATTRIBUTES];
 
-	float		mean_rating;	/* of the fit rows */
+	float		mean_rating;	/* of the train ratings */
 	float		min_rating;		/* the data's scale: predictions are clamped to it */
 	float		max_rating;
 	float		like_threshold;
@@ -72,42 +72,42 @@ typedef struct ImageHeader
 	int32_t		history;		/* width of each pooled history, 0: none */
 	float		reserved[6];
 
-	uint64_t	offset[N_IMAGE_SECTIONS];	/* from the start of the block */
-	uint64_t	length[N_IMAGE_SECTIONS];	/* bytes */
-} ImageHeader;
+	uint64_t	offset[N_MODEL_FILE_SECTIONS];	/* from the start of the block */
+	uint64_t	length[N_MODEL_FILE_SECTIONS];	/* bytes */
+} ModelFileHeader;
 
-typedef enum ImageStatus
+typedef enum ModelFileStatus
 {
-	IMAGE_OK,
-	IMAGE_TRUNCATED,
-	IMAGE_NOT_A_MODEL,
-	IMAGE_OTHER_VERSION,
-	IMAGE_OTHER_BYTE_ORDER,
-	IMAGE_CORRUPT
-} ImageStatus;
+	MODEL_FILE_OK,
+	MODEL_FILE_TRUNCATED,
+	MODEL_FILE_NOT_A_MODEL,
+	MODEL_FILE_OTHER_VERSION,
+	MODEL_FILE_OTHER_BYTE_ORDER,
+	MODEL_FILE_CORRUPT
+} ModelFileStatus;
 
 /*
  * Sets offsets and size from header->length[].  Returns the size of the block.
  */
-extern uint64_t image_layout(ImageHeader *header);
+extern uint64_t model_file_layout(ModelFileHeader *header);
 
 /* Writes magic, version, byte order and checksum once all sections are filled. */
-extern void image_seal(void *image);
+extern void model_file_finalize(void *file);
 
 /*
- * Whether `size` bytes at `image` are a sound model: magic, version, byte
+ * Whether `size` bytes at `model file` are a sound model: magic, version, byte
  * order, size, every section inside the block and as long as the counts say.
  * The checksum is verified only with verify_checksum.
  */
-extern ImageStatus image_check(const void *image, uint64_t size, bool verify_checksum);
+extern ModelFileStatus model_file_check(const void *file, uint64_t size, bool verify_checksum);
 
 /* What a status means, for a message. */
-extern const char *image_status_text(ImageStatus status);
+extern const char *model_file_status_text(ModelFileStatus status);
 
 static inline const void *
-image_section(const void *image, ImageSection section)
+model_file_section(const void *file, ModelFileSection section)
 {
-	return (const char *) image + ((const ImageHeader *) image)->offset[section];
+	return (const char *) file + ((const ModelFileHeader *) file)->offset[section];
 }
 
 #endif							/* MLREC_MODEL_MODEL_FILE_H */

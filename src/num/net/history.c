@@ -8,7 +8,7 @@
 
 #include "num/base/cpu.h"
 
-/* HISTORY_DIMS of stage.h: loops of this width need no loop. */
+/* HISTORY_DIMS of tensors.h: loops of this width need no loop. */
 #define USUAL_WIDTH 32
 
 void
@@ -24,8 +24,8 @@ history_begin(History *history, const float *table, int32_t width, float *sum)
 
 /* A history_add of a width that the compiler may know. */
 static inline void
-add_films(History *history, const int32_t *movie, const float *deviation, int64_t n,
-		  int32_t width)
+add_movies(History *history, const int32_t *movie, const float *deviation, int64_t n,
+		   int32_t width)
 {
 	float	   *restrict weighted = history->sum;
 	float	   *restrict plain = history->sum + width;
@@ -51,9 +51,9 @@ MULTIVERSION void
 history_add(History *history, const int32_t *movie, const float *deviation, int64_t n)
 {
 	if (history->width == USUAL_WIDTH)
-		add_films(history, movie, deviation, n, USUAL_WIDTH);
+		add_movies(history, movie, deviation, n, USUAL_WIDTH);
 	else
-		add_films(history, movie, deviation, n, history->width);
+		add_movies(history, movie, deviation, n, history->width);
 }
 
 float

@@ -1,14 +1,14 @@
 /*
  * history.h: what a user's earlier ratings say, pooled into a few numbers.
  *
- * Of the films rated so far, with c their number and dev a rating minus the
- * film's mean rating:
+ * Of the movies rated so far, with c their number and dev a rating minus the
+ * movie's mean rating:
  *
- *		sum dev * E1[film] / sqrt(c + 5),  sum E2[film] / sqrt(c + 5),
+ *		sum dev * E1[movie] / sqrt(c + 5),  sum E2[movie] / sqrt(c + 5),
  *		sum dev / (c + 5),  ln(1 + c) / 5,  1 / sqrt(c + 5)
  *
- * E1 | E2 is one row of the HISTORY table, so that a film is one place in
- * memory.  The sums are running sums: a history that grows costs the films
+ * E1 | E2 is one row of the HISTORY table, so that a movie is one place in
+ * memory.  The sums are running sums: a history that grows costs the movies
  * that it grows by.  It is the implicit and explicit feedback of SVD++ (Koren,
  * KDD 2008) as the input of a network.
  */
@@ -33,13 +33,13 @@ typedef struct History
 extern void history_begin(History *history, const float *table, int32_t width, float *sum);
 
 /*
- * Adds n films: movie [n] are catalogue indices (negative ones are passed
+ * Adds n movies: movie [n] are catalogue indices (negative ones are passed
  * over), deviation [n].
  */
 extern void history_add(History *history, const int32_t *movie, const float *deviation, int64_t n);
 
 /*
- * The features: out [2 * width + HISTORY_SCALARS].  without: a film that is
+ * The features: out [2 * width + HISTORY_SCALARS].  without: a movie that is
  * left out of the history, negative for none, and its deviation.
  */
 extern void history_features(float *out, const History *history,
@@ -49,7 +49,7 @@ extern void history_features(float *out, const History *history,
 extern float history_scale(int32_t count);
 
 /*
- * The way back to the table, dsum [2 * width]: dtable[film] += coefficient * dsum,
+ * The way back to the table, dsum [2 * width]: dtable[movie] += coefficient * dsum,
  * where the coefficient is dev in the first half of a row and 1 in the second.
  * sign is +1, or -1 to take back.
  */

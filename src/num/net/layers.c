@@ -323,7 +323,7 @@ typedef union Bits
 
 /*
  * exp(x) for -1e5 < x <= 0, within (3 + |x|) * 2^-24 of itself, 0 below -88.
- * Unlike expf it is a few multiplications that vectorise: 2^n from the exponent
+ * Unlike expf it is a few multiplications that vectorize: 2^n from the exponent
  * bits, e^r by the Taylor polynomial of degree 6 for |r| <= ln(2) / 2.  Taking
  * ln(2) in two parts would keep the last bits of small results, but
  * reassociation would put the parts together again, and beside the largest
@@ -352,7 +352,7 @@ exp_nonpositive(float x)
 
 /*
  * The bits of a number as an integer, in the same order; and back.  Compilers
- * vectorise the maximum of integers, but not that of numbers that may be NaN.
+ * vectorize the maximum of integers, but not that of numbers that may be NaN.
  */
 static inline int32_t
 ordered(int32_t bits)

@@ -69,7 +69,7 @@ extern void bias_relu_dropout_backward(float *dy, float *dbias, const float *y, 
 									   int rows, int width);
 
 /*
- * Batch normalisation with ReLU in front and dropout behind, as the ranker
+ * Batch normalization with ReLU in front and dropout behind, as the ranker
  * uses it (Ioffe & Szegedy 2015):
  *
  *		r = relu(x + bias), xhat = (r - mean) * istd,

@@ -1,5 +1,5 @@
 /*
- * rank_pairs.c: see pairs.h.
+ * rank_pairs.c: see rank_pairs.h.
  */
 #include "num/net/rank_pairs.h"
 
@@ -30,7 +30,7 @@ pairs_scratch(int n)
 	return (int64_t) n * (PAIR_HALF + RANKER_HIDDEN2 + RANKER_HIDDEN3);
 }
 
-/* h1 [n][PAIR_HALF] = relu(the sums of the halves); the films' may be there. */
+/* h1 [n][PAIR_HALF] = relu(the sums of the halves); the movies' may be there. */
 MULTIVERSION static void
 add_halves(float *restrict h1, const RankPair *pairs, int n)
 {

@@ -2,7 +2,7 @@
  * rank_pairs.h: predicted ratings of the candidates of many users at once.
  *
  * The first layer of the ranker is the sum of a half that depends on the user
- * and one that depends on the film.  Where each takes part in many pairs the
+ * and one that depends on the movie.  Where each takes part in many pairs the
  * halves are computed once, and a pair only adds them: more than a quarter less
  * arithmetic.  And the pairs of several users go through the other layers
  * together, so that a matrix product finds some hundred rows to work on.

@@ -10,22 +10,22 @@
 #include "num/base/cpu.h"
 #include "num/net/tower.h"
 
-/* Where the films' half of RANK_W1 begins. */
-#define FILM_HALF (VECTOR_DIMS * RANKER_HIDDEN1)
+/* Where the movies' half of TENSOR_RANK_W1 begins. */
+#define MOVIE_HALF (VECTOR_DIMS * RANKER_HIDDEN1)
 
 void
-ranker_tape(RankerTape *tape, Arena *arena, int rows)
+ranker_activations(RankerActivations *activations, Arena *arena, int rows)
 {
 	size_t		n = rows;
 
-	tape->relu1 = ARENA_ARRAY(arena, float, n * RANKER_HIDDEN1);
-	tape->relu2 = ARENA_ARRAY(arena, float, n * RANKER_HIDDEN2);
-	tape->out2 = ARENA_ARRAY(arena, float, n * RANKER_HIDDEN2);
-	tape->out3 = ARENA_ARRAY(arena, float, n * RANKER_HIDDEN3);
-	tape->dout3 = ARENA_ARRAY(arena, float, n * RANKER_HIDDEN3);
-	tape->prediction = ARENA_ARRAY(arena, float, n);
-	tape->dprediction = ARENA_ARRAY(arena, float, n);
-	tape->work = ARENA_ARRAY(arena, float, 2 * RANKER_HIDDEN1);
+	activations->relu1 = ARENA_ARRAY(arena, float, n * RANKER_HIDDEN1);
+	activations->relu2 = ARENA_ARRAY(arena, float, n * RANKER_HIDDEN2);
+	activations->out2 = ARENA_ARRAY(arena, float, n * RANKER_HIDDEN2);
+	activations->out3 = ARENA_ARRAY(arena, float, n * RANKER_HIDDEN3);
+	activations->dout3 = ARENA_ARRAY(arena, float, n * RANKER_HIDDEN3);
+	activations->prediction = ARENA_ARRAY(arena, float, n);
+	activations->dprediction = ARENA_ARRAY(arena, float, n);
+	activations->work = ARENA_ARRAY(arena, float, 2 * RANKER_HIDDEN1);
 }
 
 /* out[row] = bias + hidden[row] . w4 */
@@ -67,14 +67,14 @@ output_backward(float *dhidden, float *dw4, float *db4, const float *dout,
 
 /* The wide part of a pair: two biases and a dot product. */
 static inline float
-wide(const float *user, const float *film)
+wide(const float *user, const float *movie)
 {
 	float		dot = 0;
 
 	for (int i = 0; i < VECTOR_DIMS; i++)
-		dot += user[i] * film[i];
+		dot += user[i] * movie[i];
 	/* the first pair are biases: added, not multiplied */
-	return dot - user[0] * film[0] + user[0] + film[0];
+	return dot - user[0] * movie[0] + user[0] + movie[0];
 }
 
 MULTIVERSION static void
@@ -82,20 +82,20 @@ wide_forward(float *out, const RankerPairs *pairs, int rows)
 {
 	for (int row = 0; row < rows; row++)
 		out[row] += wide(pairs->user + (int64_t) pairs->user_of[row] * VECTOR_DIMS,
-						 pairs->film + (int64_t) pairs->film_of[row] * VECTOR_DIMS);
+						 pairs->movie + (int64_t) pairs->movie_of[row] * VECTOR_DIMS);
 }
 
-/* Adds the gradient of the wide part to duser, and writes it to dfilm [rows]. */
+/* Adds the gradient of the wide part to duser, and writes it to dmovie [rows]. */
 MULTIVERSION static void
-wide_backward(float *restrict duser, float *restrict dfilm, const float *dout,
+wide_backward(float *restrict duser, float *restrict dmovie, const float *dout,
 			  const RankerPairs *pairs, int rows)
 {
 	for (int row = 0; row < rows; row++)
 	{
 		const float *u = pairs->user + (int64_t) pairs->user_of[row] * VECTOR_DIMS;
-		const float *f = pairs->film + (int64_t) pairs->film_of[row] * VECTOR_DIMS;
+		const float *f = pairs->movie + (int64_t) pairs->movie_of[row] * VECTOR_DIMS;
 		float	   *restrict du = duser + (int64_t) pairs->user_of[row] * VECTOR_DIMS;
-		float	   *restrict df = dfilm + (int64_t) row * VECTOR_DIMS;
+		float	   *restrict df = dmovie + (int64_t) row * VECTOR_DIMS;
 		float		d = dout[row];
 		float		du0 = du[0] + d;
 
@@ -119,14 +119,14 @@ join_halves(float *x, const RankerPairs *pairs, int rows)
 	for (int row = rows - 1; row >= 0; row--)
 	{
 		float	   *restrict out = x + (int64_t) row * RANKER_HIDDEN1;
-		const float *restrict film = pairs->film_half +
-			(int64_t) pairs->film_of[row] * RANKER_HIDDEN1;
+		const float *restrict movie = pairs->movie_half +
+			(int64_t) pairs->movie_of[row] * RANKER_HIDDEN1;
 
 		if (pairs->user_of[row] < row)
 			memcpy(out, x + (int64_t) pairs->user_of[row] * RANKER_HIDDEN1,
 				   sizeof(float) * RANKER_HIDDEN1);
 		for (int i = 0; i < RANKER_HIDDEN1; i++)
-			out[i] += film[i];
+			out[i] += movie[i];
 	}
 }
 
@@ -146,48 +146,56 @@ sum_users(float *restrict out, const float *restrict dx, const RankerPairs *pair
 }
 
 void
-ranker_films_forward(float *half, const float *film, const float *params,
-					 const StageShape *shape, int n)
+ranker_movies_forward(float *half, const float *movie, const float *params,
+					  const StageShape *shape, int n)
 {
-	matmul(half, RANKER_HIDDEN1, film, VECTOR_DIMS, tensor(params, shape, RANK_W1) + FILM_HALF,
+	matmul(half, RANKER_HIDDEN1, movie, VECTOR_DIMS, tensor(params, shape, TENSOR_RANK_W1) +
+		   MOVIE_HALF,
 		   n, VECTOR_DIMS, RANKER_HIDDEN1, false);
 }
 
 void
-ranker_films_backward(float *dfilm, float *dparams, const float *dhalf, const float *film,
-					  const float *params, const StageShape *shape, int n)
+ranker_movies_backward(float *dmovie, float *dparams, const float *dhalf, const float *movie,
+					   const float *params, const StageShape *shape, int n)
 {
-	matmul_gradient(dparams + shape->offset[RANK_W1] + FILM_HALF, film, VECTOR_DIMS,
+	matmul_gradient(dparams + shape->offset[TENSOR_RANK_W1] + MOVIE_HALF, movie, VECTOR_DIMS,
 					dhalf, RANKER_HIDDEN1, n, VECTOR_DIMS, RANKER_HIDDEN1, false);
-	matmul_transposed(dfilm, VECTOR_DIMS, dhalf, RANKER_HIDDEN1,
-					  tensor(params, shape, RANK_W1) + FILM_HALF,
+	matmul_transposed(dmovie, VECTOR_DIMS, dhalf, RANKER_HIDDEN1,
+					  tensor(params, shape, TENSOR_RANK_W1) + MOVIE_HALF,
 					  n, VECTOR_DIMS, RANKER_HIDDEN1, false);
 }
 
 void
-ranker_forward(RankerTape *tape, const RankerPairs *pairs, const float *params,
+ranker_forward(RankerActivations *activations, const RankerPairs *pairs, const float *params,
 			   const StageShape *shape, const RankerDropout *dropout, int rows)
 {
-	matmul(tape->relu1, RANKER_HIDDEN1, pairs->user, VECTOR_DIMS, tensor(params, shape, RANK_W1),
+	matmul(activations->relu1, RANKER_HIDDEN1, pairs->user, VECTOR_DIMS, tensor(params, shape,
+																				TENSOR_RANK_W1),
 		   pairs->n_users, VECTOR_DIMS, RANKER_HIDDEN1, false);
-	join_halves(tape->relu1, pairs, rows);
-	relu_batchnorm_forward(tape->out1, tape->relu1, tape->mean1, tape->istd1,
-						   tensor(params, shape, RANK_B1), tensor(params, shape, RANK_GAMMA1),
-						   tensor(params, shape, RANK_BETA1), dropout->layer1,
+	join_halves(activations->relu1, pairs, rows);
+	relu_batchnorm_forward(activations->out1, activations->relu1, activations->mean1,
+						   activations->istd1,
+						   tensor(params, shape, TENSOR_RANK_B1), tensor(params, shape,
+																		 TENSOR_RANK_GAMMA1),
+						   tensor(params, shape, TENSOR_RANK_BETA1), dropout->layer1,
 						   rows, RANKER_HIDDEN1);
-	matmul(tape->relu2, RANKER_HIDDEN2, tape->out1, RANKER_HIDDEN1,
-		   tensor(params, shape, RANK_W2), rows, RANKER_HIDDEN1, RANKER_HIDDEN2, false);
-	relu_batchnorm_forward(tape->out2, tape->relu2, tape->mean2, tape->istd2,
-						   tensor(params, shape, RANK_B2), tensor(params, shape, RANK_GAMMA2),
-						   tensor(params, shape, RANK_BETA2), dropout->layer2,
+	matmul(activations->relu2, RANKER_HIDDEN2, activations->out1, RANKER_HIDDEN1,
+		   tensor(params, shape, TENSOR_RANK_W2), rows, RANKER_HIDDEN1, RANKER_HIDDEN2, false);
+	relu_batchnorm_forward(activations->out2, activations->relu2, activations->mean2,
+						   activations->istd2,
+						   tensor(params, shape, TENSOR_RANK_B2), tensor(params, shape,
+																		 TENSOR_RANK_GAMMA2),
+						   tensor(params, shape, TENSOR_RANK_BETA2), dropout->layer2,
 						   rows, RANKER_HIDDEN2);
-	matmul(tape->out3, RANKER_HIDDEN3, tape->out2, RANKER_HIDDEN2,
-		   tensor(params, shape, RANK_W3), rows, RANKER_HIDDEN2, RANKER_HIDDEN3, false);
-	bias_relu_dropout_forward(tape->out3, tensor(params, shape, RANK_B3), dropout->layer3,
+	matmul(activations->out3, RANKER_HIDDEN3, activations->out2, RANKER_HIDDEN2,
+		   tensor(params, shape, TENSOR_RANK_W3), rows, RANKER_HIDDEN2, RANKER_HIDDEN3, false);
+	bias_relu_dropout_forward(activations->out3, tensor(params, shape, TENSOR_RANK_B3),
+							  dropout->layer3,
 							  rows, RANKER_HIDDEN3);
-	output_forward(tape->prediction, tape->out3, tensor(params, shape, RANK_W4),
-				   *tensor(params, shape, RANK_B4), rows);
-	wide_forward(tape->prediction, pairs, rows);
+	output_forward(activations->prediction, activations->out3, tensor(params, shape,
+																	  TENSOR_RANK_W4),
+				   *tensor(params, shape, TENSOR_RANK_B4), rows);
+	wide_forward(activations->prediction, pairs, rows);
 }
 
 /*
@@ -195,43 +203,55 @@ ranker_forward(RankerTape *tape, const RankerPairs *pairs, const float *params,
  * their gradient takes their place, which keeps a shard within the caches.
  */
 void
-ranker_backward(RankerTape *tape, const RankerPairs *pairs, float *duser, float *dfilm,
+ranker_backward(RankerActivations *activations, const RankerPairs *pairs, float *duser,
+				float *dmovie,
 				float *dparams, const float *params, const StageShape *shape,
 				const RankerDropout *dropout, int rows)
 {
 	const int64_t *at = shape->offset;
-	const float *dhalf = tape->out1;
+	const float *dhalf = activations->out1;
 
-	output_backward(tape->dout3, dparams + at[RANK_W4], dparams + at[RANK_B4],
-					tape->dprediction, tape->out3, tensor(params, shape, RANK_W4), rows);
-	bias_relu_dropout_backward(tape->dout3, dparams + at[RANK_B3], tape->out3, dropout->layer3,
+	output_backward(activations->dout3, dparams + at[TENSOR_RANK_W4], dparams + at[TENSOR_RANK_B4],
+					activations->dprediction, activations->out3, tensor(params, shape,
+																		TENSOR_RANK_W4), rows);
+	bias_relu_dropout_backward(activations->dout3, dparams + at[TENSOR_RANK_B3], activations->out3,
+							   dropout->layer3,
 							   rows, RANKER_HIDDEN3);
-	matmul_gradient(dparams + at[RANK_W3], tape->out2, RANKER_HIDDEN2, tape->dout3,
+	matmul_gradient(dparams + at[TENSOR_RANK_W3], activations->out2, RANKER_HIDDEN2,
+					activations->dout3,
 					RANKER_HIDDEN3, rows, RANKER_HIDDEN2, RANKER_HIDDEN3, false);
-	matmul_transposed(tape->out2, RANKER_HIDDEN2, tape->dout3, RANKER_HIDDEN3,
-					  tensor(params, shape, RANK_W3), rows, RANKER_HIDDEN2, RANKER_HIDDEN3, false);
-	relu_batchnorm_backward(tape->out2, dparams + at[RANK_B2], dparams + at[RANK_GAMMA2],
-							dparams + at[RANK_BETA2], tape->relu2, tape->mean2, tape->istd2,
-							tensor(params, shape, RANK_GAMMA2), dropout->layer2,
-							rows, RANKER_HIDDEN2, tape->work);
-	matmul_gradient(dparams + at[RANK_W2], tape->out1, RANKER_HIDDEN1, tape->out2,
+	matmul_transposed(activations->out2, RANKER_HIDDEN2, activations->dout3, RANKER_HIDDEN3,
+					  tensor(params, shape, TENSOR_RANK_W3), rows, RANKER_HIDDEN2, RANKER_HIDDEN3,
+					  false);
+	relu_batchnorm_backward(activations->out2, dparams + at[TENSOR_RANK_B2], dparams +
+							at[TENSOR_RANK_GAMMA2],
+							dparams + at[TENSOR_RANK_BETA2], activations->relu2, activations->mean2,
+							activations->istd2,
+							tensor(params, shape, TENSOR_RANK_GAMMA2), dropout->layer2,
+							rows, RANKER_HIDDEN2, activations->work);
+	matmul_gradient(dparams + at[TENSOR_RANK_W2], activations->out1, RANKER_HIDDEN1,
+					activations->out2,
 					RANKER_HIDDEN2, rows, RANKER_HIDDEN1, RANKER_HIDDEN2, false);
-	matmul_transposed(tape->out1, RANKER_HIDDEN1, tape->out2, RANKER_HIDDEN2,
-					  tensor(params, shape, RANK_W2), rows, RANKER_HIDDEN1, RANKER_HIDDEN2, false);
-	relu_batchnorm_backward(tape->out1, dparams + at[RANK_B1], dparams + at[RANK_GAMMA1],
-							dparams + at[RANK_BETA1], tape->relu1, tape->mean1, tape->istd1,
-							tensor(params, shape, RANK_GAMMA1), dropout->layer1,
-							rows, RANKER_HIDDEN1, tape->work);
+	matmul_transposed(activations->out1, RANKER_HIDDEN1, activations->out2, RANKER_HIDDEN2,
+					  tensor(params, shape, TENSOR_RANK_W2), rows, RANKER_HIDDEN1, RANKER_HIDDEN2,
+					  false);
+	relu_batchnorm_backward(activations->out1, dparams + at[TENSOR_RANK_B1], dparams +
+							at[TENSOR_RANK_GAMMA1],
+							dparams + at[TENSOR_RANK_BETA1], activations->relu1, activations->mean1,
+							activations->istd1,
+							tensor(params, shape, TENSOR_RANK_GAMMA1), dropout->layer1,
+							rows, RANKER_HIDDEN1, activations->work);
 	if (pairs->n_users < rows)
 	{
-		sum_users(tape->relu1, tape->out1, pairs, rows);
-		dhalf = tape->relu1;
+		sum_users(activations->relu1, activations->out1, pairs, rows);
+		dhalf = activations->relu1;
 	}
-	matmul_gradient(dparams + at[RANK_W1], pairs->user, VECTOR_DIMS, dhalf, RANKER_HIDDEN1,
+	matmul_gradient(dparams + at[TENSOR_RANK_W1], pairs->user, VECTOR_DIMS, dhalf, RANKER_HIDDEN1,
 					pairs->n_users, VECTOR_DIMS, RANKER_HIDDEN1, false);
-	matmul_transposed(duser, VECTOR_DIMS, dhalf, RANKER_HIDDEN1, tensor(params, shape, RANK_W1),
+	matmul_transposed(duser, VECTOR_DIMS, dhalf, RANKER_HIDDEN1, tensor(params, shape,
+																		TENSOR_RANK_W1),
 					  pairs->n_users, VECTOR_DIMS, RANKER_HIDDEN1, false);
-	wide_backward(duser, dfilm, tape->dprediction, pairs, rows);
+	wide_backward(duser, dmovie, activations->dprediction, pairs, rows);
 }
 
 static void
@@ -256,14 +276,14 @@ ranker_update_statistics(float *params, const StageShape *shape, const float *me
 {
 	const int64_t *at = shape->offset;
 
-	update_running(params + at[RANK_MEAN1], params + at[RANK_VARIANCE1], mean1, istd1,
+	update_running(params + at[TENSOR_RANK_MEAN1], params + at[TENSOR_RANK_VARIANCE1], mean1, istd1,
 				   rows, momentum, RANKER_HIDDEN1);
-	update_running(params + at[RANK_MEAN2], params + at[RANK_VARIANCE2], mean2, istd2,
+	update_running(params + at[TENSOR_RANK_MEAN2], params + at[TENSOR_RANK_VARIANCE2], mean2, istd2,
 				   rows, momentum, RANKER_HIDDEN2);
 }
 
 /*
- * A normalised layer followed by weights is affine: with
+ * A normalized layer followed by weights is affine: with
  * a = gamma / sqrt(variance + epsilon) and c = beta - a * mean,
  * (a * r + c) w + b = r (a * w) + (c w + b).
  */
@@ -294,17 +314,19 @@ fold_batchnorm(float *w, float *b, const float *params, const StageShape *shape,
 void
 ranker_fold(FoldedRanker *folded, const float *params, const StageShape *shape)
 {
-	const float *w1 = tensor(params, shape, RANK_W1);
+	const float *w1 = tensor(params, shape, TENSOR_RANK_W1);
 
 	memcpy(folded->w1_user, w1, sizeof(folded->w1_user));
-	memcpy(folded->w1_movie, w1 + FILM_HALF, sizeof(folded->w1_movie));
-	memcpy(folded->b1, tensor(params, shape, RANK_B1), sizeof(folded->b1));
-	fold_batchnorm(folded->w2, folded->b2, params, shape, RANK_W2, RANK_GAMMA1, RANK_MEAN1,
+	memcpy(folded->w1_movie, w1 + MOVIE_HALF, sizeof(folded->w1_movie));
+	memcpy(folded->b1, tensor(params, shape, TENSOR_RANK_B1), sizeof(folded->b1));
+	fold_batchnorm(folded->w2, folded->b2, params, shape, TENSOR_RANK_W2, TENSOR_RANK_GAMMA1,
+				   TENSOR_RANK_MEAN1,
 				   RANKER_HIDDEN1, RANKER_HIDDEN2);
-	fold_batchnorm(folded->w3, folded->b3, params, shape, RANK_W3, RANK_GAMMA2, RANK_MEAN2,
+	fold_batchnorm(folded->w3, folded->b3, params, shape, TENSOR_RANK_W3, TENSOR_RANK_GAMMA2,
+				   TENSOR_RANK_MEAN2,
 				   RANKER_HIDDEN2, RANKER_HIDDEN3);
-	memcpy(folded->w4, tensor(params, shape, RANK_W4), sizeof(folded->w4));
-	folded->b4 = *tensor(params, shape, RANK_B4);
+	memcpy(folded->w4, tensor(params, shape, TENSOR_RANK_W4), sizeof(folded->w4));
+	folded->b4 = *tensor(params, shape, TENSOR_RANK_B4);
 }
 
 MULTIVERSION static void

@@ -1,17 +1,17 @@
 /*
  * ranker.h: the deep part of the ranking stage.
  *
- *		[user | film] (128) - Dense 256, ReLU, batch norm, dropout 0.3
+ *		[user | movie] (128) - Dense 256, ReLU, batch norm, dropout 0.3
  *		- Dense 128, ReLU, batch norm, dropout 0.2 - Dense 64, ReLU, dropout 0.1
  *		- Dense 1
  *
  * plus the dot product of the two vectors, whose first numbers are biases:
  *
- *		user[0] + film[0] + user[1..] . film[1..]
+ *		user[0] + movie[0] + user[1..] . movie[1..]
  *
  * Deep and wide side by side, as in Cheng et al. 2016 (Wide & Deep) and He et
- * al. 2017 (NeuMF).  In training batch normalisation takes the statistics of
- * the rows at hand, one shard of a batch (ghost batch normalisation, Hoffer et
+ * al. 2017 (NeuMF).  In training batch normalization takes the statistics of
+ * the rows at hand, one shard of a batch (ghost batch normalization, Hoffer et
  * al. 2017: no process waits for another's statistics); for inference running
  * means of them are folded into the next layer's weights.
  */
@@ -24,7 +24,7 @@
 /*
  * Whom and what the rows of a shard are about.  The first layer is computed in
  * halves, one for each vector instead of one for each row, and a row adds up two
- * of them: users may have one vector for several rows, and a film of a batch is
+ * of them: users may have one vector for several rows, and a movie of a batch is
  * rated in several.
  */
 typedef struct RankerPairs
@@ -32,13 +32,13 @@ typedef struct RankerPairs
 	int			n_users;
 	const float *user;			/* [n_users][VECTOR_DIMS] */
 	const int32_t *user_of;		/* [rows], from 0 up in steps of 0 or 1 */
-	const float *film;			/* [films][VECTOR_DIMS] */
-	const float *film_half;		/* [films][RANKER_HIDDEN1] */
-	const int32_t *film_of;		/* [rows] */
+	const float *movie;			/* [movies][VECTOR_DIMS] */
+	const float *movie_half;	/* [movies][RANKER_HIDDEN1] */
+	const int32_t *movie_of;	/* [rows] */
 } RankerPairs;
 
 /* Activations of one shard, kept between forward and backward. */
-typedef struct RankerTape
+typedef struct RankerActivations
 {
 	float	   *relu1;			/* [rows][RANKER_HIDDEN1] */
 	float	   *out1;			/* [rows][RANKER_HIDDEN1], the caller's */
@@ -53,10 +53,10 @@ typedef struct RankerTape
 	float	   *mean2;
 	float	   *istd2;
 	float	   *work;			/* [2 * RANKER_HIDDEN1] */
-} RankerTape;
+} RankerActivations;
 
 struct Arena;					/* arena.h */
-extern void ranker_tape(RankerTape *tape, struct Arena *arena, int rows);
+extern void ranker_activations(RankerActivations *activations, struct Arena *arena, int rows);
 
 typedef struct RankerDropout
 {
@@ -65,29 +65,31 @@ typedef struct RankerDropout
 	Dropout		layer3;
 } RankerDropout;
 
-/* The films' half of the first layer: half [n][RANKER_HIDDEN1] of film [n][VECTOR_DIMS]. */
-extern void ranker_films_forward(float *half, const float *film, const float *params,
-								 const StageShape *shape, int n);
-
-/* dfilm [n][VECTOR_DIMS] and the films' half of RANK_W1's gradient, from dhalf. */
-extern void ranker_films_backward(float *dfilm, float *dparams, const float *dhalf,
-								  const float *film, const float *params,
+/* The movies' half of the first layer: half [n][RANKER_HIDDEN1] of movie [n][VECTOR_DIMS]. */
+extern void ranker_movies_forward(float *half, const float *movie, const float *params,
 								  const StageShape *shape, int n);
 
+/* dmovie [n][VECTOR_DIMS] and the movies' half of TENSOR_RANK_W1's gradient, from dhalf. */
+extern void ranker_movies_backward(float *dmovie, float *dparams, const float *dhalf,
+								   const float *movie, const float *params,
+								   const StageShape *shape, int n);
+
 /*
- * tape->prediction of the pairs, in training mode.
+ * activations->prediction of the pairs, in training mode.
  */
-extern void ranker_forward(RankerTape *tape, const RankerPairs *pairs, const float *params,
+extern void ranker_forward(RankerActivations *activations, const RankerPairs *pairs,
+						   const float *params,
 						   const StageShape *shape, const RankerDropout *dropout, int rows);
 
 /*
- * From tape->dprediction: duser [n_users][VECTOR_DIMS]; of each row's film, by
- * its half of the first layer, the gradient in tape->out1 [rows][RANKER_HIDDEN1],
- * and by its vector itself dfilm [rows][VECTOR_DIMS]; and those of the weights,
- * but for the films' half of RANK_W1, in dparams.
+ * From activations->dprediction: duser [n_users][VECTOR_DIMS]; of each row's
+ * movie, by its half of the first layer, the gradient in activations->out1
+ * [rows][RANKER_HIDDEN1], and by its vector itself dmovie [rows][VECTOR_DIMS];
+ * and those of the weights, but for the movies' half of TENSOR_RANK_W1, in
+ * dparams.
  */
-extern void ranker_backward(RankerTape *tape, const RankerPairs *pairs, float *duser,
-							float *dfilm, float *dparams, const float *params,
+extern void ranker_backward(RankerActivations *activations, const RankerPairs *pairs, float *duser,
+							float *dmovie, float *dparams, const float *params,
 							const StageShape *shape, const RankerDropout *dropout, int rows);
 
 /*
@@ -98,7 +100,7 @@ extern void ranker_update_statistics(float *params, const StageShape *shape, con
 									 const float *istd1, const float *mean2, const float *istd2,
 									 int rows, float momentum);
 
-/* The ranker for inference, batch normalisation folded away. */
+/* The ranker for inference, batch normalization folded away. */
 typedef struct FoldedRanker
 {
 	float		w1_user[VECTOR_DIMS * RANKER_HIDDEN1];

@@ -1,5 +1,5 @@
 /*
- * tensors.c: see stage.h.
+ * tensors.c: see tensors.h.
  */
 #include "num/net/tensors.h"
 
@@ -18,45 +18,47 @@
 static void
 tensor_size(const StageShape *shape, Tensor tensor, int64_t *rows, int32_t *columns)
 {
-	bool		ranking = shape->stage == RANKING;
+	bool		ranking = shape->stage == STAGE_RANKING;
 	int64_t		r = 0;
 	int32_t		c = 1;
 
 	switch (tensor)
 	{
-		case USER_W1: r = shape->user_inputs; c = shape->hidden; break;
-		case USER_B1: r = 1; c = shape->hidden; break;
-		case USER_W2: r = shape->hidden; c = VECTOR_DIMS; break;
-		case USER_B2: r = 1; c = VECTOR_DIMS; break;
-		case MOVIE_W1: r = shape->movie_inputs; c = ranking ? VECTOR_DIMS : shape->hidden; break;
-		case MOVIE_B1: r = !ranking; c = shape->hidden; break;
-		case MOVIE_W2: r = ranking ? 0 : shape->hidden; c = VECTOR_DIMS; break;
-		case MOVIE_B2: r = !ranking; c = VECTOR_DIMS; break;
-		case GENDER:
-		case AGE:
-		case OCCUPATION: r = shape->n_values[tensor - GENDER] + 1; c = ATTRIBUTE_DIMS; break;
-		case HEAD: r = !ranking; c = N_HEAD; break;
-		case RANK_W1: r = ranking * 2 * VECTOR_DIMS; c = RANKER_HIDDEN1; break;
-		case RANK_B1:
-		case RANK_GAMMA1:
-		case RANK_BETA1:
-		case RANK_MEAN1:
-		case RANK_VARIANCE1: r = ranking; c = RANKER_HIDDEN1; break;
-		case RANK_W2: r = ranking * RANKER_HIDDEN1; c = RANKER_HIDDEN2; break;
-		case RANK_B2:
-		case RANK_GAMMA2:
-		case RANK_BETA2:
-		case RANK_MEAN2:
-		case RANK_VARIANCE2: r = ranking; c = RANKER_HIDDEN2; break;
-		case RANK_W3: r = ranking * RANKER_HIDDEN2; c = RANKER_HIDDEN3; break;
-		case RANK_B3: r = ranking; c = RANKER_HIDDEN3; break;
-		case RANK_W4: r = ranking * RANKER_HIDDEN3; break;
-		case RANK_B4: r = ranking; break;
-		case USER_ID: r = shape->user_id ? (int64_t) shape->n_users + 1 : 0;
+		case TENSOR_USER_W1: r = shape->user_inputs; c = shape->hidden; break;
+		case TENSOR_USER_B1: r = 1; c = shape->hidden; break;
+		case TENSOR_USER_W2: r = shape->hidden; c = VECTOR_DIMS; break;
+		case TENSOR_USER_B2: r = 1; c = VECTOR_DIMS; break;
+		case TENSOR_MOVIE_W1: r =
+			shape->movie_inputs; c = ranking ? VECTOR_DIMS : shape->hidden; break;
+		case TENSOR_MOVIE_B1: r = !ranking; c = shape->hidden; break;
+		case TENSOR_MOVIE_W2: r = ranking ? 0 : shape->hidden; c = VECTOR_DIMS; break;
+		case TENSOR_MOVIE_B2: r = !ranking; c = VECTOR_DIMS; break;
+		case TENSOR_GENDER:
+		case TENSOR_AGE:
+		case TENSOR_OCCUPATION: r =
+			shape->n_values[tensor - TENSOR_GENDER] + 1; c = ATTRIBUTE_DIMS; break;
+		case TENSOR_HEAD: r = !ranking; c = N_HEAD; break;
+		case TENSOR_RANK_W1: r = ranking * 2 * VECTOR_DIMS; c = RANKER_HIDDEN1; break;
+		case TENSOR_RANK_B1:
+		case TENSOR_RANK_GAMMA1:
+		case TENSOR_RANK_BETA1:
+		case TENSOR_RANK_MEAN1:
+		case TENSOR_RANK_VARIANCE1: r = ranking; c = RANKER_HIDDEN1; break;
+		case TENSOR_RANK_W2: r = ranking * RANKER_HIDDEN1; c = RANKER_HIDDEN2; break;
+		case TENSOR_RANK_B2:
+		case TENSOR_RANK_GAMMA2:
+		case TENSOR_RANK_BETA2:
+		case TENSOR_RANK_MEAN2:
+		case TENSOR_RANK_VARIANCE2: r = ranking; c = RANKER_HIDDEN2; break;
+		case TENSOR_RANK_W3: r = ranking * RANKER_HIDDEN2; c = RANKER_HIDDEN3; break;
+		case TENSOR_RANK_B3: r = ranking; c = RANKER_HIDDEN3; break;
+		case TENSOR_RANK_W4: r = ranking * RANKER_HIDDEN3; break;
+		case TENSOR_RANK_B4: r = ranking; break;
+		case TENSOR_USER_ID: r = shape->user_id ? (int64_t) shape->n_users + 1 : 0;
 			c = shape->user_id; break;
-		case MOVIE_ID: r = (int64_t) shape->n_movies + 1;
+		case TENSOR_MOVIE_ID: r = (int64_t) shape->n_movies + 1;
 			c = ranking ? VECTOR_DIMS : ID_DIMS; break;
-		case HISTORY: r = shape->history ? (int64_t) shape->n_movies + 1 : 0;
+		case TENSOR_HISTORY: r = shape->history ? (int64_t) shape->n_movies + 1 : 0;
 			c = 2 * shape->history; break;
 		case N_TENSORS: break;
 	}
@@ -77,17 +79,17 @@ stage_shape(StageShape *shape, Stage stage, int32_t n_users, int32_t n_movies,
 	memcpy(shape->n_values, n_values, sizeof(shape->n_values));
 	shape->n_features = n_genres + 1;
 	shape->history = history;
-	shape->user_id = stage == RANKING && history > 0 ? 0 : ID_DIMS;
+	shape->user_id = stage == STAGE_RANKING && history > 0 ? 0 : ID_DIMS;
 	shape->user_inputs = user_input_history(shape) + (history ? 2 * history + HISTORY_SCALARS : 0);
-	shape->movie_inputs = shape->n_features + (stage == RETRIEVAL ? ID_DIMS : 0);
-	shape->hidden = stage == RETRIEVAL ? RETRIEVAL_HIDDEN : RANKING_HIDDEN;
+	shape->movie_inputs = shape->n_features + (stage == STAGE_RETRIEVAL ? ID_DIMS : 0);
+	shape->hidden = stage == STAGE_RETRIEVAL ? RETRIEVAL_HIDDEN : RANKING_HIDDEN;
 
 	for (int t = 0; t < N_TENSORS; t++)
 	{
 		int64_t		rows;
 
 		tensor_size(shape, t, &rows, &shape->width[t]);
-		if (t == FIRST_STATISTIC)
+		if (t == TENSOR_FIRST_STATISTIC)
 			shape->n_weights = at;
 		shape->offset[t] = at;
 		at += (rows * shape->width[t] + 15) & ~INT64_C(15);
@@ -123,37 +125,37 @@ stage_init(float *params, const StageShape *shape, uint64_t seed)
 		tensor_size(shape, t, &rows, &columns);
 		switch (t)
 		{
-			case USER_W1:
-			case USER_W2:
-			case MOVIE_W1:
-			case MOVIE_W2:
-			case RANK_W1:
-			case RANK_W2:
-			case RANK_W3:
-			case RANK_W4:
+			case TENSOR_USER_W1:
+			case TENSOR_USER_W2:
+			case TENSOR_MOVIE_W1:
+			case TENSOR_MOVIE_W2:
+			case TENSOR_RANK_W1:
+			case TENSOR_RANK_W2:
+			case TENSOR_RANK_W3:
+			case TENSOR_RANK_W4:
 				fill_uniform(out, rows * columns, sqrtf(6.0f / (rows + columns)), key);
 				break;
-			case GENDER:
-			case AGE:
-			case OCCUPATION:
-			case USER_ID:
-			case MOVIE_ID:
-			case HISTORY:
+			case TENSOR_GENDER:
+			case TENSOR_AGE:
+			case TENSOR_OCCUPATION:
+			case TENSOR_USER_ID:
+			case TENSOR_MOVIE_ID:
+			case TENSOR_HISTORY:
 				fill_uniform(out, rows * columns, 0.05f, key);
 				break;
-			case RANK_GAMMA1:
-			case RANK_GAMMA2:
-			case RANK_VARIANCE1:
-			case RANK_VARIANCE2:
+			case TENSOR_RANK_GAMMA1:
+			case TENSOR_RANK_GAMMA2:
+			case TENSOR_RANK_VARIANCE1:
+			case TENSOR_RANK_VARIANCE2:
 				fill_constant(out, rows * columns, 1.0f);
 				break;
 			default:
 				break;
 		}
 	}
-	if (shape->stage == RETRIEVAL)
+	if (shape->stage == STAGE_RETRIEVAL)
 	{
-		params[shape->offset[HEAD] + HEAD_LOG_SCALE] = INITIAL_LOG_SCALE;
-		params[shape->offset[HEAD] + HEAD_LOG_TEMPERATURE] = INITIAL_LOG_TEMPERATURE;
+		params[shape->offset[TENSOR_HEAD] + HEAD_LOG_SCALE] = INITIAL_LOG_SCALE;
+		params[shape->offset[TENSOR_HEAD] + HEAD_LOG_TEMPERATURE] = INITIAL_LOG_TEMPERATURE;
 	}
 }

@@ -7,28 +7,28 @@
  *			dropout -> Dense(VECTOR_DIMS).  In ranking there is no id beside a
  *			history: in training an id has seen its user's future ratings, the
  *			history has not, and the network would lean on the wrong one.
- *	film, retrieval: [id | genres, year] -> Dense(hidden, ReLU), dropout
+ *	movie, retrieval: [id | genres, year] -> Dense(hidden, ReLU), dropout
  *			-> Dense(VECTOR_DIMS)
- *	film, ranking: id + Dense([genres, year]).  A hidden layer here was tried and
- *			brought nothing: the films' own embeddings say what it could say.
+ *	movie, ranking: id + Dense([genres, year]).  A hidden layer here was tried and
+ *			brought nothing: the movies' own embeddings say what it could say.
  *
  *	retrieval: both made unit length; logit of "liked" = scale * cosine + bias,
  *			and a softmax over the catalogue at a temperature of its own.
- *	ranking: rating = user[0] + film[0] + user[1..] . film[1..]
- *			+ ranker([user | film]), the deep network of ranker.h.
+ *	ranking: rating = user[0] + movie[0] + user[1..] . movie[1..]
+ *			+ ranker([user | movie]), the deep network of ranker.h.
  *
  * All parameters of a stage are one array of floats.  Weights come first, so
  * that their gradients are one dense vector; then the running statistics of
- * batch normalisation, which no gradient reaches; then the embedding tables,
+ * batch normalization, which no gradient reaches; then the embedding tables,
  * whose gradients touch a few rows.  Row 0 of a table is the unknown user,
- * film or value.
+ * movie or value.
  */
 #ifndef MLREC_NET_TENSORS_H
 #define MLREC_NET_TENSORS_H
 
 #include "num/data/ratings.h"
 
-#define VECTOR_DIMS 64			/* a user's or a film's vector, in both stages */
+#define VECTOR_DIMS 64			/* a user's or a movie's vector, in both stages */
 #define ID_DIMS 32				/* embedding of an id, as a tower's input */
 #define ATTRIBUTE_DIMS 8		/* of gender, age, occupation */
 #define HISTORY_DIMS 32			/* width of each of the two pooled histories */
@@ -40,33 +40,33 @@
 
 typedef enum Stage
 {
-	RETRIEVAL,
-	RANKING,
+	STAGE_RETRIEVAL,
+	STAGE_RANKING,
 	N_STAGES
 } Stage;
 
 typedef enum Tensor
 {
 	/* weights */
-	USER_W1, USER_B1, USER_W2, USER_B2,
-	MOVIE_W1, MOVIE_B1, MOVIE_W2, MOVIE_B2,
-	GENDER, AGE, OCCUPATION,	/* [values + 1][ATTRIBUTE_DIMS] */
-	HEAD,						/* retrieval: log scale, bias, log temperature */
-	RANK_W1, RANK_B1, RANK_GAMMA1, RANK_BETA1,
-	RANK_W2, RANK_B2, RANK_GAMMA2, RANK_BETA2,
-	RANK_W3, RANK_B3, RANK_W4, RANK_B4,
+	TENSOR_USER_W1, TENSOR_USER_B1, TENSOR_USER_W2, TENSOR_USER_B2,
+	TENSOR_MOVIE_W1, TENSOR_MOVIE_B1, TENSOR_MOVIE_W2, TENSOR_MOVIE_B2,
+	TENSOR_GENDER, TENSOR_AGE, TENSOR_OCCUPATION,	/* [values + 1][ATTRIBUTE_DIMS] */
+	TENSOR_HEAD,				/* retrieval: log scale, bias, log temperature */
+	TENSOR_RANK_W1, TENSOR_RANK_B1, TENSOR_RANK_GAMMA1, TENSOR_RANK_BETA1,
+	TENSOR_RANK_W2, TENSOR_RANK_B2, TENSOR_RANK_GAMMA2, TENSOR_RANK_BETA2,
+	TENSOR_RANK_W3, TENSOR_RANK_B3, TENSOR_RANK_W4, TENSOR_RANK_B4,
 	/* running statistics */
-	RANK_MEAN1, RANK_VARIANCE1, RANK_MEAN2, RANK_VARIANCE2,
+	TENSOR_RANK_MEAN1, TENSOR_RANK_VARIANCE1, TENSOR_RANK_MEAN2, TENSOR_RANK_VARIANCE2,
 	/* embedding tables */
-	USER_ID,					/* [n_users + 1][user_id] */
-	MOVIE_ID,					/* [n_movies + 1][ID_DIMS], or VECTOR_DIMS in ranking */
-	HISTORY,					/* [n_movies + 1][2 * history]: weighted by the
+	TENSOR_USER_ID,				/* [n_users + 1][user_id] */
+	TENSOR_MOVIE_ID,			/* [n_movies + 1][ID_DIMS], or VECTOR_DIMS in ranking */
+	TENSOR_HISTORY,				/* [n_movies + 1][2 * history]: weighted by the
 								 * rating's deviation | by 1 */
 	N_TENSORS
 } Tensor;
 
-#define FIRST_STATISTIC RANK_MEAN1
-#define FIRST_TABLE USER_ID
+#define TENSOR_FIRST_STATISTIC TENSOR_RANK_MEAN1
+#define TENSOR_FIRST_TABLE TENSOR_USER_ID
 
 /* Indices into the HEAD tensor. */
 enum
@@ -87,7 +87,7 @@ typedef struct StageShape
 	int32_t		history;		/* width of each pooled history, 0: none */
 	int32_t		user_id;		/* width of the id in the user tower's input, 0: none */
 	int32_t		user_inputs;	/* width of the user tower's input */
-	int32_t		movie_inputs;	/* of the film tower's first layer */
+	int32_t		movie_inputs;	/* of the movie tower's first layer */
 	int32_t		hidden;
 
 	int64_t		offset[N_TENSORS + 1];	/* into the parameters, in floats */

@@ -9,10 +9,10 @@ void
 user_input(float *x, const float *params, const StageShape *shape,
 		   int32_t user_row, const uint8_t *attribute)
 {
-	memcpy(x, table_row(params, shape, USER_ID, user_row), sizeof(float) * shape->user_id);
+	memcpy(x, table_row(params, shape, TENSOR_USER_ID, user_row), sizeof(float) * shape->user_id);
 	x += shape->user_id;
 	for (int a = 0; a < N_ATTRIBUTES; a++, x += ATTRIBUTE_DIMS)
-		memcpy(x, table_row(params, shape, GENDER + a, attribute[a]),
+		memcpy(x, table_row(params, shape, TENSOR_GENDER + a, attribute[a]),
 			   sizeof(float) * ATTRIBUTE_DIMS);
 }
 
@@ -54,7 +54,8 @@ void
 user_tower_forward(float *out, float *hidden, const float *x, const float *params,
 				   const StageShape *shape, Dropout dropout, int rows)
 {
-	two_layers_forward(out, hidden, x, shape->user_inputs, params, shape, USER_W1, dropout, rows);
+	two_layers_forward(out, hidden, x, shape->user_inputs, params, shape, TENSOR_USER_W1, dropout,
+					   rows);
 }
 
 void
@@ -63,7 +64,7 @@ user_tower_backward(float *dx, float *dparams, float *dhidden, const float *dout
 					const StageShape *shape, Dropout dropout, int rows)
 {
 	two_layers_backward(dx, dparams, dhidden, dout, hidden, x, shape->user_inputs, params,
-						shape, USER_W1, dropout, rows);
+						shape, TENSOR_USER_W1, dropout, rows);
 }
 
 void
@@ -72,14 +73,15 @@ movie_tower_forward(float *out, float *hidden, float *x, const int32_t *ids,
 					Dropout dropout, int rows)
 {
 	int			n_features = shape->n_features;
-	int			id_dims = shape->width[MOVIE_ID];
+	int			id_dims = shape->width[TENSOR_MOVIE_ID];
 
-	if (shape->stage == RANKING)
+	if (shape->stage == STAGE_RANKING)
 	{
 		for (int row = 0; row < rows; row++)
 			memcpy(out + (int64_t) row * VECTOR_DIMS,
-				   table_row(params, shape, MOVIE_ID, ids[row]), sizeof(float) * VECTOR_DIMS);
-		matmul(out, VECTOR_DIMS, features, n_features, tensor(params, shape, MOVIE_W1),
+				   table_row(params, shape, TENSOR_MOVIE_ID, ids[row]), sizeof(float) *
+				   VECTOR_DIMS);
+		matmul(out, VECTOR_DIMS, features, n_features, tensor(params, shape, TENSOR_MOVIE_W1),
 			   rows, n_features, VECTOR_DIMS, true);
 		return;
 	}
@@ -87,11 +89,11 @@ movie_tower_forward(float *out, float *hidden, float *x, const int32_t *ids,
 	{
 		float	   *input = x + (int64_t) row * shape->movie_inputs;
 
-		memcpy(input, table_row(params, shape, MOVIE_ID, ids[row]), sizeof(float) * id_dims);
+		memcpy(input, table_row(params, shape, TENSOR_MOVIE_ID, ids[row]), sizeof(float) * id_dims);
 		memcpy(input + id_dims, features + (int64_t) row * n_features,
 			   sizeof(float) * n_features);
 	}
-	two_layers_forward(out, hidden, x, shape->movie_inputs, params, shape, MOVIE_W1,
+	two_layers_forward(out, hidden, x, shape->movie_inputs, params, shape, TENSOR_MOVIE_W1,
 					   dropout, rows);
 }
 
@@ -103,15 +105,16 @@ movie_tower_backward(float *did, float *dparams, float *work, const float *dout,
 	int			inputs = shape->movie_inputs;
 	float	   *dx;
 
-	if (shape->stage == RANKING)
+	if (shape->stage == STAGE_RANKING)
 	{
-		matmul_gradient(dparams + shape->offset[MOVIE_W1], features, inputs, dout, VECTOR_DIMS,
+		matmul_gradient(dparams + shape->offset[TENSOR_MOVIE_W1], features, inputs, dout,
+						VECTOR_DIMS,
 						rows, inputs, VECTOR_DIMS, false);
 		return;
 	}
 	dx = work + (int64_t) rows * shape->hidden;
 	two_layers_backward(dx, dparams, work, dout, hidden, x, inputs, params, shape,
-						MOVIE_W1, dropout, rows);
+						TENSOR_MOVIE_W1, dropout, rows);
 	for (int row = 0; row < rows; row++)
 		memcpy(did + (int64_t) row * ID_DIMS, dx + (int64_t) row * inputs,
 			   sizeof(float) * ID_DIMS);

@@ -46,7 +46,7 @@ extern void user_tower_backward(float *dx, float *dparams, float *dhidden, const
 								const StageShape *shape, Dropout dropout, int rows);
 
 /*
- * The film tower.  ids [rows]: rows of MOVIE_ID, 0 for unknown; features
+ * The movie tower.  ids [rows]: rows of MOVIE_ID, 0 for unknown; features
  * [rows][n_features].  Retrieval uses x [rows][movie_inputs] and hidden
  * [rows][hidden], kept for the way back; in ranking both may be NULL.
  */

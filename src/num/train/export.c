@@ -10,13 +10,13 @@
 #include "num/index/ivf_build.h"
 #include "num/net/tower.h"
 
-/* Users or films at a time. */
+/* Users or movies at a time. */
 #define EXPORT_ROWS 512
 
 /* Work space, carved from the caller's. */
 typedef struct ExportWork
 {
-	void		(*tick) (void);
+	void		(*check_interrupts) (void);
 	Model	   *model;
 	UserInput  *inputs;			/* [EXPORT_ROWS] */
 	int32_t    *ids;
@@ -30,8 +30,8 @@ typedef struct ExportWork
 static void
 carve(ExportWork *work, Arena *arena, const ExportInput *input)
 {
-	const StageShape *retrieval = input->shape[RETRIEVAL];
-	const StageShape *ranking = input->shape[RANKING];
+	const StageShape *retrieval = input->shape[STAGE_RETRIEVAL];
+	const StageShape *ranking = input->shape[STAGE_RANKING];
 	int64_t		inputs = retrieval->user_inputs > ranking->user_inputs ?
 		retrieval->user_inputs : ranking->user_inputs;
 
@@ -56,55 +56,57 @@ export_scratch(const ExportInput *input)
 }
 
 uint64_t
-export_layout(ImageHeader *header, const ExportInput *input)
+export_layout(ModelFileHeader *header, const ExportInput *input)
 {
 	const Ratings *ratings = input->ratings;
 
-	header->n_users = input->shape[RETRIEVAL]->n_users;
+	header->n_users = input->shape[STAGE_RETRIEVAL]->n_users;
 	header->n_movies = ratings->n_movies;
 	header->n_genres = ratings->n_genres;
 	memcpy(header->n_values, ratings->n_values, sizeof(header->n_values));
-	header->history = input->shape[RETRIEVAL]->history;
-	header->mean_rating = input->films->mean_rating;
-	header->length[IMAGE_NAMES] = input->names_length;
+	header->history = input->shape[STAGE_RETRIEVAL]->history;
+	header->mean_rating = input->movie_stats->mean_rating;
+	header->length[MODEL_FILE_NAMES] = input->names_length;
 	ivf_layout(header);
-	return image_layout(header);
+	return model_file_layout(header);
 }
 
-/* A section of the image, to be written. */
+/* A section of the model file, to be written. */
 static void *
-section(void *image, ImageSection which)
+section(void *file, ModelFileSection which)
 {
-	return (char *) image + ((ImageHeader *) image)->offset[which];
+	return (char *) file + ((ModelFileHeader *) file)->offset[which];
 }
 
 static void
-fill_ids(void *image, const ExportInput *input)
+fill_ids(void *file, const ExportInput *input)
 {
 	const Ratings *ratings = input->ratings;
-	int64_t    *user_ids = section(image, IMAGE_USER_IDS);
-	uint8_t    *flags = section(image, IMAGE_MOVIE_FLAGS);
+	int64_t    *user_ids = section(file, MODEL_FILE_USER_IDS);
+	uint8_t    *flags = section(file, MODEL_FILE_MOVIE_FLAGS);
 
 	for (int32_t user = 0; user < ratings->n_users; user++)
-		if (ratings->n_fit[user] > 0)
+		if (ratings->n_train[user] > 0)
 			*user_ids++ = ratings->user_ids[user];
-	memcpy(section(image, IMAGE_MOVIE_IDS), ratings->movie_ids,
+	memcpy(section(file, MODEL_FILE_MOVIE_IDS), ratings->movie_ids,
 		   sizeof(int64_t) * ratings->n_movies);
 	for (int32_t movie = 0; movie < ratings->n_movies; movie++)
 		flags[movie] = (ratings->movie_listed[movie] ? MOVIE_LISTED : 0) |
-			(input->films->ratings[movie] > 0 ? MOVIE_TRAINED : 0);
+			(input->movie_stats->ratings[movie] > 0 ? MOVIE_TRAINED : 0);
 }
 
 static void
-fill_statistics(void *image, const ExportInput *input)
+fill_statistics(void *file, const ExportInput *input)
 {
 	int32_t		n = input->ratings->n_movies;
-	float	   *params = section(image, IMAGE_PARAMETERS);
+	float	   *params = section(file, MODEL_FILE_PARAMETERS);
 
-	memcpy(section(image, IMAGE_MOVIE_MEAN), input->films->mean, sizeof(float) * n);
-	memcpy(section(image, IMAGE_MOVIE_RATINGS), input->films->ratings, sizeof(int32_t) * n);
-	memcpy(section(image, IMAGE_MOVIE_POPULARITY), input->films->popularity, sizeof(float) * n);
-	memcpy(section(image, IMAGE_NAMES), input->names, input->names_length);
+	memcpy(section(file, MODEL_FILE_MOVIE_MEAN), input->movie_stats->mean, sizeof(float) * n);
+	memcpy(section(file, MODEL_FILE_MOVIE_RATINGS), input->movie_stats->ratings, sizeof(int32_t) *
+		   n);
+	memcpy(section(file, MODEL_FILE_MOVIE_POPULARITY), input->movie_stats->popularity,
+		   sizeof(float) * n);
+	memcpy(section(file, MODEL_FILE_NAMES), input->names, input->names_length);
 	for (int stage = 0; stage < N_STAGES; stage++)
 	{
 		int64_t		size = stage_size(input->shape[stage]);
@@ -115,11 +117,11 @@ fill_statistics(void *image, const ExportInput *input)
 }
 
 static void
-fill_movie_vectors(void *image, const ExportInput *input, ExportWork *work)
+fill_movie_vectors(void *file, const ExportInput *input, ExportWork *work)
 {
 	const Ratings *ratings = input->ratings;
-	float	   *retrieval = section(image, IMAGE_MOVIE_VECTORS);
-	float	   *ranking = section(image, IMAGE_MOVIE_RANK_VECTORS);
+	float	   *retrieval = section(file, MODEL_FILE_MOVIE_VECTORS);
+	float	   *ranking = section(file, MODEL_FILE_MOVIE_RANK_VECTORS);
 
 	for (int32_t from = 0; from < ratings->n_movies; from += EXPORT_ROWS)
 	{
@@ -127,38 +129,40 @@ fill_movie_vectors(void *image, const ExportInput *input, ExportWork *work)
 		int			n = left < EXPORT_ROWS ? left : EXPORT_ROWS;
 		int64_t		at = (int64_t) from * VECTOR_DIMS;
 		const float *features = ratings->movie_features +
-			(int64_t) from * input->shape[RETRIEVAL]->n_features;
+			(int64_t) from * input->shape[STAGE_RETRIEVAL]->n_features;
 
 		for (int i = 0; i < n; i++)
-			work->ids[i] = input->films->ratings[from + i] > 0 ? from + i + 1 : 0;
+			work->ids[i] = input->movie_stats->ratings[from + i] > 0 ? from + i + 1 : 0;
 		movie_tower_forward(retrieval + at, work->hidden, work->x, work->ids, features,
-							input->params[RETRIEVAL], input->shape[RETRIEVAL], DROPOUT_OFF, n);
+							input->params[STAGE_RETRIEVAL], input->shape[STAGE_RETRIEVAL],
+							DROPOUT_OFF, n);
 		unit_forward(retrieval + at, work->scratch, retrieval + at, n, VECTOR_DIMS);
 		movie_tower_forward(ranking + at, NULL, NULL, work->ids, features,
-							input->params[RANKING], input->shape[RANKING], DROPOUT_OFF, n);
-		work->tick();
+							input->params[STAGE_RANKING], input->shape[STAGE_RANKING], DROPOUT_OFF,
+							n);
+		work->check_interrupts();
 	}
 }
 
-/* Users with fit rows, as their training rows show them. */
+/* Users with train ratings, as their training rows show them. */
 static void
-fill_user_vectors(void *image, const ExportInput *input, ExportWork *work)
+fill_user_vectors(void *file, const ExportInput *input, ExportWork *work)
 {
 	const Ratings *ratings = input->ratings;
-	float	   *out = section(image, IMAGE_USER_VECTORS);
+	float	   *out = section(file, MODEL_FILE_USER_VECTORS);
 	int32_t		known = 0;
 	int			n = 0;
 
-	model_open(work->model, image);
+	model_open(work->model, file);
 	for (int32_t user = 0; user < ratings->n_users; user++)
 	{
 		UserInput  *in = &work->inputs[n];
 
-		if (ratings->n_fit[user] > 0)
+		if (ratings->n_train[user] > 0)
 		{
 			in->user = known++;
 			memcpy(in->attribute, ratings->attribute + user * N_ATTRIBUTES, N_ATTRIBUTES);
-			in->n_history = ratings->n_train[user];
+			in->n_history = ratings->n_trainval[user];
 			in->history_movie = ratings->movie + ratings->start[user];
 			in->history_rating = ratings->rating + ratings->start[user];
 			n++;
@@ -166,7 +170,7 @@ fill_user_vectors(void *image, const ExportInput *input, ExportWork *work)
 		if (n == EXPORT_ROWS || (user == ratings->n_users - 1 && n > 0))
 		{
 			model_users(work->model, work->inputs, n, out, work->ranking, work->scratch);
-			work->tick();
+			work->check_interrupts();
 			out += (int64_t) n * VECTOR_DIMS;
 			n = 0;
 		}
@@ -175,33 +179,34 @@ fill_user_vectors(void *image, const ExportInput *input, ExportWork *work)
 
 /* What large catalogues are searched by; tried with the users' vectors. */
 static void
-fill_index(void *image, ExportWork *work)
+fill_index(void *file, ExportWork *work)
 {
 	IvfBuilder	builder;
 
-	ivf_begin(&builder, image, work->index);
+	ivf_begin(&builder, file, work->index);
 	while (ivf_step(&builder))
-		work->tick();
+		work->check_interrupts();
 }
 
 void
-export_image(void *image, const ImageHeader *header, const ExportInput *input,
-			 void (*tick) (void), void *scratch)
+export_model_file(void *file, const ModelFileHeader *header, const ExportInput *input,
+				  void (*check_interrupts) (void), void *scratch)
 {
-	ExportWork	work = {.tick = tick};
+	ExportWork	work = {.check_interrupts = check_interrupts};
 	Arena		arena = {scratch, 0};
-	const float *head = tensor(input->params[RETRIEVAL], input->shape[RETRIEVAL], HEAD);
-	ImageHeader *own = image;
+	const float *head = tensor(input->params[STAGE_RETRIEVAL], input->shape[STAGE_RETRIEVAL],
+							   TENSOR_HEAD);
+	ModelFileHeader *own = file;
 
 	carve(&work, &arena, input);
-	memset(image, 0, header->size);
+	memset(file, 0, header->size);
 	*own = *header;
 	own->temperature = expf(head[HEAD_LOG_TEMPERATURE]);
 	own->relevance_rating = 0;
 	own->relevance_popularity = 1;
-	fill_ids(image, input);
-	fill_statistics(image, input);
-	fill_movie_vectors(image, input, &work);
-	fill_user_vectors(image, input, &work);
-	fill_index(image, &work);
+	fill_ids(file, input);
+	fill_statistics(file, input);
+	fill_movie_vectors(file, input, &work);
+	fill_user_vectors(file, input, &work);
+	fill_index(file, &work);
 }

@@ -1,5 +1,5 @@
 /*
- * export.h: from trained parameters to the image that is stored and served.
+ * export.h: from trained parameters to the model file that is stored and served.
  */
 #ifndef MLREC_TRAIN_EXPORT_H
 #define MLREC_TRAIN_EXPORT_H
@@ -8,33 +8,33 @@
 #include "num/model/model.h"
 #include "num/net/tensors.h"
 
-/* What an image is made of. */
+/* What a model file is made of. */
 typedef struct ExportInput
 {
 	const Ratings *ratings;
-	const FilmStatistics *films;
+	const MovieStatistics *movie_stats;
 	const float *params[N_STAGES];
 	const StageShape *shape[N_STAGES];
-	const char *names;			/* for IMAGE_NAMES */
+	const char *names;			/* for MODEL_FILE_NAMES */
 	size_t		names_length;
 } ExportInput;
 
 /*
  * Completes the header's counts and layout; its ratings, years and threshold
- * are the caller's.  Returns the size of the image.
+ * are the caller's.  Returns the size of the model file.
  */
-extern uint64_t export_layout(ImageHeader *header, const ExportInput *input);
+extern uint64_t export_layout(ModelFileHeader *header, const ExportInput *input);
 
-/* Bytes of scratch that export_image needs. */
+/* Bytes of scratch that export_model_file needs. */
 extern size_t export_scratch(const ExportInput *input);
 
 /*
- * Fills an image of header->size bytes, 64-byte aligned: all sections, with
- * the vectors of films and users computed.  The order by relevance is that of
- * retrieval; relevance_tune does better.  The image is not sealed yet.  tick is
+ * Fills a model file of header->size bytes, 64-byte aligned: all sections, with
+ * the vectors of movies and users computed.  The order by relevance is that of
+ * retrieval; relevance_tune does better.  The model file is not finalized yet.  tick is
  * called now and then, and may not return.
  */
-extern void export_image(void *image, const ImageHeader *header, const ExportInput *input,
-						 void (*tick) (void), void *scratch);
+extern void export_model_file(void *file, const ModelFileHeader *header, const ExportInput *input,
+							  void (*check_interrupts) (void), void *scratch);
 
 #endif							/* MLREC_TRAIN_EXPORT_H */

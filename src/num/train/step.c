@@ -16,7 +16,7 @@
 #define RANKER_DROPOUT2 0.2f
 #define RANKER_DROPOUT3 0.1f
 
-/* A film is shown as unknown this often, so that the unknown film means something. */
+/* A movie is shown as unknown this often, so that the unknown movie means something. */
 #define MOVIE_ID_DROPOUT 0.02f
 
 /* Share of the liked rows that take part in the softmax. */
@@ -30,7 +30,7 @@ enum
 	PURPOSE_MOVIE_ID,
 	PURPOSE_SOFTMAX,
 	PURPOSE_TOWER = 16,			/* from here on one for each shard */
-	PURPOSE_FILM = 32,
+	PURPOSE_MOVIE = 32,
 	PURPOSE_HISTORY_INPUT = 48,
 	PURPOSE_RANKER1 = 64,
 	PURPOSE_RANKER2 = 80,
@@ -51,7 +51,7 @@ happens(const Trainer *trainer, int purpose, int64_t index, float rate)
 
 /* Takes a row into the batch. */
 static void
-show_row(Trainer *trainer, const ShownSegment *shown, int32_t i)
+add_row(Trainer *trainer, const BatchSegment *shown, int32_t i)
 {
 	Batch	   *batch = &trainer->batch;
 	const Ratings *ratings = trainer->ratings;
@@ -74,7 +74,7 @@ show_segment(Trainer *trainer, const Segment *segment, int32_t slot, int32_t vec
 	Batch	   *batch = &trainer->batch;
 	const TrainOptions *options = &trainer->options;
 	int32_t		index = batch->n_segments++;
-	ShownSegment *shown = &batch->segments[index];
+	BatchSegment *shown = &batch->segments[index];
 	bool		with_histories = trainer->shape.history > 0;
 
 	shown->segment = segment;
@@ -90,11 +90,11 @@ show_segment(Trainer *trainer, const Segment *segment, int32_t slot, int32_t vec
 		happens(trainer, PURPOSE_USER_ID, index, options->id_dropout))
 		shown->user_row = 0;
 	for (int32_t i = 0; i < segment->n_rows; i++)
-		show_row(trainer, shown, i);
+		add_row(trainer, shown, i);
 	batch->n_rows += segment->n_rows;
 }
 
-/* Lists the rows of each film, in order. */
+/* Lists the rows of each movie, in order. */
 static void
 list_rows(Trainer *trainer)
 {
@@ -102,16 +102,16 @@ list_rows(Trainer *trainer)
 	int32_t    *end = batch->first_row + 1;
 	int32_t		n = 0;
 
-	memset(batch->first_row, 0, sizeof(int32_t) * (batch->n_films + 1));
+	memset(batch->first_row, 0, sizeof(int32_t) * (batch->n_movies + 1));
 	for (int shard = 0; shard < N_SHARDS; shard++)
 		for (int32_t i = 0; i < batch->shard_rows[shard]; i++)
 			end[batch->place[shard * trainer->plan.shard_rows + i]]++;
-	/* from here on `end` is where a film's next row goes */
-	for (int32_t film = 0; film < batch->n_films; film++)
+	/* from here on `end` is where a movie's next row goes */
+	for (int32_t index = 0; index < batch->n_movies; index++)
 	{
-		int32_t		n_rows = end[film];
+		int32_t		n_rows = end[index];
 
-		end[film] = n;
+		end[index] = n;
 		n += n_rows;
 	}
 	for (int shard = 0; shard < N_SHARDS; shard++)
@@ -123,20 +123,20 @@ list_rows(Trainer *trainer)
 		}
 }
 
-/* Lists the films whose vectors the step needs, and each row's place among them. */
+/* Lists the movies whose vectors the step needs, and each row's place among them. */
 static void
-list_films(Trainer *trainer)
+list_movies(Trainer *trainer)
 {
 	Batch	   *batch = &trainer->batch;
 
 	if (full_softmax(trainer))
-		for (batch->n_films = 0; batch->n_films < trainer->shape.n_movies; batch->n_films++)
-			batch->films[batch->n_films] = batch->n_films;
+		for (batch->n_movies = 0; batch->n_movies < trainer->shape.n_movies; batch->n_movies++)
+			batch->movies[batch->n_movies] = batch->n_movies;
 	else
 	{
-		for (int32_t film = 0; film < batch->n_films; film++)
-			batch->place_of[batch->films[film]] = -1;
-		batch->n_films = 0;
+		for (int32_t index = 0; index < batch->n_movies; index++)
+			batch->place_of[batch->movies[index]] = -1;
+		batch->n_movies = 0;
 	}
 	for (int shard = 0; shard < N_SHARDS; shard++)
 		for (int32_t i = 0; i < batch->shard_rows[shard]; i++)
@@ -146,17 +146,17 @@ list_films(Trainer *trainer)
 
 			if (batch->place_of[movie] < 0)
 			{
-				batch->place_of[movie] = batch->n_films;
-				batch->films[batch->n_films++] = movie;
+				batch->place_of[movie] = batch->n_movies;
+				batch->movies[batch->n_movies++] = movie;
 			}
 			batch->place[slot] = batch->place_of[movie];
 		}
 	list_rows(trainer);
-	for (int32_t film = 0; film < batch->n_films; film++)
+	for (int32_t index = 0; index < batch->n_movies; index++)
 	{
-		int32_t		movie = batch->films[film];
+		int32_t		movie = batch->movies[index];
 
-		batch->film_row[film] = trainer->films.ratings[movie] == 0 ||
+		batch->movie_row[index] = trainer->movie_stats.ratings[movie] == 0 ||
 			happens(trainer, PURPOSE_MOVIE_ID, movie, MOVIE_ID_DROPOUT) ? 0 : movie + 1;
 	}
 }
@@ -192,7 +192,7 @@ describe_batch(Trainer *trainer, int32_t epoch, int64_t number)
 	}
 	batch->first_segment[N_SHARDS] = batch->n_segments;
 	batch->first_sampled[N_SHARDS] = batch->n_sampled;
-	list_films(trainer);
+	list_movies(trainer);
 }
 
 void
@@ -207,7 +207,7 @@ gather_segment(float *x, const Trainer *trainer, const Segment *segment,
 	History		history;
 
 	if (shape->history > 0)
-		history_begin(&history, tensor(trainer->params, shape, HISTORY), shape->history,
+		history_begin(&history, tensor(trainer->params, shape, TENSOR_HISTORY), shape->history,
 					  trainer->history);
 	user_input(x, trainer->params, shape, user_row, ratings->attribute + user * N_ATTRIBUTES);
 	for (int32_t i = 0; i < n; i++, x += shape->user_inputs)
@@ -249,25 +249,25 @@ forward_users(Trainer *trainer, int shard)
 {
 	const StageShape *shape = &trainer->shape;
 	Batch	   *batch = &trainer->batch;
-	UserTape	tape = user_shard(trainer, shard);
+	UserActivations activations = user_shard(trainer, shard);
 	int			vectors = batch->shard_vectors[shard];
 	Dropout		input = step_dropout(trainer, PURPOSE_HISTORY_INPUT, shard, HISTORY_INPUT_DROPOUT);
 	int			width = 2 * shape->history;
 
 	for (int32_t s = batch->first_segment[shard]; s < batch->first_segment[shard + 1]; s++)
 	{
-		const ShownSegment *shown = &batch->segments[s];
+		const BatchSegment *shown = &batch->segments[s];
 
-		gather_segment(tape.x + (int64_t) shown->vector * shape->user_inputs, trainer,
+		gather_segment(activations.x + (int64_t) shown->vector * shape->user_inputs, trainer,
 					   shown->segment, shown->user_row, shown->with_history, shown->n_vectors);
-		tick(trainer);
+		check_interrupts(trainer);
 	}
 	for (int v = 0; v < vectors; v++)
-		dropout_apply(tape.x + (int64_t) v * shape->user_inputs + user_input_history(shape),
+		dropout_apply(activations.x + (int64_t) v * shape->user_inputs + user_input_history(shape),
 					  input, (int64_t) v * width, width);
-	user_tower_forward(tape.raw, tape.hidden, tape.x, trainer->params, shape,
+	user_tower_forward(activations.raw, activations.hidden, activations.x, trainer->params, shape,
 					   step_dropout(trainer, PURPOSE_TOWER, shard, TOWER_DROPOUT), vectors);
-	tick(trainer);
+	check_interrupts(trainer);
 }
 
 /*
@@ -281,20 +281,21 @@ backward_users(Trainer *trainer, int shard)
 	const StageShape *shape = &trainer->shape;
 	const Ratings *ratings = trainer->ratings;
 	Batch	   *batch = &trainer->batch;
-	UserTape	tape = user_shard(trainer, shard);
+	UserActivations activations = user_shard(trainer, shard);
 	float	   *dweights = trainer->dweights + shard * shape->n_weights;
 	Dropout		input = step_dropout(trainer, PURPOSE_HISTORY_INPUT, shard, HISTORY_INPUT_DROPOUT);
 	int			width = 2 * shape->history;
-	float	   *d = tape.x;
+	float	   *d = activations.x;
 	int64_t		at = 0;
 
-	user_tower_backward(tape.x, dweights, trainer->dhidden, tape.dout, tape.hidden, tape.x,
+	user_tower_backward(activations.x, dweights, trainer->dhidden, activations.dout,
+						activations.hidden, activations.x,
 						trainer->params, shape,
 						step_dropout(trainer, PURPOSE_TOWER, shard, TOWER_DROPOUT),
 						batch->shard_vectors[shard]);
-	tick(trainer);
-	memset(dweights + shape->offset[GENDER], 0,
-		   sizeof(float) * (shape->offset[OCCUPATION + 1] - shape->offset[GENDER]));
+	check_interrupts(trainer);
+	memset(dweights + shape->offset[TENSOR_GENDER], 0,
+		   sizeof(float) * (shape->offset[TENSOR_OCCUPATION + 1] - shape->offset[TENSOR_GENDER]));
 	for (int32_t s = batch->first_segment[shard]; s < batch->first_segment[shard + 1]; s++)
 	{
 		const Segment *segment = batch->segments[s].segment;
@@ -306,7 +307,8 @@ backward_users(Trainer *trainer, int shard)
 			int32_t		end = history_end(ratings, segment->user, segment->row + i, &itself);
 
 			for (int a = 0; a < N_ATTRIBUTES; a++)
-				simd_axpy(dweights + shape->offset[GENDER + a] + attribute[a] * ATTRIBUTE_DIMS,
+				simd_axpy(dweights + shape->offset[TENSOR_GENDER + a] + attribute[a] *
+						  ATTRIBUTE_DIMS,
 						  1, d + shape->user_id + a * ATTRIBUTE_DIMS, ATTRIBUTE_DIMS);
 			dropout_apply(d + user_input_history(shape), input, at, width);
 			simd_scale(d + user_input_history(shape), history_scale(end - itself), width);
@@ -321,8 +323,8 @@ ranking_rows(Trainer *trainer, int shard)
 {
 	const StageShape *shape = &trainer->shape;
 	Batch	   *batch = &trainer->batch;
-	UserTape	user = user_shard(trainer, shard);
-	RankerTape *tape = &trainer->ranker;
+	UserActivations user = user_shard(trainer, shard);
+	RankerActivations *activations = &trainer->ranker;
 	int32_t		first = shard * trainer->plan.shard_rows;
 	int			rows = batch->shard_rows[shard];
 	float	   *statistics = trainer->statistics + shard * STATISTICS;
@@ -330,9 +332,9 @@ ranking_rows(Trainer *trainer, int shard)
 		.n_users = batch->shard_vectors[shard],
 		.user = user.raw,
 		.user_of = batch->vector + first,
-		.film = trainer->film_raw,
-		.film_half = trainer->film_half,
-		.film_of = batch->place + first
+		.movie = trainer->movie_raw,
+		.movie_half = trainer->movie_half,
+		.movie_of = batch->place + first
 	};
 	RankerDropout dropout = {
 		step_dropout(trainer, PURPOSE_RANKER1, shard, RANKER_DROPOUT1),
@@ -340,35 +342,35 @@ ranking_rows(Trainer *trainer, int shard)
 		step_dropout(trainer, PURPOSE_RANKER3, shard, RANKER_DROPOUT3)
 	};
 
-	tape->out1 = trainer->dhalf + (int64_t) first * RANKER_HIDDEN1;
-	tape->mean1 = statistics;
-	tape->istd1 = tape->mean1 + RANKER_HIDDEN1;
-	tape->mean2 = tape->istd1 + RANKER_HIDDEN1;
-	tape->istd2 = tape->mean2 + RANKER_HIDDEN2;
-	ranker_forward(tape, &pairs, trainer->params, shape, &dropout, rows);
-	tick(trainer);
+	activations->out1 = trainer->dhalf + (int64_t) first * RANKER_HIDDEN1;
+	activations->mean1 = statistics;
+	activations->istd1 = activations->mean1 + RANKER_HIDDEN1;
+	activations->mean2 = activations->istd1 + RANKER_HIDDEN1;
+	activations->istd2 = activations->mean2 + RANKER_HIDDEN2;
+	ranker_forward(activations, &pairs, trainer->params, shape, &dropout, rows);
+	check_interrupts(trainer);
 	for (int row = 0; row < rows; row++)
 	{
-		float		error = tape->prediction[row] - batch->rating[first + row];
+		float		error = activations->prediction[row] - batch->rating[first + row];
 
 		trainer->loss[shard] += (double) error * error;
-		tape->dprediction[row] = 2 * error / batch->n_rows;
+		activations->dprediction[row] = 2 * error / batch->n_rows;
 	}
-	ranker_backward(tape, &pairs, user.dout, trainer->dmovie + (int64_t) first * VECTOR_DIMS,
+	ranker_backward(activations, &pairs, user.dout, trainer->dslot + (int64_t) first * VECTOR_DIMS,
 					trainer->dweights + shard * shape->n_weights, trainer->params, shape,
 					&dropout, rows);
-	tick(trainer);
+	check_interrupts(trainer);
 }
 
-/* Where films from `from` on begin in an array that not every stage has. */
+/* Where movies from `from` on begin in an array that not every stage has. */
 static float *
-films_from(float *array, int32_t from, int32_t width)
+movies_from(float *array, int32_t from, int32_t width)
 {
 	return array ? array + (int64_t) from * width : NULL;
 }
 
 static void
-forward_films(Trainer *trainer, int shard)
+forward_movies(Trainer *trainer, int shard)
 {
 	const StageShape *shape = &trainer->shape;
 	const Batch *batch = &trainer->batch;
@@ -376,76 +378,77 @@ forward_films(Trainer *trainer, int shard)
 	int32_t		to;
 	float	   *raw;
 
-	film_shard(trainer, shard, &from, &to);
-	raw = trainer->film_raw + (int64_t) from * VECTOR_DIMS;
-	gather_features(trainer->film_features, trainer, batch->films + from, to - from);
-	movie_tower_forward(raw, films_from(trainer->film_hidden, from, shape->hidden),
-						films_from(trainer->film_x, from, shape->movie_inputs),
-						batch->film_row + from, trainer->film_features, trainer->params, shape,
-						step_dropout(trainer, PURPOSE_FILM, shard, TOWER_DROPOUT), to - from);
-	if (shape->stage == RANKING)
-		ranker_films_forward(trainer->film_half + (int64_t) from * RANKER_HIDDEN1, raw,
-							 trainer->params, shape, to - from);
+	movie_shard(trainer, shard, &from, &to);
+	raw = trainer->movie_raw + (int64_t) from * VECTOR_DIMS;
+	gather_features(trainer->movie_features, trainer, batch->movies + from, to - from);
+	movie_tower_forward(raw, movies_from(trainer->movie_hidden, from, shape->hidden),
+						movies_from(trainer->movie_x, from, shape->movie_inputs),
+						batch->movie_row + from, trainer->movie_features, trainer->params, shape,
+						step_dropout(trainer, PURPOSE_MOVIE, shard, TOWER_DROPOUT), to - from);
+	if (shape->stage == STAGE_RANKING)
+		ranker_movies_forward(trainer->movie_half + (int64_t) from * RANKER_HIDDEN1, raw,
+							  trainer->params, shape, to - from);
 	else
-		unit_forward(trainer->film_unit + (int64_t) from * VECTOR_DIMS,
-					 trainer->film_inverse_norm + from, raw, to - from, VECTOR_DIMS);
-	tick(trainer);
+		unit_forward(trainer->movie_unit + (int64_t) from * VECTOR_DIMS,
+					 trainer->movie_inverse_norm + from, raw, to - from, VECTOR_DIMS);
+	check_interrupts(trainer);
 }
 
 /*
- * Adds what the rows of the batch have for the films of a shard, row by row:
- * dfilm [films of the shard][width] += drow [slots][width].
+ * Adds what the rows of the batch have for the movies of a shard, row by row:
+ * dmovie [movies of the shard][width] += drow [slots][width].
  */
 static void
-sum_by_film(float *dfilm, const Trainer *trainer, int shard, const float *drow, int width)
+sum_by_movie(float *dmovie, const Trainer *trainer, int shard, const float *drow, int width)
 {
 	const Batch *batch = &trainer->batch;
 	int32_t		from;
 	int32_t		to;
 
-	film_shard(trainer, shard, &from, &to);
-	for (int32_t film = from; film < to; film++, dfilm += width)
-		for (int32_t i = batch->first_row[film]; i < batch->first_row[film + 1]; i++)
-			simd_axpy(dfilm, 1, drow + (int64_t) batch->rows[i] * width, width);
+	movie_shard(trainer, shard, &from, &to);
+	for (int32_t index = from; index < to; index++, dmovie += width)
+		for (int32_t i = batch->first_row[index]; i < batch->first_row[index + 1]; i++)
+			simd_axpy(dmovie, 1, drow + (int64_t) batch->rows[i] * width, width);
 }
 
-/* From the gradients of a shard of film vectors to their tower's. */
+/* From the gradients of a shard of movie vectors to their tower's. */
 static void
-backward_films(Trainer *trainer, int shard)
+backward_movies(Trainer *trainer, int shard)
 {
 	const StageShape *shape = &trainer->shape;
 	int32_t		from;
 	int32_t		to;
 	int32_t		n;
-	float	   *dfilm;
+	float	   *dmovie;
 	float	   *dweights = trainer->dweights + shard * shape->n_weights;
 
-	film_shard(trainer, shard, &from, &to);
+	movie_shard(trainer, shard, &from, &to);
 	n = to - from;
-	dfilm = trainer->dfilm + (int64_t) from * VECTOR_DIMS;
-	if (shape->stage == RANKING)
+	dmovie = trainer->dmovie + (int64_t) from * VECTOR_DIMS;
+	if (shape->stage == STAGE_RANKING)
 	{
-		memset(trainer->film_dhalf, 0, sizeof(float) * n * RANKER_HIDDEN1);
-		sum_by_film(trainer->film_dhalf, trainer, shard, trainer->dhalf, RANKER_HIDDEN1);
-		ranker_films_backward(dfilm, dweights, trainer->film_dhalf,
-							  trainer->film_raw + (int64_t) from * VECTOR_DIMS,
-							  trainer->params, shape, n);
+		memset(trainer->movie_dhalf, 0, sizeof(float) * n * RANKER_HIDDEN1);
+		sum_by_movie(trainer->movie_dhalf, trainer, shard, trainer->dhalf, RANKER_HIDDEN1);
+		ranker_movies_backward(dmovie, dweights, trainer->movie_dhalf,
+							   trainer->movie_raw + (int64_t) from * VECTOR_DIMS,
+							   trainer->params, shape, n);
 	}
 	else
-		retrieval_films(trainer, shard);
-	tick(trainer);
-	sum_by_film(dfilm, trainer, shard, trainer->dmovie, VECTOR_DIMS);
-	if (shape->stage == RETRIEVAL)
-		unit_backward(dfilm, dfilm, trainer->film_unit + (int64_t) from * VECTOR_DIMS,
-					  trainer->film_inverse_norm + from, n, VECTOR_DIMS);
-	gather_features(trainer->film_features, trainer, trainer->batch.films + from, n);
-	movie_tower_backward(trainer->dfilm_id + (int64_t) from * shape->width[MOVIE_ID], dweights,
-						 trainer->film_work, dfilm,
-						 films_from(trainer->film_hidden, from, shape->hidden),
-						 films_from(trainer->film_x, from, shape->movie_inputs),
-						 trainer->film_features, trainer->params, shape,
-						 step_dropout(trainer, PURPOSE_FILM, shard, TOWER_DROPOUT), n);
-	tick(trainer);
+		retrieval_movies(trainer, shard);
+	check_interrupts(trainer);
+	sum_by_movie(dmovie, trainer, shard, trainer->dslot, VECTOR_DIMS);
+	if (shape->stage == STAGE_RETRIEVAL)
+		unit_backward(dmovie, dmovie, trainer->movie_unit + (int64_t) from * VECTOR_DIMS,
+					  trainer->movie_inverse_norm + from, n, VECTOR_DIMS);
+	gather_features(trainer->movie_features, trainer, trainer->batch.movies + from, n);
+	movie_tower_backward(trainer->dmovie_id + (int64_t) from * shape->width[TENSOR_MOVIE_ID],
+						 dweights,
+						 trainer->movie_work, dmovie,
+						 movies_from(trainer->movie_hidden, from, shape->hidden),
+						 movies_from(trainer->movie_x, from, shape->movie_inputs),
+						 trainer->movie_features, trainer->params, shape,
+						 step_dropout(trainer, PURPOSE_MOVIE, shard, TOWER_DROPOUT), n);
+	check_interrupts(trainer);
 }
 
 /* A phase of a step: this participant's shards, then all wait for each other. */
@@ -465,7 +468,7 @@ static void
 rows_phase(Trainer *trainer, int shard)
 {
 	forward_users(trainer, shard);
-	if (trainer->shape.stage == RETRIEVAL)
+	if (trainer->shape.stage == STAGE_RETRIEVAL)
 		retrieval_rows(trainer, shard);
 	else
 	{
@@ -478,19 +481,19 @@ rows_phase(Trainer *trainer, int shard)
 static void
 back_phase(Trainer *trainer, int shard)
 {
-	if (trainer->shape.stage == RETRIEVAL)
+	if (trainer->shape.stage == STAGE_RETRIEVAL)
 	{
 		retrieval_users(trainer, shard);
 		backward_users(trainer, shard);
 	}
-	backward_films(trainer, shard);
+	backward_movies(trainer, shard);
 }
 
 void
 step_train(Trainer *trainer, int32_t epoch, int64_t batch)
 {
 	describe_batch(trainer, epoch, batch);
-	phase(trainer, forward_films);
+	phase(trainer, forward_movies);
 	phase(trainer, rows_phase);
 	if (with_softmax(trainer))
 		retrieval_softmax(trainer);

@@ -25,7 +25,7 @@
 #define PLATEAU_SHARE 0.005f
 #define PLATEAU_FACTOR 0.5f
 
-/* Shares of segments shown without their user's id, and without his history. */
+/* Shares of segments shown without their user's id, and without their history. */
 #define USER_ID_DROPOUT 0.5f
 #define HISTORY_DROPOUT 0.2f
 
@@ -40,9 +40,9 @@ trainer_default_regularisation(TrainOptions *options)
 	options->weight_decay = WEIGHT_DECAY;
 }
 
-/* The films of a step, at the most. */
+/* The movies of a step, at the most. */
 static int32_t
-max_films(const Trainer *t)
+max_movies(const Trainer *t)
 {
 	int32_t		n_movies = t->shape.n_movies;
 
@@ -50,14 +50,14 @@ max_films(const Trainer *t)
 }
 
 static void
-carve_users(UserTape *tape, Arena *arena, const StageShape *shape, int64_t n)
+carve_users(UserActivations *activations, Arena *arena, const StageShape *shape, int64_t n)
 {
-	tape->x = ARENA_ARRAY(arena, float, n * shape->user_inputs);
-	tape->hidden = ARENA_ARRAY(arena, float, n * shape->hidden);
-	tape->raw = ARENA_ARRAY(arena, float, n * VECTOR_DIMS);
-	tape->unit = ARENA_ARRAY(arena, float, n * VECTOR_DIMS);
-	tape->inverse_norm = ARENA_ARRAY(arena, float, n);
-	tape->dout = ARENA_ARRAY(arena, float, n * VECTOR_DIMS);
+	activations->x = ARENA_ARRAY(arena, float, n * shape->user_inputs);
+	activations->hidden = ARENA_ARRAY(arena, float, n * shape->hidden);
+	activations->raw = ARENA_ARRAY(arena, float, n * VECTOR_DIMS);
+	activations->unit = ARENA_ARRAY(arena, float, n * VECTOR_DIMS);
+	activations->inverse_norm = ARENA_ARRAY(arena, float, n);
+	activations->dout = ARENA_ARRAY(arena, float, n * VECTOR_DIMS);
 }
 
 static void
@@ -65,14 +65,14 @@ carve_shared(Trainer *t, Arena *arena)
 {
 	const StageShape *shape = &t->shape;
 	int64_t		size = stage_size(shape);
-	int64_t		films = t->max_films;
+	int64_t		movies = t->max_movies;
 
 	t->control = ARENA_ARRAY(arena, Control, 1);
 	t->params = ARENA_ARRAY(arena, float, size);
 	t->best = ARENA_ARRAY(arena, float, size);
 	t->m = ARENA_ARRAY(arena, float, size);
 	t->v = ARENA_ARRAY(arena, float, size);
-	t->dtables = ARENA_ARRAY(arena, float, size - shape->offset[FIRST_TABLE]);
+	t->dtables = ARENA_ARRAY(arena, float, size - shape->offset[TENSOR_FIRST_TABLE]);
 	t->dweights = ARENA_ARRAY(arena, float, N_SHARDS * shape->n_weights);
 	t->segments = ARENA_ARRAY(arena, Segment, t->plan.n_segments);
 	t->order = ARENA_ARRAY(arena, int32_t, t->plan.n_segments);
@@ -80,37 +80,37 @@ carve_shared(Trainer *t, Arena *arena)
 	t->history_movie = ARENA_ARRAY(arena, int32_t, t->ratings->n_rows);
 	t->deviation = ARENA_ARRAY(arena, float, t->ratings->n_rows);
 	carve_users(&t->user, arena, shape, t->slots);
-	t->dmovie = ARENA_ARRAY(arena, float, (int64_t) t->slots * VECTOR_DIMS);
+	t->dslot = ARENA_ARRAY(arena, float, (int64_t) t->slots * VECTOR_DIMS);
 	t->loss = ARENA_ARRAY(arena, double, N_SHARDS);
 	t->validation = ARENA_ARRAY(arena, float, t->n_validation);
-	t->film_raw = ARENA_ARRAY(arena, float, films * VECTOR_DIMS);
-	t->dfilm = ARENA_ARRAY(arena, float, films * VECTOR_DIMS);
-	if (shape->stage == RANKING)
+	t->movie_raw = ARENA_ARRAY(arena, float, movies * VECTOR_DIMS);
+	t->dmovie = ARENA_ARRAY(arena, float, movies * VECTOR_DIMS);
+	if (shape->stage == STAGE_RANKING)
 	{
-		t->dfilm_id = t->dfilm; /* the vector is the embedding, and more */
+		t->dmovie_id = t->dmovie;	/* the vector is the embedding, and more */
 		t->statistics = ARENA_ARRAY(arena, float, N_SHARDS * STATISTICS);
-		t->film_half = ARENA_ARRAY(arena, float, films * RANKER_HIDDEN1);
+		t->movie_half = ARENA_ARRAY(arena, float, movies * RANKER_HIDDEN1);
 		t->dhalf = ARENA_ARRAY(arena, float, (int64_t) t->slots * RANKER_HIDDEN1);
 		return;
 	}
-	t->dfilm_id = ARENA_ARRAY(arena, float, films * ID_DIMS);
-	t->film_x = ARENA_ARRAY(arena, float, films * shape->movie_inputs);
-	t->film_hidden = ARENA_ARRAY(arena, float, films * shape->hidden);
-	t->film_unit = ARENA_ARRAY(arena, float, films * VECTOR_DIMS);
-	t->film_inverse_norm = ARENA_ARRAY(arena, float, films);
+	t->dmovie_id = ARENA_ARRAY(arena, float, movies * ID_DIMS);
+	t->movie_x = ARENA_ARRAY(arena, float, movies * shape->movie_inputs);
+	t->movie_hidden = ARENA_ARRAY(arena, float, movies * shape->hidden);
+	t->movie_unit = ARENA_ARRAY(arena, float, movies * VECTOR_DIMS);
+	t->movie_inverse_norm = ARENA_ARRAY(arena, float, movies);
 	if (!with_softmax(t))
 		return;
-	t->softmax.offset = ARENA_ARRAY(arena, float, films);
+	t->softmax.offset = ARENA_ARRAY(arena, float, movies);
 	t->softmax.query = ARENA_ARRAY(arena, float, (int64_t) t->slots * VECTOR_DIMS);
 	t->softmax.dquery = ARENA_ARRAY(arena, float, (int64_t) N_SHARDS * t->slots * VECTOR_DIMS);
 	t->softmax.part = ARENA_ARRAY(arena, SoftmaxPart, N_SHARDS * t->slots);
 }
 
 static void
-carve_touched(Touched *touched, Arena *arena, int64_t rows)
+carve_dirty(DirtyRows *dirty, Arena *arena, int64_t rows)
 {
-	touched->row = ARENA_ARRAY(arena, int32_t, rows);
-	touched->mark = ARENA_ARRAY(arena, uint8_t, rows);
+	dirty->row = ARENA_ARRAY(arena, int32_t, rows);
+	dirty->mark = ARENA_ARRAY(arena, uint8_t, rows);
 }
 
 static void
@@ -118,15 +118,15 @@ carve_batch(Trainer *t, Arena *arena)
 {
 	Batch	   *batch = &t->batch;
 
-	batch->segments = ARENA_ARRAY(arena, ShownSegment, N_SHARDS * t->plan.shard_segments);
+	batch->segments = ARENA_ARRAY(arena, BatchSegment, N_SHARDS * t->plan.shard_segments);
 	batch->vector = ARENA_ARRAY(arena, int32_t, t->slots);
 	batch->movie = ARENA_ARRAY(arena, int32_t, t->slots);
 	batch->place = ARENA_ARRAY(arena, int32_t, t->slots);
 	batch->rating = ARENA_ARRAY(arena, float, t->slots);
 	batch->sampled = ARENA_ARRAY(arena, SampledRow, t->slots);
-	batch->films = ARENA_ARRAY(arena, int32_t, t->max_films);
-	batch->film_row = ARENA_ARRAY(arena, int32_t, t->max_films);
-	batch->first_row = ARENA_ARRAY(arena, int32_t, t->max_films + 1);
+	batch->movies = ARENA_ARRAY(arena, int32_t, t->max_movies);
+	batch->movie_row = ARENA_ARRAY(arena, int32_t, t->max_movies);
+	batch->first_row = ARENA_ARRAY(arena, int32_t, t->max_movies + 1);
 	batch->rows = ARENA_ARRAY(arena, int32_t, t->slots);
 	batch->place_of = ARENA_ARRAY(arena, int32_t, t->shape.n_movies);
 }
@@ -137,7 +137,7 @@ validation_scratch(const StageShape *shape)
 {
 	int64_t		towers = (int64_t) VALIDATION_ROWS *
 		(shape->n_features + shape->movie_inputs + shape->hidden + 1);
-	int64_t		ranker = shape->stage == RANKING ? ranker_scratch(VALIDATION_ROWS) : 0;
+	int64_t		ranker = shape->stage == STAGE_RANKING ? ranker_scratch(VALIDATION_ROWS) : 0;
 
 	return towers > ranker ? towers : ranker;
 }
@@ -146,33 +146,33 @@ static void
 carve_private(Trainer *t, Arena *arena)
 {
 	const StageShape *shape = &t->shape;
-	int64_t		shard_films = t->max_films / N_SHARDS + 1;
+	int64_t		shard_movies = t->max_movies / N_SHARDS + 1;
 	int64_t		longest = rows_longest(t->ratings->start, t->ratings->n_users);
 
 	carve_batch(t, arena);
 	carve_users(&t->validated, arena, shape, VALIDATION_ROWS);
 	t->history = ARENA_ARRAY(arena, float, 2 * shape->history);
-	t->own_film = ARENA_ARRAY(arena, uint8_t, shape->n_movies + 1);
+	t->owns_movie = ARENA_ARRAY(arena, uint8_t, shape->n_movies + 1);
 	t->own_movie = ARENA_ARRAY(arena, int32_t, longest + 1);
 	t->own_deviation = ARENA_ARRAY(arena, float, longest + 1);
 	t->dhidden = ARENA_ARRAY(arena, float, (int64_t) t->plan.shard_rows * shape->hidden);
-	carve_touched(&t->touched_users, arena, shape->n_users + 1);
-	carve_touched(&t->touched_movies, arena, shape->n_movies + 1);
-	carve_touched(&t->touched_history, arena, shape->n_movies + 1);
-	t->film_features = ARENA_ARRAY(arena, float, shard_films * shape->n_features);
+	carve_dirty(&t->dirty_users, arena, shape->n_users + 1);
+	carve_dirty(&t->dirty_movies, arena, shape->n_movies + 1);
+	carve_dirty(&t->dirty_history, arena, shape->n_movies + 1);
+	t->movie_features = ARENA_ARRAY(arena, float, shard_movies * shape->n_features);
 	t->metric_scratch = ARENA_ARRAY(arena, uint64_t, 3 * t->n_validation);
 	t->scratch = ARENA_ARRAY(arena, float, validation_scratch(shape));
-	if (shape->stage == RANKING)
+	if (shape->stage == STAGE_RANKING)
 	{
-		ranker_tape(&t->ranker, arena, t->plan.shard_rows);
-		t->film_dhalf = ARENA_ARRAY(arena, float, shard_films * RANKER_HIDDEN1);
+		ranker_activations(&t->ranker, arena, t->plan.shard_rows);
+		t->movie_dhalf = ARENA_ARRAY(arena, float, shard_movies * RANKER_HIDDEN1);
 		t->folded = ARENA_ARRAY(arena, FoldedRanker, 1);
 		return;
 	}
-	t->film_work = ARENA_ARRAY(arena, float, shard_films * (shape->hidden + shape->movie_inputs));
+	t->movie_work = ARENA_ARRAY(arena, float, shard_movies * (shape->hidden + shape->movie_inputs));
 	if (!with_softmax(t))
 		return;
-	t->softmax.logits = ARENA_ARRAY(arena, float, (int64_t) SOFTMAX_ROWS * t->max_films);
+	t->softmax.logits = ARENA_ARRAY(arena, float, (int64_t) SOFTMAX_ROWS * t->max_movies);
 	t->softmax.shares = ARENA_ARRAY(arena, float, SOFTMAX_ROWS * VECTOR_DIMS);
 }
 
@@ -186,8 +186,8 @@ measure(Trainer *t, const StageShape *shape, const Ratings *ratings, const Train
 	t->options = *options;
 	batch_plan(&t->plan, ratings, options->batch_size);
 	t->slots = N_SHARDS * t->plan.shard_rows;
-	t->max_films = max_films(t);
-	t->n_validation = ratings->n_train_rows - ratings->n_fit_rows;
+	t->max_movies = max_movies(t);
+	t->n_validation = ratings->n_trainval_rows - ratings->n_train_rows;
 }
 
 size_t
@@ -215,23 +215,23 @@ trainer_private_size(const StageShape *shape, const Ratings *ratings, const Trai
 
 Trainer *
 trainer_attach(void *shared, void *private, const StageShape *shape, const Ratings *ratings,
-			   const FilmStatistics *films, const TrainOptions *options, const Team *team)
+			   const MovieStatistics *movie_stats, const TrainOptions *options, const Team *team)
 {
 	Arena		arena = {private, 0};
 	Arena		shared_arena = {shared, 0};
 	Trainer    *trainer = ARENA_ARRAY(&arena, Trainer, 1);
 
 	measure(trainer, shape, ratings, options);
-	trainer->films = *films;
+	trainer->movie_stats = *movie_stats;
 	trainer->team = *team;
 	carve_shared(trainer, &shared_arena);
 	carve_private(trainer, &arena);
 	for (int32_t movie = 0; movie < shape->n_movies; movie++)
 		trainer->batch.place_of[movie] = full_softmax(trainer) ? movie : -1;
-	update_own_films(trainer);
-	memset(trainer->touched_users.mark, 0, shape->n_users + 1);
-	memset(trainer->touched_movies.mark, 0, shape->n_movies + 1);
-	memset(trainer->touched_history.mark, 0, shape->n_movies + 1);
+	update_own_movies(trainer);
+	memset(trainer->dirty_users.mark, 0, shape->n_users + 1);
+	memset(trainer->dirty_movies.mark, 0, shape->n_movies + 1);
+	memset(trainer->dirty_history.mark, 0, shape->n_movies + 1);
 	return trainer;
 }
 
@@ -245,7 +245,7 @@ trainer_begin(Trainer *trainer, const float *start)
 	memset(trainer->control, 0, sizeof(Control));
 	memset(trainer->m, 0, sizeof(float) * size);
 	memset(trainer->v, 0, sizeof(float) * size);
-	memset(trainer->dtables, 0, sizeof(float) * (size - trainer->shape.offset[FIRST_TABLE]));
+	memset(trainer->dtables, 0, sizeof(float) * (size - trainer->shape.offset[TENSOR_FIRST_TABLE]));
 	memset(trainer->dweights, 0, sizeof(float) * N_SHARDS * trainer->shape.n_weights);
 	memset(trainer->loss, 0, sizeof(double) * N_SHARDS);
 	if (start)
@@ -253,19 +253,21 @@ trainer_begin(Trainer *trainer, const float *start)
 	else
 	{
 		stage_init(trainer->params, &trainer->shape, trainer->options.seed);
-		if (trainer->shape.stage == RANKING)
-			trainer->params[trainer->shape.offset[RANK_B4]] = trainer->films.mean_rating;
+		if (trainer->shape.stage == STAGE_RANKING)
+			trainer->params[trainer->shape.offset[TENSOR_RANK_B4]] =
+				trainer->movie_stats.mean_rating;
 	}
 	batch_segments(trainer->segments, &trainer->plan, ratings);
 	for (int32_t user = 0; user < ratings->n_users; user++)
-		trainer->user_row[user] = ratings->n_fit[user] > 0 ? ++known : 0;
+		trainer->user_row[user] = ratings->n_train[user] > 0 ? ++known : 0;
 	for (int64_t row = 0; row < ratings->n_rows; row++)
 	{
 		int32_t		movie = ratings->movie[row];
-		bool		trained = trainer->films.ratings[movie] > 0;
+		bool		trained = trainer->movie_stats.ratings[movie] > 0;
 
 		trainer->history_movie[row] = trained ? movie : -1;
-		trainer->deviation[row] = trained ? ratings->rating[row] - trainer->films.mean[movie] : 0;
+		trainer->deviation[row] =
+			trained ? ratings->rating[row] - trainer->movie_stats.mean[movie] : 0;
 	}
 	/* what stays if there is no best epoch */
 	memcpy(trainer->best, trainer->params, sizeof(float) * size);
@@ -286,33 +288,36 @@ validate_rows(Trainer *trainer, const Segment *segment, float *out)
 {
 	const StageShape *shape = &trainer->shape;
 	const Ratings *ratings = trainer->ratings;
-	UserTape   *tape = &trainer->validated;
+	UserActivations *activations = &trainer->validated;
 	int			n = segment->n_rows;
 	const int32_t *movie = ratings->movie + segment->row;
 	int32_t		movie_row[VALIDATION_ROWS];
 	float	   *features = trainer->scratch;
-	float	   *movies = tape->dout;
+	float	   *movies = activations->dout;
 	float	   *x = features + (int64_t) n * shape->n_features;
 	float	   *hidden = x + (int64_t) n * shape->movie_inputs;
 	float	   *norm = hidden + (int64_t) n * shape->hidden;
 
-	gather_segment(tape->x, trainer, segment, trainer->user_row[segment->user],
+	gather_segment(activations->x, trainer, segment, trainer->user_row[segment->user],
 				   shape->history > 0, n);
-	user_tower_forward(tape->raw, tape->hidden, tape->x, trainer->params, shape, DROPOUT_OFF, n);
+	user_tower_forward(activations->raw, activations->hidden, activations->x, trainer->params,
+					   shape, DROPOUT_OFF, n);
 	for (int i = 0; i < n; i++)
-		movie_row[i] = trainer->films.ratings[movie[i]] > 0 ? movie[i] + 1 : 0;
+		movie_row[i] = trainer->movie_stats.ratings[movie[i]] > 0 ? movie[i] + 1 : 0;
 	gather_features(features, trainer, movie, n);
 	movie_tower_forward(movies, hidden, x, movie_row, features, trainer->params, shape,
 						DROPOUT_OFF, n);
-	if (shape->stage == RANKING)
+	if (shape->stage == STAGE_RANKING)
 	{
-		ranker_predict(out, trainer->folded, tape->raw, VECTOR_DIMS, movies, n, trainer->scratch);
+		ranker_predict(out, trainer->folded, activations->raw, VECTOR_DIMS, movies, n,
+					   trainer->scratch);
 		return;
 	}
-	unit_forward(tape->unit, tape->inverse_norm, tape->raw, n, VECTOR_DIMS);
+	unit_forward(activations->unit, activations->inverse_norm, activations->raw, n, VECTOR_DIMS);
 	unit_forward(movies, norm, movies, n, VECTOR_DIMS);
 	for (int i = 0; i < n; i++)
-		out[i] = simd_dot(tape->unit + i * VECTOR_DIMS, movies + i * VECTOR_DIMS, VECTOR_DIMS);
+		out[i] = simd_dot(activations->unit + i * VECTOR_DIMS, movies + i * VECTOR_DIMS,
+						  VECTOR_DIMS);
 }
 
 /* Scores the validation rows; users are shared out. */
@@ -324,23 +329,23 @@ validate(Trainer *trainer)
 	int64_t		to;
 	int64_t		at = 0;
 
-	if (trainer->shape.stage == RANKING)
+	if (trainer->shape.stage == STAGE_RANKING)
 		ranker_fold(trainer->folded, trainer->params, &trainer->shape);
 	share_out(trainer, trainer->n_validation, &from, &to);
 	for (int32_t user = 0; user < ratings->n_users; user++)
 	{
-		int32_t		n = ratings->n_train[user] - ratings->n_fit[user];
+		int32_t		n = ratings->n_trainval[user] - ratings->n_train[user];
 
 		for (int32_t i = 0; i < n; i += VALIDATION_ROWS)
 		{
-			Segment		segment = {ratings->start[user] + ratings->n_fit[user] + i, user,
+			Segment		segment = {ratings->start[user] + ratings->n_train[user] + i, user,
 				n - i < VALIDATION_ROWS ? n - i : VALIDATION_ROWS};
 
 			/* whoever's part a segment begins in takes all of it */
 			if (at + i >= from && at + i < to)
 			{
 				validate_rows(trainer, &segment, trainer->validation + at + i);
-				tick(trainer);
+				check_interrupts(trainer);
 			}
 		}
 		at += n;
@@ -354,7 +359,7 @@ validation_ratings(const Trainer *trainer, float *rating)
 	const Ratings *ratings = trainer->ratings;
 
 	for (int32_t user = 0; user < ratings->n_users; user++)
-		for (int32_t i = ratings->n_fit[user]; i < ratings->n_train[user]; i++)
+		for (int32_t i = ratings->n_train[user]; i < ratings->n_trainval[user]; i++)
 			*rating++ = ratings->rating[ratings->start[user] + i];
 }
 
@@ -362,7 +367,7 @@ validation_ratings(const Trainer *trainer, float *rating)
 static float
 validation_cross_entropy(const Trainer *trainer, const float *rating)
 {
-	const float *head = tensor(trainer->params, &trainer->shape, HEAD);
+	const float *head = tensor(trainer->params, &trainer->shape, TENSOR_HEAD);
 	double		loss = 0;
 
 	for (int64_t i = 0; i < trainer->n_validation; i++)
@@ -387,7 +392,7 @@ measure_validation(Trainer *trainer, EpochReport *report)
 	if (n == 0)
 		return NAN;
 	validation_ratings(trainer, rating);
-	if (trainer->shape.stage == RANKING)
+	if (trainer->shape.stage == STAGE_RANKING)
 	{
 		report->val_rmse = (float) metrics_rmse(trainer->validation, rating, n);
 		report->val_mae = (float) metrics_mae(trainer->validation, rating, n);
@@ -435,7 +440,7 @@ decide(Trainer *trainer, EpochReport *report)
 		loss += trainer->loss[shard];
 		trainer->loss[shard] = 0;
 	}
-	report->train_loss = (float) (loss / trainer->ratings->n_fit_rows);
+	report->train_loss = (float) (loss / trainer->ratings->n_train_rows);
 	report->learning_rate = control->rate;
 	control->is_best = all_finite(trainer) &&
 		(!options->early_stopping || trainer->n_validation == 0 || error < control->best);

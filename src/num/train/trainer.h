@@ -44,8 +44,8 @@ typedef struct Team
 	void		(*barrier) (void *arg); /* returns once all have called it; may
 										 * not return if training is cancelled */
 	void	   *arg;
-	void		(*tick) (void); /* called often between barriers; may not return
-								 * either */
+	void		(*check_interrupts) (void); /* called often between barriers; may not return
+											 * either */
 } Team;
 
 /* What an epoch brought; NaN: not a metric of the stage. */
@@ -70,10 +70,10 @@ extern size_t trainer_private_size(const StageShape *shape, const Ratings *ratin
 								   const TrainOptions *options);
 
 /*
- * Makes a trainer in private memory.  ratings and films must outlive it.
+ * Makes a trainer in private memory.  ratings and movies must outlive it.
  */
 extern Trainer *trainer_attach(void *shared, void *private, const StageShape *shape,
-							   const Ratings *ratings, const FilmStatistics *films,
+							   const Ratings *ratings, const MovieStatistics *movie_stats,
 							   const TrainOptions *options, const Team *team);
 
 /*

@@ -1,20 +1,20 @@
 /*
  * trainer_state.h: what a trainer is made of, for trainer.c, step.c, update.c
- * and retrieval.c only.
+ * and retrieval_loss.c only.
  *
  * A step has these phases, with a barrier behind each:
  *
- *	films	vectors of the films that the batch needs			(films shared out)
+ *	movies	vectors of the movies that the batch needs			(movies shared out)
  *	rows	user vectors, head and loss							(rows shared out)
- *	softmax	retrieval: over the films, for some liked rows at a
- *			time, with a barrier for each such block			(films shared out)
+ *	softmax	retrieval: over the movies, for some liked rows at a
+ *			time, with a barrier for each such block			(movies shared out)
  *	back	to the user inputs, in ranking at the end of `rows`	(rows shared out)
- *			to the films' inputs								(films shared out)
+ *			to the movies' inputs								(movies shared out)
  *	update	Adam: weights by ranges, tables by rows				(numbers shared out)
  *
- * Rows and films are shared out as N_SHARDS shards of either.  A film of the
+ * Rows and movies are shared out as N_SHARDS shards of either.  A movie of the
  * batch is computed once, however many rows it has; a user's vector is that of
- * a row with his history before it, or else of a segment.
+ * a row with their history before it, or else of a segment.
  *
  * Gradients of weights are summed shard by shard.  Gradients of the tables are
  * never summed between processes at all: each process goes through all rows of
@@ -26,7 +26,7 @@
 
 #include "num/train/trainer.h"
 
-/* With more films than this the softmax is over the films of the batch. */
+/* With more movies than this the softmax is over the movies of the batch. */
 #define MAX_FULL_SOFTMAX 8192
 
 /* What the leader decides for all. */
@@ -41,7 +41,7 @@ typedef struct Control
 } Control;
 
 /* A segment as it is shown in one step. */
-typedef struct ShownSegment
+typedef struct BatchSegment
 {
 	const Segment *segment;
 	int32_t		user_row;		/* of USER_ID; 0: unknown, or shown so */
@@ -50,7 +50,7 @@ typedef struct ShownSegment
 								 * s * shard_rows on */
 	int32_t		vector;			/* its first among the shard's user vectors */
 	int32_t		n_vectors;		/* its n_rows, or 1 without a history */
-} ShownSegment;
+} BatchSegment;
 
 /* A liked row that takes part in the softmax. */
 typedef struct SampledRow
@@ -65,37 +65,37 @@ typedef struct Batch
 {
 	int32_t		n_segments;
 	int32_t		first_segment[N_SHARDS + 1];
-	ShownSegment *segments;
+	BatchSegment *segments;
 	int32_t		n_rows;
 	int32_t		shard_rows[N_SHARDS];	/* rows in each shard */
 	int32_t		shard_vectors[N_SHARDS];	/* user vectors in each shard */
 	int32_t    *vector;			/* [slots] place in the shard's user vectors */
 	int32_t    *movie;			/* [slots] catalogue index */
-	int32_t    *place;			/* [slots] place in films */
+	int32_t    *place;			/* [slots] place in movies */
 	float	   *rating;			/* [slots] */
 	int32_t		n_sampled;
 	int32_t		first_sampled[N_SHARDS + 1];
 	SampledRow *sampled;		/* [slots] */
-	int32_t		n_films;
-	int32_t    *films;			/* [max_films] the films of the step */
-	int32_t    *film_row;		/* [max_films] their rows of MOVIE_ID, 0 if
+	int32_t		n_movies;
+	int32_t    *movies;			/* [max_movies] the movies of the step */
+	int32_t    *movie_row;		/* [max_movies] their rows of MOVIE_ID, 0 if
 								 * unknown or shown so */
-	int32_t    *first_row;		/* [max_films + 1] of each, in rows */
-	int32_t    *rows;			/* [slots] slots, film by film */
-	int32_t    *place_of;		/* [n_movies] place in films, -1: not there */
+	int32_t    *first_row;		/* [max_movies + 1] of each, in rows */
+	int32_t    *rows;			/* [slots] slots, movie by movie */
+	int32_t    *place_of;		/* [n_movies] place in movies, -1: not there */
 	uint64_t	key;			/* of the step's random numbers */
 } Batch;
 
 /* Rows of a table that a step's gradient has reached. */
-typedef struct Touched
+typedef struct DirtyRows
 {
 	int32_t    *row;
 	int32_t		n;
 	uint8_t    *mark;
-} Touched;
+} DirtyRows;
 
 /* Activations of the user tower. */
-typedef struct UserTape
+typedef struct UserActivations
 {
 	float	   *x;				/* [vectors][user_inputs], then its gradient */
 	float	   *hidden;			/* [vectors][hidden] */
@@ -103,19 +103,19 @@ typedef struct UserTape
 	float	   *unit;			/* retrieval */
 	float	   *inverse_norm;
 	float	   *dout;			/* [vectors][VECTOR_DIMS] */
-} UserTape;
+} UserActivations;
 
 /* Rows of the softmax at a time; with MovieLens 1M a batch has fewer. */
 #define SOFTMAX_ROWS 384
 
-/* The softmax over films: its parts are the shards of films. */
+/* The softmax over movies: its parts are the shards of movies. */
 typedef struct SoftmaxWork
 {
-	float	   *offset;			/* [max_films] added to the cosines */
+	float	   *offset;			/* [max_movies] added to the cosines */
 	float	   *query;			/* [slots][VECTOR_DIMS] temperature * user */
 	float	   *dquery;			/* [N_SHARDS][slots][VECTOR_DIMS] */
 	SoftmaxPart *part;			/* [N_SHARDS][slots] */
-	float	   *logits;			/* private: [SOFTMAX_ROWS][max_films] */
+	float	   *logits;			/* private: [SOFTMAX_ROWS][max_movies] */
 	float	   *shares;			/* private: [SOFTMAX_ROWS][VECTOR_DIMS] */
 } SoftmaxWork;
 
@@ -123,12 +123,12 @@ struct Trainer
 {
 	StageShape	shape;
 	const Ratings *ratings;
-	FilmStatistics films;
+	MovieStatistics movie_stats;
 	TrainOptions options;
 	Team		team;
 	BatchPlan	plan;
 	int32_t		slots;			/* N_SHARDS * shard_rows */
-	int32_t		max_films;
+	int32_t		max_movies;
 	int64_t		n_validation;
 
 	/* shared */
@@ -142,42 +142,42 @@ struct Trainer
 	Segment    *segments;
 	int32_t    *order;
 	int32_t    *user_row;		/* [n_users] rows of USER_ID */
-	int32_t    *history_movie;	/* [n_rows] film, -1 without fit rows */
-	float	   *deviation;		/* [n_rows] rating - mean of the film */
-	UserTape	user;			/* [slots] */
-	float	   *dmovie;			/* [slots][VECTOR_DIMS] */
+	int32_t    *history_movie;	/* [n_rows] movie, -1 without train ratings */
+	float	   *deviation;		/* [n_rows] rating - mean of the movie */
+	UserActivations user;		/* [slots] */
+	float	   *dslot;			/* [slots][VECTOR_DIMS] */
 	double	   *loss;			/* [N_SHARDS] */
 	float	   *validation;		/* [n_validation] scores or predictions */
-	float	   *film_raw;		/* [max_films][VECTOR_DIMS] */
-	float	   *dfilm;			/* [max_films][VECTOR_DIMS] */
-	float	   *dfilm_id;		/* [max_films][width of MOVIE_ID] */
+	float	   *movie_raw;		/* [max_movies][VECTOR_DIMS] */
+	float	   *dmovie;			/* [max_movies][VECTOR_DIMS] */
+	float	   *dmovie_id;		/* [max_movies][width of MOVIE_ID] */
 	float	   *statistics;		/* ranking: [N_SHARDS][STATISTICS] */
-	float	   *film_half;		/* ranking: [max_films][RANKER_HIDDEN1] */
+	float	   *movie_half;		/* ranking: [max_movies][RANKER_HIDDEN1] */
 	float	   *dhalf;			/* ranking: [slots][RANKER_HIDDEN1] of the first
 								 * layer, its outputs until the gradient is there */
-	float	   *film_x;			/* retrieval, from here on: [max_films][movie_inputs] */
-	float	   *film_hidden;
-	float	   *film_unit;
-	float	   *film_inverse_norm;
+	float	   *movie_x;		/* retrieval, from here on: [max_movies][movie_inputs] */
+	float	   *movie_hidden;
+	float	   *movie_unit;
+	float	   *movie_inverse_norm;
 	SoftmaxWork softmax;
 
 	/* private */
 	Batch		batch;
-	UserTape	validated;		/* [VALIDATION_ROWS] */
+	UserActivations validated;	/* [VALIDATION_ROWS] */
 	float	   *history;		/* [2 * history] a running sum */
-	uint8_t    *own_film;		/* [n_movies + 1] whether a row of HISTORY is ours */
-	int32_t    *own_movie;		/* [longest history + 1] films of one that are;
+	uint8_t    *owns_movie;		/* [n_movies + 1] whether a row of HISTORY is ours */
+	int32_t    *own_movie;		/* [longest history + 1] movies of one that are;
 								 * in the softmax the places of those that
 								 * this participant works on */
 	float	   *own_deviation;
 	float	   *dhidden;		/* [vectors of a shard][hidden] */
-	RankerTape	ranker;
-	Touched		touched_history;
-	Touched		touched_movies;
-	Touched		touched_users;
-	float	   *film_features;	/* [films of a shard][n_features] */
-	float	   *film_work;
-	float	   *film_dhalf;		/* ranking: [films of a shard][RANKER_HIDDEN1] */
+	RankerActivations ranker;
+	DirtyRows	dirty_history;
+	DirtyRows	dirty_movies;
+	DirtyRows	dirty_users;
+	float	   *movie_features; /* [movies of a shard][n_features] */
+	float	   *movie_work;
+	float	   *movie_dhalf;	/* ranking: [movies of a shard][RANKER_HIDDEN1] */
 	FoldedRanker *folded;
 	float	   *scratch;		/* validation */
 	uint64_t   *metric_scratch;
@@ -188,10 +188,10 @@ struct Trainer
 static inline bool
 with_softmax(const Trainer *trainer)
 {
-	return trainer->shape.stage == RETRIEVAL && trainer->options.softmax_weight > 0;
+	return trainer->shape.stage == STAGE_RETRIEVAL && trainer->options.softmax_weight > 0;
 }
 
-/* Whether the films of a step are the whole catalogue. */
+/* Whether the movies of a step are the whole catalogue. */
 static inline bool
 full_softmax(const Trainer *trainer)
 {
@@ -218,21 +218,21 @@ own_shards(const Trainer *trainer, int *from, int *to)
 	*to = (int) t;
 }
 
-/* Films from .. to - 1 of the step belong to a shard of films. */
+/* Movies from .. to - 1 of the step belong to a shard of movies. */
 static inline void
-film_shard(const Trainer *trainer, int shard, int32_t *from, int32_t *to)
+movie_shard(const Trainer *trainer, int shard, int32_t *from, int32_t *to)
 {
-	*from = (int32_t) ((int64_t) trainer->batch.n_films * shard / N_SHARDS);
-	*to = (int32_t) ((int64_t) trainer->batch.n_films * (shard + 1) / N_SHARDS);
+	*from = (int32_t) ((int64_t) trainer->batch.n_movies * shard / N_SHARDS);
+	*to = (int32_t) ((int64_t) trainer->batch.n_movies * (shard + 1) / N_SHARDS);
 }
 
 /* The user vectors of a shard of rows. */
-static inline UserTape
+static inline UserActivations
 user_shard(const Trainer *trainer, int shard)
 {
-	const UserTape *all = &trainer->user;
+	const UserActivations *all = &trainer->user;
 	int64_t		first = (int64_t) shard * trainer->plan.shard_rows;
-	UserTape	tape = {
+	UserActivations activations = {
 		.x = all->x + first * trainer->shape.user_inputs,
 		.hidden = all->hidden + first * trainer->shape.hidden,
 		.raw = all->raw + first * VECTOR_DIMS,
@@ -241,7 +241,7 @@ user_shard(const Trainer *trainer, int shard)
 		.dout = all->dout + first * VECTOR_DIMS
 	};
 
-	return tape;
+	return activations;
 }
 
 static inline void
@@ -251,9 +251,9 @@ barrier(const Trainer *trainer)
 }
 
 static inline void
-tick(const Trainer *trainer)
+check_interrupts(const Trainer *trainer)
 {
-	trainer->team.tick();
+	trainer->team.check_interrupts();
 }
 
 /*
@@ -267,17 +267,18 @@ extern void gather_segment(float *x, const Trainer *trainer, const Segment *segm
 static inline int32_t
 history_end(const Ratings *ratings, int32_t user, int64_t row, bool *itself)
 {
-	*itself = ratings->leave_one_out && row < ratings->start[user] + ratings->n_fit[user];
-	return ratings->leave_one_out ? ratings->n_fit[user] : ratings->prefix[row];
+	*itself = ratings->leave_one_out && row < ratings->start[user] + ratings->n_train[user];
+	return ratings->leave_one_out ? ratings->n_train[user] : ratings->prefix[row];
 }
 
 /*
- * Gathers the features of n films, given as catalogue indices: out [n][n_features].
+ * Gathers the features of n movies, given as catalogue indices: out
+ * [n][n_features].
  */
 extern void gather_features(float *out, const Trainer *trainer, const int32_t *movie, int32_t n);
 
-/* Fills own_film, once. */
-extern void update_own_films(Trainer *trainer);
+/* Fills owns_movie, once. */
+extern void update_own_movies(Trainer *trainer);
 
 /* The phase `update` of a step: Adam on all that the batch has reached. */
 extern void step_update(Trainer *trainer);
@@ -288,13 +289,13 @@ extern void step_train(Trainer *trainer, int32_t epoch, int64_t batch);
 /*
  * The retrieval head.  retrieval_rows: the cross-entropy of a shard of rows, and
  * what the softmax asks.  retrieval_softmax: the answers, and the gradient of the
- * chances by this participant's films; has barriers of its own.
- * retrieval_users: the gradient of a shard's user vectors, in user.dout.
- * retrieval_films: that of a shard of films' unit vectors by the softmax, in dfilm.
+ * chances by this participant's movies; has barriers of its own. retrieval_users:
+ * the gradient of a shard's user vectors, in user.dout. retrieval_movies: that of
+ * a shard of movies' unit vectors by the softmax, in dmovie.
  */
 extern void retrieval_rows(Trainer *trainer, int shard);
 extern void retrieval_softmax(Trainer *trainer);
 extern void retrieval_users(Trainer *trainer, int shard);
-extern void retrieval_films(Trainer *trainer, int shard);
+extern void retrieval_movies(Trainer *trainer, int shard);
 
 #endif							/* MLREC_TRAIN_TRAINER_STATE_H */

@@ -23,12 +23,12 @@
 #define BATCHNORM_MOMENTUM 0.9975f
 
 static void
-touch(Touched *touched, int32_t row)
+mark_dirty(DirtyRows *dirty, int32_t row)
 {
-	if (touched->mark[row])
+	if (dirty->mark[row])
 		return;
-	touched->mark[row] = 1;
-	touched->row[touched->n++] = row;
+	dirty->mark[row] = 1;
+	dirty->row[dirty->n++] = row;
 }
 
 /*
@@ -42,37 +42,37 @@ owns(const Trainer *trainer, int64_t row)
 }
 
 void
-update_own_films(Trainer *trainer)
+update_own_movies(Trainer *trainer)
 {
 	for (int32_t movie = 0; movie < trainer->shape.n_movies; movie++)
-		trainer->own_film[movie + 1] = owns(trainer, movie + 1);
-	trainer->own_film[0] = 0;	/* films without fit rows have no history */
+		trainer->owns_movie[movie + 1] = owns(trainer, movie + 1);
+	trainer->owns_movie[0] = 0; /* movies without train ratings have no history */
 }
 
 static float *
 table_gradient(const Trainer *trainer, Tensor table, int64_t row)
 {
 	return trainer->dtables + trainer->shape.offset[table] -
-		trainer->shape.offset[FIRST_TABLE] + row * trainer->shape.width[table];
+		trainer->shape.offset[TENSOR_FIRST_TABLE] + row * trainer->shape.width[table];
 }
 
 /* Adds a gradient to that of a row of a table, if it is this participant's. */
 static void
-scatter(Trainer *trainer, Tensor table, Touched *touched, int32_t row, const float *gradient)
+scatter(Trainer *trainer, Tensor table, DirtyRows *dirty, int32_t row, const float *gradient)
 {
 	if (!owns(trainer, row))
 		return;
 	simd_axpy(table_gradient(trainer, table, row), 1, gradient, trainer->shape.width[table]);
-	touch(touched, row);
+	mark_dirty(dirty, row);
 }
 
 /*
- * Adds the gradient dsum of the sums over a history to the films of its places
+ * Adds the gradient dsum of the sums over a history to the movies of its places
  * first .. first + n - 1, this participant's only; those are listed first, since
- * no processor could foresee a branch on who owns a film.
+ * no processor could foresee a branch on who owns a movie.
  */
 static void
-scatter_films(Trainer *trainer, const float *dsum, int64_t first, int32_t n, float sign)
+scatter_movies(Trainer *trainer, const float *dsum, int64_t first, int32_t n, float sign)
 {
 	const int32_t *movie = trainer->history_movie + first;
 	const float *deviation = trainer->deviation + first;
@@ -83,21 +83,21 @@ scatter_films(Trainer *trainer, const float *dsum, int64_t first, int32_t n, flo
 	{
 		own_movie[n_own] = movie[h];
 		trainer->own_deviation[n_own] = deviation[h];
-		n_own += trainer->own_film[movie[h] + 1];
+		n_own += trainer->owns_movie[movie[h] + 1];
 	}
-	history_backward(table_gradient(trainer, HISTORY, 0), dsum, trainer->shape.history,
+	history_backward(table_gradient(trainer, TENSOR_HISTORY, 0), dsum, trainer->shape.history,
 					 own_movie, trainer->own_deviation, n_own, sign);
 	for (int32_t h = 0; h < n_own; h++)
-		touch(&trainer->touched_history, own_movie[h] + 1);
+		mark_dirty(&trainer->dirty_history, own_movie[h] + 1);
 }
 
 /*
  * The gradient of a segment's history, from that of its user vectors' inputs: a
- * film counts for all rows of the segment that know it.  Going backwards the sum
+ * movie counts for all rows of the segment that know it.  Going backwards the sum
  * over those rows grows by one row at a time.
  */
 static void
-scatter_history(Trainer *trainer, const ShownSegment *shown, const float *dx)
+scatter_history(Trainer *trainer, const BatchSegment *shown, const float *dx)
 {
 	const StageShape *shape = &trainer->shape;
 	const Ratings *ratings = trainer->ratings;
@@ -116,9 +116,9 @@ scatter_history(Trainer *trainer, const ShownSegment *shown, const float *dx)
 		int32_t		before = i == 0 ? 0 : history_end(ratings, segment->user, row - 1, &itself);
 
 		simd_axpy(sum, 1, d, width);
-		scatter_films(trainer, sum, start + before, end - before, 1);
+		scatter_movies(trainer, sum, start + before, end - before, 1);
 		if (ratings->leave_one_out)
-			scatter_films(trainer, d, row, 1, -1);
+			scatter_movies(trainer, d, row, 1, -1);
 	}
 }
 
@@ -132,20 +132,20 @@ scatter_tables(Trainer *trainer)
 	for (int shard = 0; shard < N_SHARDS; shard++)
 		for (int32_t s = batch->first_segment[shard]; s < batch->first_segment[shard + 1]; s++)
 		{
-			const ShownSegment *shown = &batch->segments[s];
+			const BatchSegment *shown = &batch->segments[s];
 			const float *dx = user_shard(trainer, shard).x +
 				(int64_t) shown->vector * shape->user_inputs;
 
 			for (int32_t i = 0; i < shown->n_vectors && shape->user_id > 0; i++)
-				scatter(trainer, USER_ID, &trainer->touched_users, shown->user_row,
+				scatter(trainer, TENSOR_USER_ID, &trainer->dirty_users, shown->user_row,
 						dx + (int64_t) i * shape->user_inputs);
 			if (shown->with_history)
 				scatter_history(trainer, shown, dx);
-			tick(trainer);
+			check_interrupts(trainer);
 		}
-	for (int32_t film = 0; film < batch->n_films; film++)
-		scatter(trainer, MOVIE_ID, &trainer->touched_movies, batch->film_row[film],
-				trainer->dfilm_id + (int64_t) film * shape->width[MOVIE_ID]);
+	for (int32_t index = 0; index < batch->n_movies; index++)
+		scatter(trainer, TENSOR_MOVIE_ID, &trainer->dirty_movies, batch->movie_row[index],
+				trainer->dmovie_id + (int64_t) index * shape->width[TENSOR_MOVIE_ID]);
 }
 
 /*
@@ -153,20 +153,20 @@ scatter_tables(Trainer *trainer)
  * stand still ("lazy" Adam).  The gradient is zeroed behind.
  */
 static void
-update_table(Trainer *trainer, Tensor table, Touched *touched, AdamStep step)
+update_table(Trainer *trainer, Tensor table, DirtyRows *dirty, AdamStep step)
 {
 	int32_t		width = trainer->shape.width[table];
 
-	for (int32_t i = 0; i < touched->n; i++)
+	for (int32_t i = 0; i < dirty->n; i++)
 	{
-		int64_t		row = touched->row[i];
+		int64_t		row = dirty->row[i];
 		int64_t		at = trainer->shape.offset[table] + row * width;
 
 		adam_update_clear(trainer->params + at, trainer->m + at, trainer->v + at,
 						  table_gradient(trainer, table, row), width, step);
-		touched->mark[row] = 0;
+		dirty->mark[row] = 0;
 	}
-	touched->n = 0;
+	dirty->n = 0;
 }
 
 void
@@ -180,14 +180,14 @@ step_update(Trainer *trainer)
 	int64_t		to;
 
 	scatter_tables(trainer);
-	update_table(trainer, USER_ID, &trainer->touched_users, tables);
-	update_table(trainer, MOVIE_ID, &trainer->touched_movies, tables);
-	update_table(trainer, HISTORY, &trainer->touched_history, tables);
+	update_table(trainer, TENSOR_USER_ID, &trainer->dirty_users, tables);
+	update_table(trainer, TENSOR_MOVIE_ID, &trainer->dirty_movies, tables);
+	update_table(trainer, TENSOR_HISTORY, &trainer->dirty_history, tables);
 
 	share_out(trainer, shape->n_weights, &from, &to);
 	adam_update(trainer->params + from, trainer->m + from, trainer->v + from,
 				trainer->dweights + from, N_SHARDS, shape->n_weights, to - from, weights);
-	if (shape->stage == RANKING && trainer->team.participant == 0)
+	if (shape->stage == STAGE_RANKING && trainer->team.participant == 0)
 		for (int shard = 0; shard < N_SHARDS; shard++)
 		{
 			const float *mean1 = trainer->statistics + shard * STATISTICS;

@@ -1,5 +1,5 @@
 /*
- * warm_start.c: see warmstart.h.
+ * warm_start.c: see warm_start.h.
  */
 #include "num/train/warm_start.h"
 
@@ -60,7 +60,7 @@ skip_names(const char *names, int32_t n)
 	return names;
 }
 
-/* Rows of MOVIE_W1: the id's, one for each genre, the year's. */
+/* Rows of TENSOR_MOVIE_W1: the id's, one for each genre, the year's. */
 static void
 move_features(const Move *move, const char *to_names, const char *from_names)
 {
@@ -69,15 +69,15 @@ move_features(const Move *move, const char *to_names, const char *from_names)
 	int32_t		from_genres = move->from_shape.n_features - 1;
 
 	for (int32_t row = 0; row < first; row++)
-		copy_row(move, MOVIE_W1, row, row);
+		copy_row(move, TENSOR_MOVIE_W1, row, row);
 	for (int32_t genre = 0; genre < to_genres; genre++, to_names = next_name(to_names))
 	{
 		int32_t		before = find_name(from_names, from_genres, to_names);
 
 		if (before >= 0)
-			copy_row(move, MOVIE_W1, first + genre, first + before);
+			copy_row(move, TENSOR_MOVIE_W1, first + genre, first + before);
 	}
-	copy_row(move, MOVIE_W1, first + to_genres, first + from_genres);
+	copy_row(move, TENSOR_MOVIE_W1, first + to_genres, first + from_genres);
 }
 
 static void
@@ -87,13 +87,13 @@ move_attributes(const Move *move, const char *to_names, const char *from_names)
 	from_names = skip_names(from_names, move->from_shape.n_features - 1);
 	for (int a = 0; a < N_ATTRIBUTES; a++)
 	{
-		copy_row(move, GENDER + a, 0, 0);
+		copy_row(move, TENSOR_GENDER + a, 0, 0);
 		for (int32_t value = 0; value < move->to_shape->n_values[a]; value++)
 		{
 			int32_t		before = find_name(from_names, move->from_shape.n_values[a], to_names);
 
 			if (before >= 0)
-				copy_row(move, GENDER + a, value + 1, before + 1);
+				copy_row(move, TENSOR_GENDER + a, value + 1, before + 1);
 			to_names = next_name(to_names);
 		}
 		from_names = skip_names(from_names, move->from_shape.n_values[a]);
@@ -101,46 +101,46 @@ move_attributes(const Move *move, const char *to_names, const char *from_names)
 }
 
 static void
-move_users(const Move *move, const Ratings *ratings, const void *image)
+move_users(const Move *move, const Ratings *ratings, const void *file)
 {
-	const int64_t *ids = image_section(image, IMAGE_USER_IDS);
+	const int64_t *ids = model_file_section(file, MODEL_FILE_USER_IDS);
 	int64_t		row = 0;
 
 	if (move->to_shape->user_id == 0)
 		return;
-	copy_row(move, USER_ID, 0, 0);
+	copy_row(move, TENSOR_USER_ID, 0, 0);
 	for (int32_t user = 0; user < ratings->n_users; user++)
-		if (ratings->n_fit[user] > 0)
-			copy_row(move, USER_ID, ++row,
+		if (ratings->n_train[user] > 0)
+			copy_row(move, TENSOR_USER_ID, ++row,
 					 id_find(ids, move->from_shape.n_users, ratings->user_ids[user]) + 1);
 }
 
-/* Films without fit ratings have rows that were never trained. */
+/* Movies without fit ratings have rows that were never trained. */
 static void
-move_movies(const Move *move, const Ratings *ratings, const void *image)
+move_movies(const Move *move, const Ratings *ratings, const void *file)
 {
-	const int64_t *ids = image_section(image, IMAGE_MOVIE_IDS);
-	const uint8_t *flags = image_section(image, IMAGE_MOVIE_FLAGS);
+	const int64_t *ids = model_file_section(file, MODEL_FILE_MOVIE_IDS);
+	const uint8_t *flags = model_file_section(file, MODEL_FILE_MOVIE_FLAGS);
 
-	copy_row(move, MOVIE_ID, 0, 0);
+	copy_row(move, TENSOR_MOVIE_ID, 0, 0);
 	for (int32_t movie = 0; movie < ratings->n_movies; movie++)
 	{
 		int32_t		before = id_find(ids, move->from_shape.n_movies, ratings->movie_ids[movie]);
 		bool		trained = before >= 0 && (flags[before] & MOVIE_TRAINED);
 
-		copy_row(move, MOVIE_ID, movie + 1, trained ? before + 1 : 0);
+		copy_row(move, TENSOR_MOVIE_ID, movie + 1, trained ? before + 1 : 0);
 		if (trained && move->to_shape->history > 0)
-			copy_row(move, HISTORY, movie + 1, before + 1);
+			copy_row(move, TENSOR_HISTORY, movie + 1, before + 1);
 	}
 }
 
 void
 warm_start(float *params, const StageShape *shape, const Ratings *ratings,
-		   const char *names, const void *image)
+		   const char *names, const void *file)
 {
-	const ImageHeader *header = image;
-	const float *from = image_section(image, IMAGE_PARAMETERS);
-	const char *from_names = image_section(image, IMAGE_NAMES);
+	const ModelFileHeader *header = file;
+	const float *from = model_file_section(file, MODEL_FILE_PARAMETERS);
+	const char *from_names = model_file_section(file, MODEL_FILE_NAMES);
 	Move		move = {.to = params, .to_shape = shape};
 
 	for (Stage stage = 0; stage <= shape->stage; stage++)
@@ -150,11 +150,11 @@ warm_start(float *params, const StageShape *shape, const Ratings *ratings,
 					header->n_genres, header->n_values, header->history);
 		from += stage_size(&move.from_shape);
 	}
-	for (Tensor t = 0; t < FIRST_TABLE; t++)
-		if (t != MOVIE_W1 && t != GENDER && t != AGE && t != OCCUPATION)
+	for (Tensor t = 0; t < TENSOR_FIRST_TABLE; t++)
+		if (t != TENSOR_MOVIE_W1 && t != TENSOR_GENDER && t != TENSOR_AGE && t != TENSOR_OCCUPATION)
 			copy_whole(&move, t);
 	move_features(&move, names, from_names);
 	move_attributes(&move, names, from_names);
-	move_users(&move, ratings, image);
-	move_movies(&move, ratings, image);
+	move_users(&move, ratings, file);
+	move_movies(&move, ratings, file);
 }

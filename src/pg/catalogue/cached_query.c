@@ -28,20 +28,20 @@
 #include "pg/util/refcounted.h"
 
 /* A plan that is kept, or that an outer call still uses. */
-typedef struct PreparedPlan
+typedef struct CachedQueryPlan
 {
-	Pinned		pinned;			/* must be first */
+	RefCounted	ref;			/* must be first */
 	Oid			relation;		/* what it is prepared for */
 	uint64		generation;		/* of cache_relations_generation() */
 	char	   *text;
 	SPIPlanPtr	plan;
 	MemoryContextCallback release;
-} PreparedPlan;
+} CachedQueryPlan;
 
 typedef struct RowReceiver
 {
 	DestReceiver receiver;		/* must be first */
-	PreparedRow row;
+	QueryRowCallback row;
 	void	   *arg;
 } RowReceiver;
 
@@ -66,7 +66,7 @@ receive_nothing(DestReceiver *self)
 }
 
 static RowReceiver
-row_receiver(PreparedRow row, void *arg)
+row_receiver(QueryRowCallback row, void *arg)
 {
 	RowReceiver receiver = {
 		/* with DestNone, SPI would say that there was no SELECT */
@@ -85,20 +85,20 @@ free_plan(void *arg)
 /*
  * A plan of the query, in a memory context of its own whose end is the plan's.
  */
-static PreparedPlan *
-make_plan(Prepared *query, Oid relation, const char *text)
+static CachedQueryPlan *
+make_plan(CachedQuery *query, Oid relation, const char *text)
 {
 	MemoryContext caller = CurrentMemoryContext;	/* SPI changes it */
 	MemoryContext context;
-	PreparedPlan *made;
+	CachedQueryPlan *made;
 	SPIPlanPtr	plan = SPI_prepare(text, query->n_parameters, query->types);
 
 	if (plan == NULL)
 		elog(ERROR, "could not prepare \"%s\": %s", text, SPI_result_code_string(SPI_result));
 	context = AllocSetContextCreate(CacheMemoryContext, "mlrec plan", ALLOCSET_SMALL_SIZES);
 	MemoryContextSwitchTo(context);
-	made = palloc0(sizeof(PreparedPlan));
-	made->pinned.context = context;
+	made = palloc0(sizeof(CachedQueryPlan));
+	made->ref.context = context;
 	made->relation = relation;
 	made->text = pstrdup(text);
 	made->plan = plan;
@@ -114,11 +114,11 @@ make_plan(Prepared *query, Oid relation, const char *text)
  * The plan that the text for this relation says, pinned in the current memory
  * context.
  */
-static PreparedPlan *
-prepare(Prepared *query, Oid relation)
+static CachedQueryPlan *
+prepare(CachedQuery *query, Oid relation)
 {
 	uint64		generation = cache_relations_generation();
-	PreparedPlan *kept = query->kept;
+	CachedQueryPlan *kept = query->kept;
 
 	if (kept == NULL || kept->relation != relation || kept->generation != generation)
 	{
@@ -128,13 +128,13 @@ prepare(Prepared *query, Oid relation)
 		{
 			kept = make_plan(query, relation, text);
 			if (query->kept != NULL)
-				pinned_retire(&query->kept->pinned);
+				ref_release(&query->kept->ref);
 			query->kept = kept;
 		}
 		kept->generation = generation;
 		pfree(text);
 	}
-	pin(&kept->pinned);
+	ref_hold(&kept->ref);
 	return kept;
 }
 
@@ -146,7 +146,7 @@ begin_use(void)
 }
 
 static ParamListInfo
-parameters(const Prepared *query, const Datum *values, const char *nulls)
+parameters(const CachedQuery *query, const Datum *values, const char *nulls)
 {
 	ParamListInfo list;
 
@@ -164,17 +164,17 @@ parameters(const Prepared *query, const Datum *values, const char *nulls)
 }
 
 /*
- * prepared_run: see prepared.h.
+ * cached_query_run: see cached_query.h.
  */
 void
-prepared_run(Prepared *query, Oid relation, const Datum *values, const char *nulls,
-		  PreparedRow row, void *arg)
+cached_query_run(CachedQuery *query, Oid relation, const Datum *values, const char *nulls,
+		  QueryRowCallback row, void *arg)
 {
 	RowReceiver receiver = row_receiver(row, arg);
 	MemoryContext caller = CurrentMemoryContext;	/* SPI changes it */
 	MemoryContext context = begin_use();
 	SPIExecuteOptions options;
-	PreparedPlan *kept;
+	CachedQueryPlan *kept;
 	int			result;
 
 	MemoryContextSwitchTo(context);
@@ -191,10 +191,10 @@ prepared_run(Prepared *query, Oid relation, const Datum *values, const char *nul
 }
 
 /*
- * prepared_open: see prepared.h.
+ * cached_query_open: see cached_query.h.
  */
 Portal
-prepared_open(Prepared *query, Oid relation, const Datum *values, const char *nulls)
+cached_query_open(CachedQuery *query, Oid relation, const Datum *values, const char *nulls)
 {
 	MemoryContext caller = CurrentMemoryContext;	/* SPI changes it */
 	MemoryContext context = begin_use();
@@ -209,10 +209,10 @@ prepared_open(Prepared *query, Oid relation, const Datum *values, const char *nu
 }
 
 /*
- * prepared_fetch: see prepared.h.  SPI_cursor_fetch would make a copy of each row.
+ * cached_query_fetch: see cached_query.h.  SPI_cursor_fetch would make a copy of each row.
  */
 uint64
-prepared_fetch(Portal portal, int n, PreparedRow row, void *arg)
+cached_query_fetch(Portal portal, int n, QueryRowCallback row, void *arg)
 {
 	RowReceiver receiver = row_receiver(row, arg);
 

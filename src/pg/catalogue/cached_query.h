@@ -10,35 +10,37 @@
 #include "executor/tuptable.h"
 
 /* Makes the text of a query over a relation, in the current memory context. */
-typedef char *(*PreparedText) (Oid relation);
+typedef char *(*QueryBuilder) (Oid relation);
 
 /* A query as it is declared: static, zero but for the first three. */
-typedef struct Prepared
+typedef struct CachedQuery
 {
-	PreparedText text;
+	QueryBuilder text;
 	int			n_parameters;
 	Oid			types[4];
 
-	struct PreparedPlan *kept;	/* of prepared.c */
-} Prepared;
+	struct CachedQueryPlan *kept;	/* of cached_query.c */
+} CachedQuery;
 
 /* Takes a row.  The slot and what it points to are gone afterwards. */
-typedef void (*PreparedRow) (void *arg, TupleTableSlot *slot);
+typedef void (*QueryRowCallback) (void *arg, TupleTableSlot *slot);
 
 /*
  * Runs the query under the active snapshot as the invoker, who is connected to
  * SPI, and calls row() for each row.  nulls as in SPI_execute_plan.
  */
-extern void prepared_run(Prepared *query, Oid relation, const Datum *values, const char *nulls,
-					  PreparedRow row, void *arg);
+extern void cached_query_run(CachedQuery *query, Oid relation, const Datum *values,
+							 const char *nulls,
+					  QueryRowCallback row, void *arg);
 
 /*
- * Likewise, but to be read through a cursor; prepared_fetch reads up to n rows
+ * Likewise, but to be read through a cursor; cached_query_fetch reads up to n rows
  * and returns how many it has read.  SPI_cursor_close ends it.  row() must not
  * run queries.
  */
-extern Portal prepared_open(Prepared *query, Oid relation, const Datum *values, const char *nulls);
-extern uint64 prepared_fetch(Portal portal, int n, PreparedRow row, void *arg);
+extern Portal cached_query_open(CachedQuery *query, Oid relation, const Datum *values,
+								const char *nulls);
+extern uint64 cached_query_fetch(Portal portal, int n, QueryRowCallback row, void *arg);
 
 /* Whether the relation has a column of that name. */
 extern bool relation_has_column(Oid relation, const char *name);

@@ -1,17 +1,17 @@
 /*
- * catalogue.c: the films that can be recommended at this moment.
+ * catalogue.c: the movies that can be recommended at this moment.
  *
- * Between trainings films come and go.  A film whose row has been deleted is
- * not recommended any more; one that the model does not know, a fresh film, is
+ * Between trainings movies come and go.  A movie whose row has been deleted is
+ * not recommended any more; one that the model does not know, a fresh movie, is
  * encoded from its genres and year and takes part like any other.  Both must
  * hold from COMMIT on, and within the transaction that makes the change before
- * that.  (Films that had ratings but no row when the model was trained stay
+ * that.  (Movies that had ratings but no row when the model was trained stay
  * eligible without one.)
  *
- * Only reading movies tells what is there.  For a few thousand films that takes
+ * Only reading movies tells what is there.  For a few thousand movies that takes
  * under a millisecond, but that is as long as the rest of a recommendation.  So
  * the result is kept together with a key, and as long as the key stays the same
- * nothing is read (catalogue_key.c).
+ * nothing is read (catalogue_version.c).
  */
 #include "postgres.h"
 
@@ -21,18 +21,18 @@
 #include "num/data/movie_features.h"
 #include "pg/catalogue/catalogue.h"
 
-/* Fresh films encoded at a time */
+/* Fresh movies encoded at a time */
 #define ENCODE_BATCH 256
 
 /* ---------------------------------------------------------------------------
- * Which films there are
+ * Which movies there are
  * ------------------------------------------------------------------------- */
 
 typedef struct Listing
 {
 	Catalogue  *catalogue;
 	const int64 *ids;			/* of the model */
-	int32		expected;		/* the film that an ordered table has next */
+	int32		expected;		/* the movie that an ordered table has next */
 	int32		fresh_capacity;
 	float	   *features;		/* [n_fresh][n_genres + 1] */
 } Listing;
@@ -75,16 +75,16 @@ compare_ids(const void *a, const void *b)
 }
 
 /*
- * Marks the films that are gone and collects the fresh ones.
+ * Marks the movies that are gone and collects the fresh ones.
  */
 static void
-list_films(Catalogue *catalogue, Oid movies)
+list_movies(Catalogue *catalogue, Oid movies)
 {
-	const ImageHeader *header = catalogue->model->header;
-	const uint8 *flags = image_section(header, IMAGE_MOVIE_FLAGS);
+	const ModelFileHeader *header = catalogue->model->header;
+	const uint8 *flags = model_file_section(header, MODEL_FILE_MOVIE_FLAGS);
 	Listing		listing = {
 		.catalogue = catalogue,
-		.ids = image_section(header, IMAGE_MOVIE_IDS),
+		.ids = model_file_section(header, MODEL_FILE_MOVIE_IDS),
 		.fresh_capacity = 16
 	};
 	int32		n = 0;
@@ -103,11 +103,11 @@ list_films(Catalogue *catalogue, Oid movies)
 			catalogue->fresh_ids[n++] = catalogue->fresh_ids[i];
 	}
 	catalogue->n_fresh = n;
-	catalogue->n_films = catalogue->n_known + n;
+	catalogue->n_movies = catalogue->n_known + n;
 }
 
 /* ---------------------------------------------------------------------------
- * Fresh films
+ * Fresh movies
  * ------------------------------------------------------------------------- */
 
 static void
@@ -134,7 +134,7 @@ receive_features(void *arg, TupleTableSlot *slot)
 	Listing    *listing = arg;
 	Catalogue  *catalogue = listing->catalogue;
 	const CachedModel *model = catalogue->model;
-	const ImageHeader *header = model->header;
+	const ModelFileHeader *header = model->header;
 	YearScale	scale = {header->min_year, header->max_year, header->median_year};
 	bool		isnull;
 	int64		id = slot_int64(slot, 1, &isnull);
@@ -148,11 +148,11 @@ receive_features(void *arg, TupleTableSlot *slot)
 	genres = slot_getattr(slot, 3, &isnull);
 	if (!isnull)
 		set_genres(model, features, DatumGetTextPP(genres));
-	features[header->n_genres] = year_feature(&scale, catalogue_film_year(slot));
+	features[header->n_genres] = year_feature(&scale, catalogue_movie_year(slot));
 }
 
 /*
- * Encodes the fresh films from genres and year, those that the model knows.
+ * Encodes the fresh movies from genres and year, those that the model knows.
  */
 static void
 encode_fresh(Catalogue *catalogue, Oid movies)
@@ -167,7 +167,7 @@ encode_fresh(Catalogue *catalogue, Oid movies)
 		return;
 	listing.features = palloc_extended(sizeof(float) * n * width,
 									   MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
-	catalogue_read_films(movies, catalogue->fresh_ids, n, receive_features, &listing);
+	catalogue_read_movies(movies, catalogue->fresh_ids, n, receive_features, &listing);
 
 	catalogue->fresh_vectors = palloc_extended(sizeof(float) * n * VECTOR_DIMS, MCXT_ALLOC_HUGE);
 	catalogue->fresh_rank_vectors = palloc_extended(sizeof(float) * n * VECTOR_DIMS,
@@ -197,12 +197,12 @@ build_catalogue(const CachedModel *model, Oid movies, MemoryContext parent)
 	MemoryContext caller = MemoryContextSwitchTo(context);
 	Catalogue  *catalogue = palloc0(sizeof(Catalogue));
 
-	catalogue->pinned.context = context;
+	catalogue->ref.context = context;
 	catalogue->model = model;
-	list_films(catalogue, movies);
+	list_movies(catalogue, movies);
 	if (catalogue->n_fresh > 0)
 	{
-		catalogue->hidden = repalloc_huge(catalogue->hidden, catalogue->n_films);
+		catalogue->hidden = repalloc_huge(catalogue->hidden, catalogue->n_movies);
 		memset(catalogue->hidden + catalogue->n_known, 0, catalogue->n_fresh);
 	}
 	encode_fresh(catalogue, movies);
@@ -216,23 +216,23 @@ build_catalogue(const CachedModel *model, Oid movies, MemoryContext parent)
 const Catalogue *
 catalogue_now(CachedModel *model, Oid movies)
 {
-	CatalogueKey *key = catalogue_key_now(movies);
+	CatalogueVersion *key = catalogue_version_now(movies);
 	Catalogue  *catalogue = model->catalogue;
 
-	if (catalogue != NULL && catalogue_key_holds(catalogue->key, key))
+	if (catalogue != NULL && catalogue_version_holds(catalogue->key, key))
 	{
-		pin(&catalogue->pinned);
+		ref_hold(&catalogue->ref);
 		return catalogue;
 	}
 
 	catalogue = build_catalogue(model, movies, CurrentMemoryContext);
-	if (!catalogue_key_is_sound(movies))
+	if (!catalogue_version_is_sound(movies))
 		return catalogue;
-	catalogue->key = catalogue_key_copy(key, catalogue->pinned.context);
-	MemoryContextSetParent(catalogue->pinned.context, model->pinned.context);
-	pin(&catalogue->pinned);
+	catalogue->key = catalogue_version_copy(key, catalogue->ref.context);
+	MemoryContextSetParent(catalogue->ref.context, model->ref.context);
+	ref_hold(&catalogue->ref);
 	if (model->catalogue != NULL)
-		pinned_retire(&model->catalogue->pinned);
+		ref_release(&model->catalogue->ref);
 	model->catalogue = catalogue;
 	return catalogue;
 }
@@ -240,16 +240,16 @@ catalogue_now(CachedModel *model, Oid movies)
 uint8 *
 catalogue_hidden(const Catalogue *catalogue)
 {
-	uint8	   *hidden = palloc_extended(Max(catalogue->n_films, 1), MCXT_ALLOC_HUGE);
+	uint8	   *hidden = palloc_extended(Max(catalogue->n_movies, 1), MCXT_ALLOC_HUGE);
 
-	memcpy(hidden, catalogue->hidden, catalogue->n_films);
+	memcpy(hidden, catalogue->hidden, catalogue->n_movies);
 	return hidden;
 }
 
 int32
 catalogue_find(const Catalogue *catalogue, int64 movie_id)
 {
-	const int64 *ids = image_section(catalogue->model->header, IMAGE_MOVIE_IDS);
+	const int64 *ids = model_file_section(catalogue->model->header, MODEL_FILE_MOVIE_IDS);
 	int32		movie = id_find(ids, catalogue->n_known, movie_id);
 
 	if (movie < 0 && catalogue->n_fresh > 0)
@@ -264,7 +264,7 @@ catalogue_find(const Catalogue *catalogue, int64 movie_id)
 int64
 catalogue_id(const Catalogue *catalogue, int32 movie)
 {
-	const int64 *ids = image_section(catalogue->model->header, IMAGE_MOVIE_IDS);
+	const int64 *ids = model_file_section(catalogue->model->header, MODEL_FILE_MOVIE_IDS);
 
 	if (movie >= catalogue->n_known)
 		return catalogue->fresh_ids[movie - catalogue->n_known];
@@ -274,7 +274,7 @@ catalogue_id(const Catalogue *catalogue, int32 movie)
 const float *
 catalogue_vector(const Catalogue *catalogue, int32 movie)
 {
-	const float *vectors = image_section(catalogue->model->header, IMAGE_MOVIE_VECTORS);
+	const float *vectors = model_file_section(catalogue->model->header, MODEL_FILE_MOVIE_VECTORS);
 
 	if (movie >= catalogue->n_known)
 		return catalogue->fresh_vectors + (Size) (movie - catalogue->n_known) * VECTOR_DIMS;
@@ -284,7 +284,8 @@ catalogue_vector(const Catalogue *catalogue, int32 movie)
 const float *
 catalogue_rank_vector(const Catalogue *catalogue, int32 movie)
 {
-	const float *vectors = image_section(catalogue->model->header, IMAGE_MOVIE_RANK_VECTORS);
+	const float *vectors = model_file_section(catalogue->model->header,
+											  MODEL_FILE_MOVIE_RANK_VECTORS);
 
 	if (movie >= catalogue->n_known)
 		return catalogue->fresh_rank_vectors + (Size) (movie - catalogue->n_known) * VECTOR_DIMS;
@@ -294,7 +295,8 @@ catalogue_rank_vector(const Catalogue *catalogue, int32 movie)
 float
 catalogue_popularity(const Catalogue *catalogue, int32 movie)
 {
-	const float *popularity = image_section(catalogue->model->header, IMAGE_MOVIE_POPULARITY);
+	const float *popularity = model_file_section(catalogue->model->header,
+												 MODEL_FILE_MOVIE_POPULARITY);
 
 	return movie < catalogue->n_known ? popularity[movie] : 0;
 }

@@ -1,7 +1,7 @@
 /*
- * catalogue.h: the films that can be recommended at this moment.
+ * catalogue.h: the movies that can be recommended at this moment.
  *
- * A film is known by its index: below n_known the model's films in order of
+ * A movie is known by its index: below n_known the model's movies in order of
  * their ids, then the fresh ones, in order of theirs.
  */
 #ifndef MLREC_CATALOGUE_CATALOGUE_H
@@ -13,20 +13,20 @@
 
 typedef struct Catalogue
 {
-	Pinned		pinned;
+	RefCounted	ref;
 	const CachedModel *model;
-	int32		n_known;		/* films of the model */
-	int32		n_fresh;		/* films in movies that the model does not know */
-	int32		n_films;		/* both */
-	uint8	   *hidden;			/* [n_films], 1: has lost its row in movies */
+	int32		n_known;		/* movies of the model */
+	int32		n_fresh;		/* movies in movies that the model does not know */
+	int32		n_movies;		/* both */
+	uint8	   *hidden;			/* [n_movies], 1: has lost its row in movies */
 	int64	   *fresh_ids;		/* [n_fresh] ascending */
 	float	   *fresh_vectors;	/* [n_fresh * VECTOR_DIMS], unit: retrieval */
 	float	   *fresh_rank_vectors; /* [n_fresh * VECTOR_DIMS]: ranking */
-	CatalogueKey *key;			/* as of what it holds; NULL: for one call */
+	CatalogueVersion *key;		/* as of what it holds; NULL: for one call */
 } Catalogue;
 
 /*
- * The films as the caller's snapshot sees movies, pinned in the current memory
+ * The movies as the caller's snapshot sees movies, pinned in the current memory
  * context, which the model must be too.  The caller is connected to SPI.
  */
 extern const Catalogue *catalogue_now(CachedModel *model, Oid movies);
@@ -34,14 +34,14 @@ extern const Catalogue *catalogue_now(CachedModel *model, Oid movies);
 /* A copy of hidden[], palloc'd, to be made the mask of one call. */
 extern uint8 *catalogue_hidden(const Catalogue *catalogue);
 
-/* Index of a film, hidden or not, or -1. */
+/* Index of a movie, hidden or not, or -1. */
 extern int32 catalogue_find(const Catalogue *catalogue, int64 movie_id);
 
 extern int64 catalogue_id(const Catalogue *catalogue, int32 movie);
 extern const float *catalogue_vector(const Catalogue *catalogue, int32 movie);
 extern const float *catalogue_rank_vector(const Catalogue *catalogue, int32 movie);
 
-/* ln(1 + recent likes) of a film, 0 of a fresh one. */
+/* ln(1 + recent likes) of a movie, 0 of a fresh one. */
 extern float catalogue_popularity(const Catalogue *catalogue, int32 movie);
 
 #endif							/* MLREC_CATALOGUE_CATALOGUE_H */

@@ -20,7 +20,7 @@
  * or a policy may depend on the time of day or on a setting, a foreign table on
  * the rest of the world.  Such relations are read in every call.
  *
- * Where ratings are written all the time snapshots are never the same, but films
+ * Where ratings are written all the time snapshots are never the same, but movies
  * hardly change.  The table's visibility map tells.  If all pages are marked as
  * visible to all, every snapshot sees every row.  Who changes a row takes the mark
  * from its page before he can commit, thus before a snapshot is taken that sees
@@ -30,7 +30,7 @@
  * where it was before, then nothing has happened to the table in between.
  *
  * (To tell which pages lost their mark, and read only these again, would take
- * more memory than the films themselves: of each, where it is.)
+ * more memory than the movies themselves: of each, where it is.)
  */
 #include "postgres.h"
 
@@ -52,16 +52,16 @@
 #define MAPPED_TOGETHER 1024
 
 /* What the visibility map says of a table whose rows everybody sees */
-typedef struct Settled
+typedef struct AllVisible
 {
-	bool		settled;		/* or else the rest is 0 */
+	bool		all_visible;	/* or else the rest is 0 */
 	BlockNumber pages;
 	XLogRecPtr	map_written;	/* by the latest record */
-} Settled;
+} AllVisible;
 
-struct CatalogueKey
+struct CatalogueVersion
 {
-	Settled		settled;
+	AllVisible	all_visible;
 	Oid			movies;
 	Oid			role;
 	uint64		relations;		/* cache_relations_generation() */
@@ -86,7 +86,7 @@ count_rollback(SubXactEvent event, SubTransactionId mine, SubTransactionId paren
 }
 
 bool
-catalogue_key_is_sound(Oid movies)
+catalogue_version_is_sound(Oid movies)
 {
 	Relation	relation = table_open(movies, AccessShareLock);
 	char		kind = relation->rd_rel->relkind;
@@ -125,7 +125,7 @@ map_written(Relation relation, BlockNumber pages)
 }
 
 static void
-ask_visibility_map(Oid movies, Settled *settled)
+ask_visibility_map(Oid movies, AllVisible *all_visible)
 {
 	Relation	relation = table_open(movies, AccessShareLock);
 	BlockNumber visible;
@@ -135,11 +135,11 @@ ask_visibility_map(Oid movies, Settled *settled)
 		 relation->rd_rel->relkind == RELKIND_MATVIEW) &&
 		relation->rd_rel->relam == HEAP_TABLE_AM_OID && RelationNeedsWAL(relation))
 	{
-		settled->pages = RelationGetNumberOfBlocks(relation);
+		all_visible->pages = RelationGetNumberOfBlocks(relation);
 		visibilitymap_count(relation, &visible, NULL);
-		settled->settled = visible == settled->pages;
-		if (settled->settled)
-			settled->map_written = map_written(relation, settled->pages);
+		all_visible->all_visible = visible == all_visible->pages;
+		if (all_visible->all_visible)
+			all_visible->map_written = map_written(relation, all_visible->pages);
 	}
 	table_close(relation, AccessShareLock);
 }
@@ -154,15 +154,16 @@ register_callback(void)
 	registered = true;
 }
 
-CatalogueKey *
-catalogue_key_now(Oid movies)
+CatalogueVersion *
+catalogue_version_now(Oid movies)
 {
 	Snapshot	snapshot = GetActiveSnapshot();
 	Size		n = snapshot->xcnt + snapshot->subxcnt;
-	CatalogueKey *key = palloc0(offsetof(CatalogueKey, running) + sizeof(TransactionId) * n);
+	CatalogueVersion *key = palloc0(offsetof(CatalogueVersion, running) + sizeof(TransactionId) *
+									n);
 
 	register_callback();
-	ask_visibility_map(movies, &key->settled);
+	ask_visibility_map(movies, &key->all_visible);
 	key->movies = movies;
 	key->role = GetUserId();
 	key->relations = cache_relations_generation();
@@ -183,38 +184,38 @@ catalogue_key_now(Oid movies)
 }
 
 static Size
-length_of(const CatalogueKey *key)
+length_of(const CatalogueVersion *key)
 {
-	return offsetof(CatalogueKey, running) + sizeof(TransactionId) * key->n_running;
+	return offsetof(CatalogueVersion, running) + sizeof(TransactionId) * key->n_running;
 }
 
-CatalogueKey *
-catalogue_key_copy(const CatalogueKey *key, MemoryContext context)
+CatalogueVersion *
+catalogue_version_copy(const CatalogueVersion *key, MemoryContext context)
 {
-	CatalogueKey *copy = MemoryContextAlloc(context, length_of(key));
+	CatalogueVersion *copy = MemoryContextAlloc(context, length_of(key));
 
 	memcpy(copy, key, length_of(key));
 	return copy;
 }
 
 static bool
-same_snapshot(const CatalogueKey *a, const CatalogueKey *b)
+same_snapshot(const CatalogueVersion *a, const CatalogueVersion *b)
 {
-	Size		from = offsetof(CatalogueKey, rollbacks);
+	Size		from = offsetof(CatalogueVersion, rollbacks);
 
 	return a->n_running == b->n_running &&
 		memcmp((const char *) a + from, (const char *) b + from, length_of(a) - from) == 0;
 }
 
 bool
-catalogue_key_holds(const CatalogueKey *key, const CatalogueKey *now)
+catalogue_version_holds(const CatalogueVersion *key, const CatalogueVersion *now)
 {
-	const Settled *before = &key->settled;
-	const Settled *after = &now->settled;
+	const AllVisible *before = &key->all_visible;
+	const AllVisible *after = &now->all_visible;
 
 	if (key->movies != now->movies || key->role != now->role || key->relations != now->relations)
 		return false;
 	return same_snapshot(key, now) ||
-		(before->settled && after->settled && before->pages == after->pages &&
+		(before->all_visible && after->all_visible && before->pages == after->pages &&
 		 before->map_written == after->map_written);
 }

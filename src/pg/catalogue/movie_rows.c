@@ -14,7 +14,7 @@
 #include "pg/util/title.h"
 
 /*
- * Up to so many films are looked up by their ids, more by a scan: where an
+ * Up to so many movies are looked up by their ids, more by a scan: where an
  * index cannot be used, an array is gone through for each row.
  */
 #define MAX_LOOKED_UP 1000
@@ -30,7 +30,7 @@ ids_text(Oid movies)
 }
 
 static char *
-all_films_text(Oid movies)
+all_movies_text(Oid movies)
 {
 	return psprintf("SELECT movie_id::pg_catalog.int8, title::pg_catalog.text, "
 					"genres::pg_catalog.text, %s FROM %s",
@@ -40,17 +40,17 @@ all_films_text(Oid movies)
 }
 
 static char *
-films_text(Oid movies)
+movies_text(Oid movies)
 {
-	return psprintf("%s WHERE movie_id OPERATOR(pg_catalog.=) ANY ($1)", all_films_text(movies));
+	return psprintf("%s WHERE movie_id OPERATOR(pg_catalog.=) ANY ($1)", all_movies_text(movies));
 }
 
-static Prepared ids_query = {ids_text, 0, {0}};
-static Prepared all_films_query = {all_films_text, 0, {0}};
-static Prepared films_query = {films_text, 1, {INT8ARRAYOID}};
+static CachedQuery ids_query = {ids_text, 0, {0}};
+static CachedQuery all_movies_query = {all_movies_text, 0, {0}};
+static CachedQuery movies_query = {movies_text, 1, {INT8ARRAYOID}};
 
 int
-catalogue_film_year(TupleTableSlot *slot)
+catalogue_movie_year(TupleTableSlot *slot)
 {
 	bool		isnull;
 	Datum		value = slot_getattr(slot, 4, &isnull);
@@ -77,23 +77,23 @@ id_array(const int64 *ids, int32 n)
 }
 
 void
-catalogue_read_ids(Oid movies, PreparedRow row, void *arg)
+catalogue_read_ids(Oid movies, QueryRowCallback row, void *arg)
 {
-	prepared_run(&ids_query, movies, NULL, NULL, row, arg);
+	cached_query_run(&ids_query, movies, NULL, NULL, row, arg);
 }
 
 void
-catalogue_read_films(Oid movies, const int64 *ids, int32 n, PreparedRow row, void *arg)
+catalogue_read_movies(Oid movies, const int64 *ids, int32 n, QueryRowCallback row, void *arg)
 {
 	Datum		values[1];
 
 	if (n > MAX_LOOKED_UP)
 	{
-		prepared_run(&all_films_query, movies, NULL, NULL, row, arg);
+		cached_query_run(&all_movies_query, movies, NULL, NULL, row, arg);
 		return;
 	}
 	values[0] = id_array(ids, n);
-	prepared_run(&films_query, movies, values, NULL, row, arg);
+	cached_query_run(&movies_query, movies, values, NULL, row, arg);
 }
 
 /* ---------------------------------------------------------------------------
@@ -102,14 +102,14 @@ catalogue_read_films(Oid movies, const int64 *ids, int32 n, PreparedRow row, voi
 
 typedef struct Describing
 {
-	MovieText **films;			/* [n] ascending by id */
+	MovieText **texts;			/* [n] ascending by id */
 	int64	   *ids;			/* [n] */
 	int32		n;
 	MemoryContext context;
 } Describing;
 
 static int
-compare_films(const void *a, const void *b)
+compare_movies(const void *a, const void *b)
 {
 	int64		x = (*(MovieText *const *) a)->movie_id;
 	int64		y = (*(MovieText *const *) b)->movie_id;
@@ -118,22 +118,22 @@ compare_films(const void *a, const void *b)
 }
 
 static void
-receive_film(void *arg, TupleTableSlot *slot)
+receive_movie(void *arg, TupleTableSlot *slot)
 {
 	Describing *describing = arg;
 	bool		isnull;
 	int64		id = slot_int64(slot, 1, &isnull);
-	int32		place = isnull ? -1 : id_find(describing->ids, describing->n, id);
+	int32		index = isnull ? -1 : id_find(describing->ids, describing->n, id);
 	MemoryContext caller;
 
-	if (place < 0)
+	if (index < 0)
 		return;
 	caller = MemoryContextSwitchTo(describing->context);
-	for (; place < describing->n && describing->ids[place] == id; place++)
+	for (; index < describing->n && describing->ids[index] == id; index++)
 	{
-		describing->films[place]->title = slot_text(slot, 2);
-		describing->films[place]->genres = slot_text(slot, 3);
-		describing->films[place]->year = catalogue_film_year(slot);
+		describing->texts[index]->title = slot_text(slot, 2);
+		describing->texts[index]->genres = slot_text(slot, 3);
+		describing->texts[index]->year = catalogue_movie_year(slot);
 	}
 	MemoryContextSwitchTo(caller);
 }
@@ -142,7 +142,7 @@ receive_film(void *arg, TupleTableSlot *slot)
  * catalogue_describe: see catalogue.h.
  */
 void
-catalogue_describe(Oid movies, MovieText *films, int32 n, MemoryContext context)
+catalogue_describe(Oid movies, MovieText *texts, int32 n, MemoryContext context)
 {
 	Describing	describing = {.n = n, .context = context};
 	int64	   *distinct;
@@ -150,32 +150,32 @@ catalogue_describe(Oid movies, MovieText *films, int32 n, MemoryContext context)
 
 	if (n == 0)
 		return;
-	describing.films = palloc_extended(sizeof(MovieText *) * n, MCXT_ALLOC_HUGE);
+	describing.texts = palloc_extended(sizeof(MovieText *) * n, MCXT_ALLOC_HUGE);
 	describing.ids = palloc_extended(sizeof(int64) * n, MCXT_ALLOC_HUGE);
 	distinct = palloc_extended(sizeof(int64) * n, MCXT_ALLOC_HUGE);
 	for (int32 i = 0; i < n; i++)
-		describing.films[i] = &films[i];
-	qsort(describing.films, n, sizeof(MovieText *), compare_films);
+		describing.texts[i] = &texts[i];
+	qsort(describing.texts, n, sizeof(MovieText *), compare_movies);
 	for (int32 i = 0; i < n; i++)
 	{
-		describing.ids[i] = describing.films[i]->movie_id;
+		describing.ids[i] = describing.texts[i]->movie_id;
 		if (i == 0 || describing.ids[i] != describing.ids[i - 1])
 			distinct[n_distinct++] = describing.ids[i];
 	}
-	catalogue_read_films(movies, distinct, n_distinct, receive_film, &describing);
+	catalogue_read_movies(movies, distinct, n_distinct, receive_movie, &describing);
 }
 
 void
-catalogue_film_columns(const MovieText *film, Datum *values, bool *nulls)
+catalogue_movie_columns(const MovieText *text, Datum *values, bool *nulls)
 {
-	values[0] = Int64GetDatum(film->movie_id);
+	values[0] = Int64GetDatum(text->movie_id);
 	nulls[0] = false;
-	nulls[1] = film->title == NULL;
+	nulls[1] = text->title == NULL;
 	if (!nulls[1])
-		values[1] = CStringGetTextDatum(film->title);
-	nulls[2] = film->genres == NULL;
+		values[1] = CStringGetTextDatum(text->title);
+	nulls[2] = text->genres == NULL;
 	if (!nulls[2])
-		values[2] = CStringGetTextDatum(film->genres);
-	nulls[3] = film->year == 0;
-	values[3] = Int32GetDatum(film->year);
+		values[2] = CStringGetTextDatum(text->genres);
+	nulls[3] = text->year == 0;
+	values[3] = Int32GetDatum(text->year);
 }

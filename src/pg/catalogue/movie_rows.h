@@ -6,7 +6,7 @@
 
 #include "pg/catalogue/cached_query.h"
 
-/* What a row of movies says of a film; all unset if there is none */
+/* What a row of movies says of a movie; all unset if there is none */
 typedef struct MovieText
 {
 	int64		movie_id;
@@ -16,25 +16,25 @@ typedef struct MovieText
 } MovieText;
 
 /*
- * Fills in title, genres and year of n films, whose movie_id is set.  Strings
+ * Fills in title, genres and year of n movies, whose movie_id is set.  Strings
  * are in the current memory context at the call.
  */
-extern void catalogue_describe(Oid movies, MovieText *films, int32 n, MemoryContext context);
+extern void catalogue_describe(Oid movies, MovieText *texts, int32 n, MemoryContext context);
 
-/* The columns movie_id, title, genres and year of a film. */
-#define FILM_COLUMNS 4
-extern void catalogue_film_columns(const MovieText *film, Datum *values, bool *nulls);
+/* The columns movie_id, title, genres and year of a movie. */
+#define MOVIE_COLUMNS 4
+extern void catalogue_movie_columns(const MovieText *text, Datum *values, bool *nulls);
 
 /*
  * Calls row() for the rows of movies: with the movie_id of each, or with movie_id,
- * title, genres and year of at least those of n films, ids ascending.  The caller
+ * title, genres and year of at least those of n movies, ids ascending.  The caller
  * is connected to SPI.
  */
-extern void catalogue_read_ids(Oid movies, PreparedRow row, void *arg);
-extern void catalogue_read_films(Oid movies, const int64 *ids, int32 n, PreparedRow row,
-								 void *arg);
+extern void catalogue_read_ids(Oid movies, QueryRowCallback row, void *arg);
+extern void catalogue_read_movies(Oid movies, const int64 *ids, int32 n, QueryRowCallback row,
+								  void *arg);
 
-/* The year of such a film by its column, else by its title; 0 when neither tells. */
-extern int	catalogue_film_year(TupleTableSlot *slot);
+/* The year of such a movie by its column, else by its title; 0 when neither tells. */
+extern int	catalogue_movie_year(TupleTableSlot *slot);
 
 #endif							/* MLREC_CATALOGUE_MOVIE_ROWS_H */

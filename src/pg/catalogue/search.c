@@ -1,9 +1,9 @@
 /*
- * search.c: the best films of the catalogue for a vector.
+ * search.c: the best movies of the catalogue for a vector.
  *
- * Films of the model are searched by their rows, or if there are many by their
- * codes in lists of similar films; both are exact, unless mlrec.recall allows to
- * miss some.  Fresh films have rows only.
+ * Movies of the model are searched by their rows, or if there are many by their
+ * codes in lists of similar movies; both are exact, unless mlrec.recall allows to
+ * miss some.  Fresh movies have rows only.
  */
 #include "postgres.h"
 
@@ -44,50 +44,51 @@ search_recall(void)
  * What is enough for a recall.  Small catalogues are searched exactly in any case.
  */
 static IvfLevel
-level_for(const ImageHeader *header, IvfOrder order, double recall)
+level_for(const ModelFileHeader *header, IvfOrder order, double recall)
 {
-	if (header->length[IMAGE_INDEX] == 0)
+	if (header->length[MODEL_FILE_INDEX] == 0)
 		return (IvfLevel) {1, 1, 1, 1};
-	return ivf_level(image_section(header, IMAGE_INDEX), order, (float) recall);
+	return ivf_level(model_file_section(header, MODEL_FILE_INDEX), order, (float) recall);
 }
 
-/* Films that the model does not have: some, hardly ever many. */
+/* Movies that the model does not have: some, hardly ever many. */
 static void
 search_fresh(const Catalogue *catalogue, const float *vector, float scale, const uint8 *skip,
 			 Topk *topk)
 {
-	ScanFilms	films = {.rows = catalogue->fresh_vectors, .skip = skip + catalogue->n_known};
+	ScanMovies	movies = {.rows = catalogue->fresh_vectors, .skip = skip + catalogue->n_known};
 	ScanQuery	query;
 
 	scan_prepare(&query, vector, scale, scan_level());
-	image_search_rows(topk, &films, catalogue->n_known, catalogue->n_fresh, &query, tick);
+	index_search_vectors(topk, &movies, catalogue->n_known, catalogue->n_fresh, &query,
+						 check_interrupts);
 }
 
 static void
 search(const Catalogue *catalogue, const float *vector, IvfOrder order, double recall,
 	   const uint8 *skip, Topk *topk)
 {
-	const ImageHeader *header = catalogue->model->header;
-	void	   *scratch = palloc(image_search_scratch(header));
+	const ModelFileHeader *header = catalogue->model->header;
+	void	   *scratch = palloc(index_search_scratch(header));
 
-	image_search(topk, header, vector, order, level_for(header, order, recall).margin, skip,
-				 tick, scratch);
-	search_fresh(catalogue, vector, order == IVF_LIKELIEST ? header->temperature : 1, skip, topk);
+	index_search(topk, header, vector, order, level_for(header, order, recall).bound_factor, skip,
+				 check_interrupts, scratch);
+	search_fresh(catalogue, vector, order == IVF_BY_LOGIT ? header->temperature : 1, skip, topk);
 	pfree(scratch);
 }
 
 void
-search_nearest(const Catalogue *catalogue, const float *vector, double recall, const uint8 *skip,
-			   Topk *topk)
+search_by_cosine(const Catalogue *catalogue, const float *vector, double recall, const uint8 *skip,
+				 Topk *topk)
 {
-	search(catalogue, vector, IVF_NEAREST, recall, skip, topk);
+	search(catalogue, vector, IVF_BY_COSINE, recall, skip, topk);
 }
 
 void
-search_likeliest(const Catalogue *catalogue, const float *vector, double recall, const uint8 *skip,
-				 Topk *topk)
+search_by_logit(const Catalogue *catalogue, const float *vector, double recall, const uint8 *skip,
+				Topk *topk)
 {
-	search(catalogue, vector, IVF_LIKELIEST, recall, skip, topk);
+	search(catalogue, vector, IVF_BY_LOGIT, recall, skip, topk);
 }
 
 /* ---------------------------------------------------------------------------
@@ -95,21 +96,21 @@ search_likeliest(const Catalogue *catalogue, const float *vector, double recall,
  * ------------------------------------------------------------------------- */
 
 char *
-search_describe(const ImageHeader *header)
+search_describe(const ModelFileHeader *header)
 {
-	const IvfHeader *index = image_section(header, IMAGE_INDEX);
+	const IvfHeader *index = model_file_section(header, MODEL_FILE_INDEX);
 	IvfLevel	nearest;
-	IvfLevel	likeliest;
+	IvfLevel	by_logit;
 
-	if (header->length[IMAGE_INDEX] == 0)
+	if (header->length[MODEL_FILE_INDEX] == 0)
 		return psprintf("exact, %d vectors", header->n_movies);
-	nearest = level_for(header, IVF_NEAREST, recall_setting);
-	likeliest = level_for(header, IVF_LIKELIEST, recall_setting);
-	if (nearest.margin >= 1 && likeliest.margin >= 1)
+	nearest = level_for(header, IVF_BY_COSINE, recall_setting);
+	by_logit = level_for(header, IVF_BY_LOGIT, recall_setting);
+	if (nearest.bound_factor >= 1 && by_logit.bound_factor >= 1)
 		return psprintf("exact, %d codes of 8 bits in %d lists, best ones by vector",
 						header->n_movies, index->n_lists);
 	return psprintf("inverted file of %d lists, measured with %d users: "
-					"recall %.4f in %.1f %% of the films; by relevance %.4f in %.1f %%",
+					"recall %.4f in %.1f %% of the movies; by relevance %.4f in %.1f %%",
 					index->n_lists, index->n_queries, nearest.recall, 100 * nearest.share,
-					likeliest.recall, 100 * likeliest.share);
+					by_logit.recall, 100 * by_logit.share);
 }

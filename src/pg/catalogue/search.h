@@ -1,5 +1,5 @@
 /*
- * search.h: the best films of the catalogue for a vector.
+ * search.h: the best movies of the catalogue for a vector.
  */
 #ifndef MLREC_CATALOGUE_SEARCH_H
 #define MLREC_CATALOGUE_SEARCH_H
@@ -12,17 +12,17 @@ extern void search_define_settings(void);
 extern double search_recall(void);
 
 /*
- * Offers to an empty topk the cosines of a unit vector and all films with
- * skip[film] 0.  With a recall below 1, an index may miss some of the best.
+ * Offers to an empty topk the cosines of a unit vector and all movies with
+ * skip[movie] 0.  With a recall below 1, an index may miss some of the best.
  */
-extern void search_nearest(const Catalogue *catalogue, const float *vector, double recall,
-						   const uint8 *skip, Topk *topk);
-
-/* Likewise temperature * cosine + popularity; see relevance.h. */
-extern void search_likeliest(const Catalogue *catalogue, const float *vector, double recall,
+extern void search_by_cosine(const Catalogue *catalogue, const float *vector, double recall,
 							 const uint8 *skip, Topk *topk);
 
-/* How recommend() searches the films of a model, for people to read; palloc'd. */
-extern char *search_describe(const ImageHeader *header);
+/* Likewise temperature * cosine + popularity; see relevance.h. */
+extern void search_by_logit(const Catalogue *catalogue, const float *vector, double recall,
+							const uint8 *skip, Topk *topk);
+
+/* How recommend() searches the movies of a model, for people to read; palloc'd. */
+extern char *search_describe(const ModelFileHeader *header);
 
 #endif							/* MLREC_CATALOGUE_SEARCH_H */

@@ -1,7 +1,7 @@
 /*
  * dataset.c: the three input relations as packed columns, encoded and split.
  *
- * The films are read first and get the first codes.  Then the ratings stream
+ * The movies are read first and get the first codes.  Then the ratings stream
  * into four columns of 20 bytes a row altogether, ids already as codes.  A
  * counting sort moves them into the table's columns, user by user in the order
  * of ids; only then are the users read, since which values of an attribute
@@ -34,10 +34,10 @@ typedef struct LoadedDataset
 	Oid			ratings;
 	Oid			movies;
 	Oid			users;
-	RowTable	rows;
+	RatingTable rows;
 	float	   *features;		/* ratings.movie_features */
 	uint8	   *trained;		/* [n_movies], has training rows */
-	UserRow    *scratch;		/* twice the rows of the user with the most */
+	UserRating *scratch;		/* twice the rows of the user with the most */
 	int32		n_genres_found;
 	int32		n_values_found[N_ATTRIBUTES];
 } LoadedDataset;
@@ -48,10 +48,10 @@ typedef struct LoadedDataset
 static int64 *
 rank_ids(const IdMap *ids, int32 **index)
 {
-	int64	   *sorted = encode_alloc(ids->n, sizeof(int64));
-	IdSlot	   *scratch = encode_alloc(ids->n, 2 * sizeof(IdSlot));
+	int64	   *sorted = palloc0_huge_array(ids->n, sizeof(int64));
+	IdSlot	   *scratch = palloc0_huge_array(ids->n, 2 * sizeof(IdSlot));
 
-	*index = encode_alloc(ids->n, sizeof(int32));
+	*index = palloc0_huge_array(ids->n, sizeof(int32));
 	idmap_rank(ids, sorted, *index, scratch);
 	pfree(scratch);
 	return sorted;
@@ -59,11 +59,11 @@ rank_ids(const IdMap *ids, int32 **index)
 
 /* Allocates the table's columns in the current memory context. */
 static void
-alloc_table(RowTable *table, int64 n_rows)
+alloc_table(RatingTable *table, int64 n_rows)
 {
-	table->start = encode_alloc((Size) table->n_users + 1, sizeof(int64));
-	table->n_fit = encode_alloc(table->n_users, sizeof(int32));
-	table->n_train = encode_alloc(table->n_users, sizeof(int32));
+	table->start = palloc0_huge_array((Size) table->n_users + 1, sizeof(int64));
+	table->n_train = palloc0_huge_array(table->n_users, sizeof(int32));
+	table->n_trainval = palloc0_huge_array(table->n_users, sizeof(int32));
 	table->time = palloc_extended(n_rows * sizeof(int64), MCXT_ALLOC_HUGE);
 	table->movie = palloc_extended(n_rows * sizeof(int32), MCXT_ALLOC_HUGE);
 	table->rating = palloc_extended(n_rows * sizeof(float), MCXT_ALLOC_HUGE);
@@ -72,7 +72,8 @@ alloc_table(RowTable *table, int64 n_rows)
 
 /* Moves the ratings into the table, user by user. */
 static void
-group_by_user(RowTable *table, RatingList *list, const int32 *user_index, const int32 *movie_index)
+group_by_user(RatingTable *table, RatingList *list, const int32 *user_index,
+			  const int32 *movie_index)
 {
 	for (int64 from = 0; from < list->n; from += CHUNK_ROWS)
 	{
@@ -100,9 +101,9 @@ group_by_user(RowTable *table, RatingList *list, const int32 *user_index, const 
 static void
 order_rows(LoadedDataset *d)
 {
-	RowTable   *table = &d->rows;
+	RatingTable *table = &d->rows;
 	int64		longest = rows_longest(table->start, table->n_users);
-	int32	   *last_seen = encode_alloc(table->n_movies, sizeof(int32));
+	int32	   *last_seen = palloc0_huge_array(table->n_movies, sizeof(int32));
 	int64		end = 0;
 	int64		ordered = 0;
 
@@ -111,7 +112,7 @@ order_rows(LoadedDataset *d)
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				 errmsg("a user has %lld ratings, more than %d", (long long) longest,
 						PG_INT32_MAX)));
-	d->scratch = encode_alloc(longest, 2 * sizeof(UserRow));
+	d->scratch = palloc0_huge_array(longest, 2 * sizeof(UserRating));
 	for (int32 user = 0; user < table->n_users; user++)
 	{
 		d->public.n_replaced += rows_order_user(table, user, d->scratch, last_seen, &end);
@@ -145,7 +146,7 @@ scale_years(LoadedDataset *d)
 static void
 split_rows(LoadedDataset *d, const SplitOptions *options)
 {
-	RowTable   *table = &d->rows;
+	RatingTable *table = &d->rows;
 	Dataset    *public = &d->public;
 	SplitPlan	plan;
 	SplitSummary summary;
@@ -164,12 +165,12 @@ split_rows(LoadedDataset *d, const SplitOptions *options)
 	split_summary(&summary, table, d->trained);
 
 	public->ratings.leave_one_out = options->random;
-	public->ratings.n_fit_rows = summary.n_fit;
 	public->ratings.n_train_rows = summary.n_train;
+	public->ratings.n_trainval_rows = summary.n_trainval;
 	public->mean_rating = (float) summary.mean_rating;
 	public->min_rating = summary.min_rating;
 	public->max_rating = summary.max_rating;
-	public->boundary = summary.last_train;
+	public->boundary = summary.last_trainval;
 }
 
 void
@@ -187,7 +188,7 @@ dataset_resplit(Dataset *dataset, const SplitOptions *options)
 static void
 publish_rows(LoadedDataset *d)
 {
-	const RowTable *table = &d->rows;
+	const RatingTable *table = &d->rows;
 	Ratings    *ratings = &d->public.ratings;
 
 	ratings->n_users = table->n_users;
@@ -196,8 +197,8 @@ publish_rows(LoadedDataset *d)
 	ratings->user_ids = table->user_ids;
 	ratings->movie_ids = table->movie_ids;
 	ratings->start = table->start;
-	ratings->n_fit = table->n_fit;
 	ratings->n_train = table->n_train;
+	ratings->n_trainval = table->n_trainval;
 	ratings->movie = table->movie;
 	ratings->rating = table->rating;
 	ratings->prefix = table->prefix;
@@ -208,12 +209,12 @@ static void
 publish_movies(LoadedDataset *d, const MovieList *list, const int32 *index)
 {
 	Ratings    *ratings = &d->public.ratings;
-	int16	   *year = encode_alloc(ratings->n_movies, sizeof(int16));
-	uint8	   *listed = encode_alloc(ratings->n_movies, sizeof(uint8));
+	int16	   *year = palloc0_huge_array(ratings->n_movies, sizeof(int16));
+	uint8	   *listed = palloc0_huge_array(ratings->n_movies, sizeof(uint8));
 
 	ratings->n_genres = vocabulary_size(list->genres);
-	d->features = encode_alloc((Size) ratings->n_movies,
-							   ((Size) ratings->n_genres + 1) * sizeof(float));
+	d->features = palloc0_huge_array((Size) ratings->n_movies,
+									 ((Size) ratings->n_genres + 1) * sizeof(float));
 	movies_encode(list, index, d->features, year, listed);
 	ratings->movie_features = d->features;
 	ratings->movie_listed = listed;
@@ -226,7 +227,7 @@ static void
 publish_users(LoadedDataset *d, const UserList *list)
 {
 	Ratings    *ratings = &d->public.ratings;
-	uint8	   *attribute = encode_alloc(ratings->n_users, N_ATTRIBUTES);
+	uint8	   *attribute = palloc0_huge_array(ratings->n_users, N_ATTRIBUTES);
 
 	users_encode(list, ratings->n_users, attribute);
 	ratings->attribute = attribute;
@@ -284,11 +285,11 @@ dataset_load(Oid ratings, Oid movies, Oid users, const SplitOptions *options, Si
 	order_rows(d);
 	publish_rows(d);
 
-	d->trained = encode_alloc(d->rows.n_movies, sizeof(uint8));
+	d->trained = palloc0_huge_array(d->rows.n_movies, sizeof(uint8));
 	split_rows(d, options);
 
 	MemoryContextSwitchTo(passing);
-	users_read(user_list, &rating_list->users, user_index, d->rows.n_users, d->rows.n_train);
+	users_read(user_list, &rating_list->users, user_index, d->rows.n_users, d->rows.n_trainval);
 	MemoryContextSwitchTo(target);
 	publish_movies(d, movie_list, movie_index);
 	publish_users(d, user_list);
@@ -335,18 +336,18 @@ dataset_warn(const Dataset *dataset)
 	warn_temporary(d->users);
 	if (dataset->n_unlisted > 0)
 		ereport(WARNING,
-				(errmsg_plural("%lld rated film has no row in %s",
-							   "%lld rated films have no row in %s",
+				(errmsg_plural("%lld rated movie has no row in %s",
+							   "%lld rated movies have no row in %s",
 							   (unsigned long) dataset->n_unlisted,
 							   (long long) dataset->n_unlisted, relation_quoted(d->movies)),
-				 errdetail("Without genres and year, only the ratings tell of such a film.")));
+				 errdetail("Without genres and year, only the ratings tell of such a movie.")));
 	if (dataset->n_replaced > 0)
 		ereport(WARNING,
 				(errmsg_plural("%lld rating of relation %s is left out",
 							   "%lld ratings of relation %s are left out",
 							   (unsigned long) dataset->n_replaced,
 							   (long long) dataset->n_replaced, relation_quoted(d->ratings)),
-				 errdetail("A later rating of the film by the same user counts instead.")));
+				 errdetail("A later rating of the movie by the same user counts instead.")));
 	warn_values(d->movies, "genres", d->n_genres_found);
 	for (int a = 0; a < N_ATTRIBUTES; a++)
 		warn_values(d->users, attribute[a], d->n_values_found[a]);

@@ -17,16 +17,16 @@ typedef struct Dataset
 								 * occupation in order of their codes */
 	Size		names_length;	/* in bytes, with all the NULs */
 
-	float		mean_rating;	/* of the fit rows */
+	float		mean_rating;	/* of the train ratings */
 	float		min_rating;		/* of the training rows */
 	float		max_rating;
-	float		min_year;		/* of the films with training rows */
+	float		min_year;		/* of the movies with training rows */
 	float		max_year;
-	float		median_year;	/* of the same films, for those without a year */
-	RowPlace	boundary;		/* the last training row by (time, user, movie) */
+	float		median_year;	/* of the same movies, for those without a year */
+	RatingKey	boundary;		/* the last training row by (time, user, movie) */
 
-	int64		n_unlisted;		/* films rated but without a row in movies */
-	int64		n_replaced;		/* ratings left out since the user rated the film
+	int64		n_unlisted;		/* movies rated but without a row in movies */
+	int64		n_replaced;		/* ratings left out since the user rated the movie
 								 * again later */
 } Dataset;
 
@@ -47,7 +47,7 @@ extern Dataset *dataset_load(Oid ratings, Oid movies, Oid users,
 extern void dataset_resplit(Dataset *dataset, const SplitOptions *options);
 
 /*
- * Raises a WARNING each for films without a row in movies, for ratings that
+ * Raises a WARNING each for movies without a row in movies, for ratings that
  * were left out, and for categories with more values than are told apart.
  * dataset_load itself is silent, so that evaluating does not warn again.
  */

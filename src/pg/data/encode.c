@@ -1,10 +1,10 @@
 /*
- * encode.c: ids, films and users as numbers.
+ * encode.c: ids, movies and users as numbers.
  *
  * Ids get codes in order of arrival while rows stream in, and an index in the
  * ascending list of ids once all are known; "code" and "index" keep these two
  * apart.  Which genres and which values of an attribute there are, the data
- * tells: the films in movies, and the users who have training rows.  A value
+ * tells: the movies in movies, and the users who have training rows.  A value
  * that only occurs in the test part is unknown, as it will be to the model.
  */
 #include "postgres.h"
@@ -38,7 +38,7 @@ static const InputColumn user_columns[N_USER_COLUMNS] = {
 
 /* An array of n zeros, of any size, in the current memory context. */
 void *
-encode_alloc(Size n, Size size)
+palloc0_huge_array(Size n, Size size)
 {
 	return MemoryContextAllocExtended(CurrentMemoryContext, mul_size(Max(n, 1), size),
 									  MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
@@ -94,7 +94,7 @@ refuse_second_row(Oid relation, const char *column, int64 id)
 			 errhint("Remove the duplicates, or leave them out by a view.")));
 }
 
-/* -------------------------------------------------------------------- films */
+/* -------------------------------------------------------------------- movies */
 
 /*
  * Checks the relation's columns.  The list lives in the current memory context.
@@ -117,9 +117,9 @@ movies_open(Oid relation)
 	return list;
 }
 
-/* A film's year by its column, else by its title; 0 when neither tells. */
+/* A movie's year by its column, else by its title; 0 when neither tells. */
 static int16
-film_year(const Datum *value, const bool *isnull)
+movie_year(const Datum *value, const bool *isnull)
 {
 	if (!isnull[3])
 	{
@@ -178,12 +178,12 @@ receive_movie(void *arg, const Datum *value, const bool *isnull)
 		list->year_capacity *= 2;
 		list->year = repalloc_huge(list->year, (Size) list->year_capacity * sizeof(int16));
 	}
-	list->year[code] = film_year(value, isnull);
+	list->year[code] = movie_year(value, isnull);
 	if (!isnull[2])
 		add_genres(list, code, DatumGetTextPP(value[2]));
 }
 
-/* Reads the films, before any rating adds ids. */
+/* Reads the movies, before any rating adds ids. */
 void
 movies_read(MovieList *list)
 {
@@ -192,7 +192,7 @@ movies_read(MovieList *list)
 }
 
 /*
- * Fills in what the list knows of each film by its index: the genre flags of
+ * Fills in what the list knows of each movie by its index: the genre flags of
  * features [n_movies * (n_genres + 1)], year [n_movies] and listed [n_movies],
  * which all begin as zeros.
  */
@@ -209,7 +209,7 @@ movies_encode(const MovieList *list, const int32 *index, float *features,
 	}
 	for (int64 i = 0; i < list->n_movie_genres; i++)
 	{
-		int32		place = vocabulary_place(list->genres, list->genre[i].genre);
+		int32		place = vocabulary_index(list->genres, list->genre[i].genre);
 
 		if (place >= 0)
 			features[index[list->genre[i].movie] * width + place] = 1;
@@ -259,23 +259,23 @@ receive_user(void *arg, const Datum *value, const bool *isnull)
 
 		if (*name != '\0')
 			list->value[(Size) user * N_ATTRIBUTES + a] =
-				vocabulary_add(list->values[a], name, list->n_train[user] > 0 ? 1 : 0);
+				vocabulary_add(list->values[a], name, list->n_trainval[user] > 0 ? 1 : 0);
 	}
 }
 
 /*
  * Reads the attributes of users who have ratings.  ids gives codes, index the
- * place of a code among the n_users, n_train their training rows.
+ * place of a code among the n_users, n_trainval their training rows.
  */
 void
 users_read(UserList *list, const IdMap *ids, const int32 *index,
-		   int32 n_users, const int32 *n_train)
+		   int32 n_users, const int32 *n_trainval)
 {
 	list->ids = ids;
 	list->index = index;
-	list->n_train = n_train;
-	list->listed = encode_alloc(n_users, sizeof(uint8));
-	list->value = encode_alloc(n_users, N_ATTRIBUTES * sizeof(int32));
+	list->n_trainval = n_trainval;
+	list->listed = palloc0_huge_array(n_users, sizeof(uint8));
+	list->value = palloc0_huge_array(n_users, N_ATTRIBUTES * sizeof(int32));
 	memset(list->value, -1, (Size) n_users * N_ATTRIBUTES * sizeof(int32));
 
 	if (OidIsValid(list->relation))
@@ -293,6 +293,6 @@ users_encode(const UserList *list, int32 n_users, uint8 *attribute)
 		int32		code = list->value[i];
 
 		attribute[i] = code < 0 ? 0 :
-			(uint8) (1 + vocabulary_place(list->values[i % N_ATTRIBUTES], code));
+			(uint8) (1 + vocabulary_index(list->values[i % N_ATTRIBUTES], code));
 	}
 }

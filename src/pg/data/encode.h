@@ -1,5 +1,5 @@
 /*
- * encode.h: ids, films and users as numbers.
+ * encode.h: ids, movies and users as numbers.
  */
 #ifndef MLREC_DATA_ENCODE_H
 #define MLREC_DATA_ENCODE_H
@@ -23,12 +23,12 @@ typedef struct MovieGenre
 	int32		genre;			/* code */
 } MovieGenre;
 
-/* The films of the relation movies, as read */
+/* The movies of the relation movies, as read */
 typedef struct MovieList
 {
 	Oid			relation;
 	InputColumn column[N_MOVIE_COLUMNS];
-	IdMap		ids;			/* codes below n_listed are films of the list; the
+	IdMap		ids;			/* codes below n_listed are movies of the list; the
 								 * ratings add theirs */
 	int32		n_listed;
 	int16	   *year;			/* [n_listed], 0: unknown */
@@ -47,14 +47,14 @@ typedef struct UserList
 	InputColumn column[N_USER_COLUMNS];
 	const IdMap *ids;
 	const int32 *index;			/* code to index */
-	const int32 *n_train;		/* [n_users] */
+	const int32 *n_trainval;	/* [n_users] */
 	uint8	   *listed;			/* [n_users] */
 	int32	   *value;			/* [n_users * N_ATTRIBUTES], codes, -1: unknown */
 	Vocabulary *values[N_ATTRIBUTES];
 	int32		n_values_found[N_ATTRIBUTES];
 } UserList;
 
-extern void *encode_alloc(Size n, Size size);
+extern void *palloc0_huge_array(Size n, Size size);
 extern void encode_init_ids(IdMap *ids);
 extern int32 encode_id(IdMap *ids, int64 id);
 
@@ -65,7 +65,7 @@ extern void movies_encode(const MovieList *list, const int32 *index, float *feat
 
 extern UserList *users_open(Oid relation);
 extern void users_read(UserList *list, const IdMap *ids, const int32 *index,
-					   int32 n_users, const int32 *n_train);
+					   int32 n_users, const int32 *n_trainval);
 extern void users_encode(const UserList *list, int32 n_users, uint8 *attribute);
 
 #endif							/* MLREC_DATA_ENCODE_H */

@@ -24,11 +24,11 @@
 #include "pg/util/query.h"
 #include "pg/util/relations.h"
 
-/* A user's favourite genres: so many, each as if rated averagely so often more. */
+/* A user's favorite genres: so many, each as if rated averagely so often more. */
 #define FAVOURITE_GENRES "3"
 #define FAVOURITE_DAMPING "5"
 
-/* The genres of a film m, each once, as g(genre). */
+/* The genres of a movie m, each once, as g(genre). */
 #define GENRES_OF_MOVIE \
 	" CROSS JOIN LATERAL (SELECT DISTINCT genre" \
 	"  FROM pg_catalog.string_to_table(m.genres::pg_catalog.text, '|') AS genre" \
@@ -86,8 +86,8 @@ mlrec_rating_distribution(PG_FUNCTION_ARGS)
 }
 
 /*
- * The first n films, the argument 0, in the given order among those with at
- * least min_ratings; an n of NULL means all.  The films are counted and cut to
+ * The first n movies, the argument 0, in the given order among those with at
+ * least min_ratings; an n of NULL means all.  The movies are counted and cut to
  * n before the titles are looked up.
  */
 static void
@@ -100,7 +100,7 @@ return_movies(FunctionCallInfo fcinfo, int64 min_ratings, const char *order, con
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("n must not be negative: %d", PG_GETARG_INT32(0)),
-				 errhint("Give the number of films to return, or NULL for all.")));
+				 errhint("Give the number of movies to return, or NULL for all.")));
 	query_set_param(params, 1, INT4OID, PG_ARGISNULL(0) ? (Datum) 0 : PG_GETARG_DATUM(0),
 					PG_ARGISNULL(0));
 	query_set_param(params, 2, INT8OID, Int64GetDatum(min_ratings), false);
@@ -131,7 +131,7 @@ mlrec_most_rated_movies(PG_FUNCTION_ARGS)
 }
 
 /*
- * The films by mean rating, for (n, min_ratings, ratings, movies).
+ * The movies by mean rating, for (n, min_ratings, ratings, movies).
  */
 static void
 return_movies_by_mean(FunctionCallInfo fcinfo, const char *order)
@@ -163,7 +163,7 @@ mlrec_lowest_rated_movies(PG_FUNCTION_ARGS)
 }
 
 /*
- * genre_summary(ratings, movies): a film counts for each of its genres.
+ * genre_summary(ratings, movies): a movie counts for each of its genres.
  */
 Datum
 mlrec_genre_summary(PG_FUNCTION_ARGS)
@@ -295,8 +295,8 @@ user_attribute(Oid users, const char *attribute)
 
 /*
  * user_profile(user_id, ratings, movies, users): no row for a user who is in
- * neither of the relations.  Favourite genres are those whose films the user
- * rates highest against his or her own mean, damped for genres rated seldom.
+ * neither of the relations.  Favorite genres are those whose movies the user
+ * rates highest against their or her own mean, damped for genres rated seldom.
  */
 Datum
 mlrec_user_profile(PG_FUNCTION_ARGS)
@@ -338,7 +338,7 @@ mlrec_user_profile(PG_FUNCTION_ARGS)
 }
 
 /*
- * movie_details(movie_id, ratings, movies): no row for a film that is in
+ * movie_details(movie_id, ratings, movies): no row for a movie that is in
  * neither of the relations.
  */
 Datum

@@ -127,7 +127,7 @@ receive_rating(void *arg, const Datum *value, const bool *isnull)
 
 /*
  * Checks the relation's columns.  The list lives in the current memory context;
- * ids of films get their codes in `movies`, after those that are there.
+ * ids of movies get their codes in `movies`, after those that are there.
  */
 RatingList *
 ratings_open(Oid relation, IdMap *movies, Size memory_limit)

@@ -2,7 +2,7 @@
  * remap.c: data that was read now, coded as an older model's was.
  *
  * Which genres and attribute values there are, in which order, and between
- * which years films lie, is learned from the data, and so may have changed
+ * which years movies lie, is learned from the data, and so may have changed
  * since a model was trained.  Names that the model does not know become
  * unknown values, or no genre.
  */
@@ -35,9 +35,9 @@ map_names(const char **cursor, int32 n, char **own, int32 n_own)
 	return map;
 }
 
-/* Genre flags and years as the model's films have them. */
+/* Genre flags and years as the model's movies have them. */
 static float *
-recode_features(const Dataset *dataset, const ImageHeader *header, const int32 *map)
+remap_features(const Dataset *dataset, const ModelFileHeader *header, const int32 *map)
 {
 	const Ratings *ratings = &dataset->ratings;
 	const float *from = ratings->movie_features;
@@ -61,21 +61,21 @@ recode_features(const Dataset *dataset, const ImageHeader *header, const int32 *
 
 /* Values of one attribute of all users, from codes to codes. */
 static void
-recode_attribute(uint8 *to, const uint8 *from, int32 n_users, const int32 *map)
+remap_attribute(uint8 *to, const uint8 *from, int32 n_users, const int32 *map)
 {
 	for (Size i = 0; i < (Size) n_users * N_ATTRIBUTES; i += N_ATTRIBUTES)
 		to[i] = from[i] == 0 ? 0 : (uint8) (1 + map[from[i] - 1]);
 }
 
 /*
- * recode_ratings: the data's ratings with features and attributes in the
+ * remap_ratings: the data's ratings with features and attributes in the
  * model's codes.  Arrays that had to change are palloc'd, the others are the
  * data's own.
  */
 void
-recode_ratings(Ratings *ratings, const Dataset *dataset, const CachedModel *model)
+remap_ratings(Ratings *ratings, const Dataset *dataset, const CachedModel *model)
 {
-	const ImageHeader *header = model->header;
+	const ModelFileHeader *header = model->header;
 	const char *names = dataset->names;
 	uint8	   *attribute;
 	int32	   *map;
@@ -84,14 +84,14 @@ recode_ratings(Ratings *ratings, const Dataset *dataset, const CachedModel *mode
 	attribute = palloc_extended((Size) ratings->n_users * N_ATTRIBUTES, MCXT_ALLOC_HUGE);
 
 	map = map_names(&names, ratings->n_genres, model->genres, header->n_genres);
-	ratings->movie_features = recode_features(dataset, header, map);
+	ratings->movie_features = remap_features(dataset, header, map);
 	ratings->n_genres = header->n_genres;
 	pfree(map);
 
 	for (int a = 0; a < N_ATTRIBUTES; a++)
 	{
 		map = map_names(&names, ratings->n_values[a], model->values[a], header->n_values[a]);
-		recode_attribute(attribute + a, dataset->ratings.attribute + a, ratings->n_users, map);
+		remap_attribute(attribute + a, dataset->ratings.attribute + a, ratings->n_users, map);
 		ratings->n_values[a] = header->n_values[a];
 		pfree(map);
 	}

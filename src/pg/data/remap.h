@@ -9,6 +9,6 @@
 #include "pg/data/dataset.h"
 #include "pg/store/cache.h"
 
-extern void recode_ratings(Ratings *ratings, const Dataset *dataset, const CachedModel *model);
+extern void remap_ratings(Ratings *ratings, const Dataset *dataset, const CachedModel *model);
 
 #endif							/* MLREC_DATA_REMAP_H */

@@ -136,7 +136,7 @@ vocabulary_size(const Vocabulary *v)
 
 /* The place of a value among those kept, or -1. */
 int32
-vocabulary_place(const Vocabulary *v, int32 code)
+vocabulary_index(const Vocabulary *v, int32 code)
 {
 	return v->value[code].place;
 }

@@ -90,19 +90,19 @@ static void
 check_chronology(const Dataset *dataset, const StoreEntry *entry)
 {
 	const Ratings *ratings = &dataset->ratings;
-	int64		last_train = PG_INT64_MIN;
+	int64		last_trainval = PG_INT64_MIN;
 	int64		first_test = PG_INT64_MAX;
 
 	for (int32 user = 0; user < ratings->n_users; user++)
 	{
-		int64		test = ratings->start[user] + ratings->n_train[user];
+		int64		test = ratings->start[user] + ratings->n_trainval[user];
 
 		for (int64 row = ratings->start[user]; row < test; row++)
-			last_train = Max(last_train, dataset->ratings.time[row]);
+			last_trainval = Max(last_trainval, dataset->ratings.time[row]);
 		for (int64 row = test; row < ratings->start[user + 1]; row++)
 			first_test = Min(first_test, dataset->ratings.time[row]);
 	}
-	if (last_train > first_test)
+	if (last_trainval > first_test)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_CORRUPTED),
 				 errmsg("training ratings of recommender model %d are later than test ratings",
@@ -123,7 +123,7 @@ load_test_data(const StoreEntry *entry)
 	store_find_relations(entry, &relations);
 	find_split(&split, entry);
 	dataset = dataset_load(relations.ratings, relations.movies, relations.users, &split, 0);
-	if (dataset->ratings.n_train_rows == dataset->ratings.n_rows)
+	if (dataset->ratings.n_trainval_rows == dataset->ratings.n_rows)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("recommender model %d has no test part", entry->model_id),
@@ -200,7 +200,7 @@ mlrec_evaluate_recommender(PG_FUNCTION_ARGS)
 	caller = MemoryContextSwitchTo(context);
 	find_model(fcinfo, 0, &entry);
 	model = cache_get(entry.model_id);
-	recode_ratings(&ratings, load_test_data(&entry), model);
+	remap_ratings(&ratings, load_test_data(&entry), model);
 	put_evaluation((ReturnSetInfo *) fcinfo->resultinfo,
 				   measure_model(&ratings, model->model, &options));
 	MemoryContextSwitchTo(caller);

@@ -15,7 +15,7 @@
 #define SUMMARY_TOP_K 200
 #define SUMMARY_TOP_N 10
 #define SUMMARY_LIST_USERS 10000
-#define SUMMARY_LIST_SCORES 200000000	/* at the most: users times films */
+#define SUMMARY_LIST_SCORES 200000000	/* at the most: users times movies */
 
 static const char *const protocol_names[N_PROTOCOLS] = {
 	[PROTOCOL_STATIC] = "static",
@@ -26,7 +26,7 @@ static const char *const system_names[N_SYSTEMS] = {
 	[SYSTEM_MLREC] = "mlrec",
 	[SYSTEM_POPULARITY] = "popularity",
 	[SYSTEM_BIAS] = "bias",
-	[SYSTEM_ITEM_MEAN] = "item mean",
+	[SYSTEM_ITEM_MEAN] = "item_mean",
 };
 
 static const char *const users_names[N_USER_GROUPS] = {
@@ -61,16 +61,16 @@ static const struct
 	[METRIC_MRR] = {"mrr", NO_LIST, ""},
 	[METRIC_COVERAGE] = {"coverage", TOP_N, ""},
 	[METRIC_HIT_RATING] = {"mean_rating_of_hits", NO_LIST, ""},
-	[METRIC_RECALL_K_BY_RATING] = {"recall", TOP_K, " by rating"},
-	[METRIC_NDCG_BY_RATING] = {"ndcg", TOP_N, " by rating"},
-	[METRIC_HIT_BY_RATING] = {"hit", TOP_N, " by rating"},
-	[METRIC_MRR_BY_RATING] = {"mrr", NO_LIST, " by rating"},
-	[METRIC_COVERAGE_BY_RATING] = {"coverage", TOP_N, " by rating"},
-	[METRIC_HIT_RATING_BY_RATING] = {"mean_rating_of_hits", NO_LIST, " by rating"},
+	[METRIC_RECALL_K_BY_RATING] = {"recall", TOP_K, "_by_rating"},
+	[METRIC_NDCG_BY_RATING] = {"ndcg", TOP_N, "_by_rating"},
+	[METRIC_HIT_BY_RATING] = {"hit", TOP_N, "_by_rating"},
+	[METRIC_MRR_BY_RATING] = {"mrr", NO_LIST, "_by_rating"},
+	[METRIC_COVERAGE_BY_RATING] = {"coverage", TOP_N, "_by_rating"},
+	[METRIC_HIT_RATING_BY_RATING] = {"mean_rating_of_hits", NO_LIST, "_by_rating"},
 	[METRIC_MEAN_RATING_K] = {"mean_rating", TOP_K, ""},
 	[METRIC_CATALOGUE_MEAN] = {"catalogue_mean_rating", NO_LIST, ""},
 	[METRIC_TEST_RATINGS] = {"test_ratings", NO_LIST, ""},
-	[METRIC_QUESTIONS] = {"questions", NO_LIST, ""},
+	[METRIC_QUERIES] = {"n_queries", NO_LIST, ""},
 };
 
 const char *
@@ -126,7 +126,7 @@ measure_model(const Ratings *ratings, const Model *model, const EvaluateOptions 
 	EvaluateOptions own = *options;
 	void	   *scratch;
 
-	own.tick = tick;
+	own.check_interrupts = check_interrupts;
 	scratch = alloc_aligned(evaluate_scratch(ratings, model, &own), 0);
 	evaluate_run(evaluation, ratings, model, &own, scratch);
 	free_aligned(scratch);

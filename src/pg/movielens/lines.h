@@ -21,7 +21,7 @@ typedef struct LineFormat
 	bool		skip_blank;		/* pass over empty lines? */
 } LineFormat;
 
-/* An open file, initialised by lines_open.  Others may read path and number. */
+/* An open file, initialized by lines_open.  Others may read path and number. */
 typedef struct LineReader
 {
 	const LineFormat *format;

@@ -1,15 +1,15 @@
 /*
  * load.c: load_movielens(), which turns a MovieLens release into tables.
  *
- * A release is recognised by its files; releases.c knows what is in them.
+ * A release is recognized by its files; releases.c knows what is in them.
  * The rows go straight into new tables in one pass over each file (lines.c,
  * bulk.c), then the primary key, the index and the statistics follow.  Doing
  * the key last is much faster, and costs a search for the line of a duplicate
  * only when there is one.
  *
  * Everything happens in the caller's transaction, so an error leaves nothing
- * behind.  There is no foreign key from ratings to films or users: training
- * takes ratings of unknown films, so the tables have to take them as well.
+ * behind.  There is no foreign key from ratings to movies or users: training
+ * takes ratings of unknown movies, so the tables have to take them as well.
  */
 #include "postgres.h"
 
@@ -344,7 +344,7 @@ mlrec_load_movielens(PG_FUNCTION_ARGS)
 	check_may_read_files();
 	check_directory(directory);
 	canonicalize_path(directory);
-	release = release_recognise(directory);
+	release = release_recognize(directory);
 	namespace = check_schema(schema, release);
 
 	InitMaterializedSRF(fcinfo, 0);

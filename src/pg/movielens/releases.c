@@ -23,7 +23,7 @@
 /* The last second of the year 9999. */
 #define MAX_EPOCH INT64CONST(253402300799)
 
-/* How the CSV releases write that a film has no genres. */
+/* How the CSV releases write that a movie has no genres. */
 #define NO_GENRES "(no genres listed)"
 
 static Datum
@@ -243,10 +243,10 @@ has_file(const char *directory, const char *file)
 }
 
 /*
- * release_recognise: the release that the directory holds, by its files.
+ * release_recognize: the release that the directory holds, by its files.
  */
 const Release *
-release_recognise(const char *directory)
+release_recognize(const char *directory)
 {
 	for (int i = 0; i < lengthof(releases); i++)
 	{

@@ -50,7 +50,7 @@ typedef struct Release
 	bool		always_utf8;	/* false: Latin-1, and UTF-8 copies are about */
 } Release;
 
-extern const Release *release_recognise(const char *directory);
+extern const Release *release_recognize(const char *directory);
 extern char *release_path(const char *directory, const char *file);
 extern void release_read_genres(const char *path, Relation target, GenreNames *genres);
 

@@ -1,14 +1,14 @@
 /*
- * explain.c: which of a user's ratings speak for a film.
+ * explain.c: which of a user's ratings speak for a movie.
  *
- * The contribution of a rating is what it changes: the film's relevance to the
+ * The contribution of a rating is what it changes: the movie's relevance to the
  * user (the score of order_by => 'relevance') less what the relevance would be
  * had the user not given that rating.  This is computed by leaving each rating
  * out of the history in turn and running the networks again, not read off from
  * similarities, so it says what the model does and not what looks plausible.
  * Contributions do not add up to the whole: ratings overlap in what they tell.
  *
- * A last row without a film is the part of the relevance that the film's
+ * A last row without a movie is the part of the relevance that the movie's
  * popularity has on its own, for whatever user.
  */
 #include "postgres.h"
@@ -29,7 +29,7 @@
 
 PG_FUNCTION_INFO_V1(mlrec_explain_recommendation);
 
-/* A rating of the user's, and what it does for the film */
+/* A rating of the user's, and what it does for the movie */
 typedef struct Reason
 {
 	int32		movie;
@@ -51,7 +51,7 @@ compare_reasons(const void *a, const void *b)
 }
 
 /*
- * Relevance of one film under each of n inputs.
+ * Relevance of one movie under each of n inputs.
  */
 static void
 relevances(float *out, const Serving *serving, const UserInput *inputs, int n, int32 movie)
@@ -76,7 +76,7 @@ relevances(float *out, const Serving *serving, const UserInput *inputs, int n, i
 }
 
 /*
- * The user as he would be without the rating number `without`; his history is
+ * The user as he would be without the rating number `without`; their history is
  * written to movies and ratings.
  */
 static UserInput
@@ -123,7 +123,7 @@ find_contributions(Reason *reasons, const Serving *serving, const UserInput *use
 }
 
 /*
- * Lists the user's ratings that speak for the film, the strongest first;
+ * Lists the user's ratings that speak for the movie, the strongest first;
  * returns their number.
  */
 static int32
@@ -154,20 +154,20 @@ find_reasons(Reason *reasons, const Serving *serving, const UserInput *user, int
 static void
 put_reasons(ReturnSetInfo *result, const Serving *serving, const Reason *reasons, int32 n)
 {
-	MovieText  *films = palloc0(sizeof(MovieText) * Max(n, 1));
+	MovieText  *texts = palloc0(sizeof(MovieText) * Max(n, 1));
 
 	for (int32 i = 0; i < n; i++)
-		films[i].movie_id = reasons[i].movie_id;
-	catalogue_describe(serving->relations.movies, films, n, serving->context);
+		texts[i].movie_id = reasons[i].movie_id;
+	catalogue_describe(serving->relations.movies, texts, n, serving->context);
 	for (int32 i = 0; i < n; i++)
 	{
 		Datum		values[EXPLAIN_COLUMNS];
 		bool		nulls[EXPLAIN_COLUMNS] = {false};
 
 		values[0] = Int64GetDatum(reasons[i].movie_id);
-		nulls[1] = films[i].title == NULL;
+		nulls[1] = texts[i].title == NULL;
 		if (!nulls[1])
-			values[1] = CStringGetTextDatum(films[i].title);
+			values[1] = CStringGetTextDatum(texts[i].title);
 		values[2] = Float4GetDatum(reasons[i].rating);
 		values[3] = Float4GetDatum(reasons[i].similarity);
 		values[4] = Float4GetDatum(reasons[i].contribution);
@@ -191,7 +191,7 @@ put_popularity(ReturnSetInfo *result, const Serving *serving, int32 movie)
 /*
  * explain_recommendation(user_id bigint, movie_id bigint, n int) ->
  * because_movie_id, title, your_rating, similarity, contribution.  The user's
- * own rating of the film, if there is one, is left out of the history.
+ * own rating of the movie, if there is one, is left out of the history.
  */
 Datum
 mlrec_explain_recommendation(PG_FUNCTION_ARGS)

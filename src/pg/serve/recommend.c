@@ -1,23 +1,23 @@
 /*
  * recommend.c: recommend and recommend_json.
  *
- * Two stages.  Retrieval scores every film that may be recommended to the user
- * by the cosine of two vectors, for the order by relevance with the film's
+ * Two stages.  Retrieval scores every movie that may be recommended to the user
+ * by the cosine of two vectors, for the order by relevance with the movie's
  * popularity added, and keeps the best few hundred in a bounded heap.  Ranking
  * runs these candidates through the ranking network as one matrix and orders
  * them by the predicted rating, or by relevance.
  *
  * What may not be recommended (seen, excluded, not among the candidates asked
  * for, gone from movies) is masked before retrieval.  So there are always as
- * many rows as were asked for, if that many films are eligible.
+ * many rows as were asked for, if that many movies are eligible.
  *
  * Diversity is maximal marginal relevance (Carbonell & Goldstein, SIGIR 1998):
- * films are chosen one by one, each the one with the largest
+ * movies are chosen one by one, each the one with the largest
  *
  *		(1 - diversity) * score - diversity * similarity
  *
  * where score is what rows are ordered by, scaled so that the candidates range
- * from 0 to 1, and similarity is the largest cosine with a film chosen before.
+ * from 0 to 1, and similarity is the largest cosine with a movie chosen before.
  */
 #include "postgres.h"
 
@@ -38,28 +38,28 @@
 #include "pg/util/relations.h"
 
 /* So many rows are picked out one by one; more are worth a sort of all. */
-#define FEW_PICKS 32
+#define FEW_RECOMMENDATIONS 32
 
 PG_FUNCTION_INFO_V1(mlrec_recommend);
 PG_FUNCTION_INFO_V1(mlrec_recommend_json);
 
 /* ---------------------------------------------------------------------------
- * Which films
+ * Which movies
  * ------------------------------------------------------------------------- */
 
 /*
- * The films that must not be recommended to the user, palloc'd.
+ * The movies that must not be recommended to the user, palloc'd.
  */
 static uint8 *
-mask_films(const Serving *serving, const Wish *wish, const UserState *state)
+mask_movies(const Serving *serving, const RecommendRequest *request, const UserState *state)
 {
 	const Catalogue *catalogue = serving->catalogue;
 	uint8	   *skip = catalogue_hidden(catalogue);
 	int64		id;
 
-	if (wish->exclude_seen)
+	if (request->exclude_seen)
 		user_state_mark_seen(state, catalogue, skip);
-	FOR_EACH_ID(id, wish->exclude)
+	FOR_EACH_ID(id, request->exclude)
 	{
 		int32		movie = catalogue_find(catalogue, id);
 
@@ -70,24 +70,25 @@ mask_films(const Serving *serving, const Wish *wish, const UserState *state)
 }
 
 /*
- * Retrieval: the best films of all, or of the candidates asked for.
+ * Retrieval: the best movies of all, or of the candidates asked for.
  */
 static void
-retrieve(Desk *desk, const Serving *serving, const Wish *wish, uint8 *skip, const float *vector)
+retrieve(RankWorkspace *workspace, const Serving *serving, const RecommendRequest *request,
+		 uint8 *skip, const float *vector)
 {
 	const Catalogue *catalogue = serving->catalogue;
 	float		temperature = serving->model->header->temperature;
 	int64		id;
 
-	if (wish->candidates == NULL)
+	if (request->candidates == NULL)
 	{
-		if (wish->by_relevance)
-			search_likeliest(catalogue, vector, search_recall(), skip, &desk->topk);
+		if (request->by_relevance)
+			search_by_logit(catalogue, vector, search_recall(), skip, &workspace->topk);
 		else
-			search_nearest(catalogue, vector, search_recall(), skip, &desk->topk);
+			search_by_cosine(catalogue, vector, search_recall(), skip, &workspace->topk);
 		return;
 	}
-	FOR_EACH_ID(id, wish->candidates)
+	FOR_EACH_ID(id, request->candidates)
 	{
 		int32		movie = catalogue_find(catalogue, id);
 		float		score;
@@ -96,9 +97,9 @@ retrieve(Desk *desk, const Serving *serving, const Wish *wish, uint8 *skip, cons
 			continue;
 		skip[movie] = 1;		/* once is enough */
 		score = serve_cosine(vector, catalogue_vector(catalogue, movie));
-		if (wish->by_relevance)
+		if (request->by_relevance)
 			score = temperature * score + catalogue_popularity(catalogue, movie);
-		topk_push(&desk->topk, score, movie);
+		topk_push(&workspace->topk, score, movie);
 	}
 }
 
@@ -107,33 +108,35 @@ retrieve(Desk *desk, const Serving *serving, const Wish *wish, uint8 *skip, cons
  * ------------------------------------------------------------------------- */
 
 int32
-recommend_candidates(const Serving *serving, const Wish *wish)
+recommend_candidates(const Serving *serving, const RecommendRequest *request)
 {
-	/* films wanted in the end must be retrieved first */
-	int32		k = wish->n == 0 ? 0 : Max(wish->retrieve, wish->n);
+	/* movies wanted in the end must be retrieved first */
+	int32		k = request->n == 0 ? 0 : Max(request->retrieve, request->n);
 
-	return Min(k, serving->catalogue->n_films);
+	return Min(k, serving->catalogue->n_movies);
 }
 
 void
-recommend_open_desk(Desk *desk, const Serving *serving, const Wish *wish)
+recommend_open_workspace(RankWorkspace *workspace, const Serving *serving,
+						 const RecommendRequest *request)
 {
-	int32		k = recommend_candidates(serving, wish);
+	int32		k = recommend_candidates(serving, request);
 
-	topk_init(&desk->topk, palloc_extended(sizeof(TopkEntry) * Max(k, 1), MCXT_ALLOC_HUGE), k);
-	desk->picks = palloc_extended(sizeof(Pick) * Max(k, 1), MCXT_ALLOC_HUGE);
-	desk->rank_vectors = palloc_extended(sizeof(float) * VECTOR_DIMS * Max(k, 1), MCXT_ALLOC_HUGE);
-	desk->ratings = palloc_extended(sizeof(float) * Max(k, 1), MCXT_ALLOC_HUGE);
-	desk->scratch = palloc_extended(sizeof(float) *
-									model_rank_scratch(serving->model->model, Max(k, 1)),
-									MCXT_ALLOC_HUGE);
+	topk_init(&workspace->topk, palloc_extended(sizeof(TopkEntry) * Max(k, 1), MCXT_ALLOC_HUGE), k);
+	workspace->items = palloc_extended(sizeof(Recommendation) * Max(k, 1), MCXT_ALLOC_HUGE);
+	workspace->rank_vectors = palloc_extended(sizeof(float) * VECTOR_DIMS * Max(k, 1),
+											  MCXT_ALLOC_HUGE);
+	workspace->ratings = palloc_extended(sizeof(float) * Max(k, 1), MCXT_ALLOC_HUGE);
+	workspace->scratch = palloc_extended(sizeof(float) *
+										 model_rank_scratch(serving->model->model, Max(k, 1)),
+										 MCXT_ALLOC_HUGE);
 }
 
 static int
-compare_picks(const void *a, const void *b)
+compare_recommendations(const void *a, const void *b)
 {
-	const Pick *x = a;
-	const Pick *y = b;
+	const Recommendation *x = a;
+	const Recommendation *y = b;
 
 	if (x->order != y->order)
 		return x->order > y->order ? -1 : 1;
@@ -145,26 +148,27 @@ compare_picks(const void *a, const void *b)
  * of the others are turned away by a look at the worst of them.
  */
 static void
-sort_picks(Pick *picks, int32 n_picks, int32 n)
+sort_recommendations(Recommendation *items, int32 n_items, int32 n)
 {
 	int32		kept = 0;
 
-	if (n > FEW_PICKS)
+	if (n > FEW_RECOMMENDATIONS)
 	{
-		qsort(picks, n_picks, sizeof(Pick), compare_picks);
+		qsort(items, n_items, sizeof(Recommendation), compare_recommendations);
 		return;
 	}
-	for (int32 i = 0; i < n_picks && n > 0; i++)
+	for (int32 i = 0; i < n_items && n > 0; i++)
 	{
-		Pick		pick = picks[i];
+		Recommendation item = items[i];
 		int32		place;
 
-		if (kept == n && compare_picks(&pick, &picks[n - 1]) >= 0)
+		if (kept == n && compare_recommendations(&item, &items[n - 1]) >= 0)
 			continue;
 		kept = Min(kept + 1, n);
-		for (place = kept - 1; place > 0 && compare_picks(&pick, &picks[place - 1]) < 0; place--)
-			picks[place] = picks[place - 1];
-		picks[place] = pick;
+		for (place = kept - 1; place > 0 && compare_recommendations(&item, &items[place -
+																	1]) < 0; place--)
+			items[place] = items[place - 1];
+		items[place] = item;
 	}
 }
 
@@ -173,27 +177,28 @@ sort_picks(Pick *picks, int32 n_picks, int32 n)
  * are good and differ.
  */
 static void
-diversify(Pick *picks, int32 n_picks, int32 n, float diversity, const Catalogue *catalogue)
+diversify(Recommendation *items, int32 n_items, int32 n, float diversity,
+		  const Catalogue *catalogue)
 {
-	float		best = picks[0].order;
-	float		range = best - picks[n_picks - 1].order;
-	float	   *similarity = palloc_extended(sizeof(float) * n_picks, MCXT_ALLOC_HUGE);
+	float		best = items[0].order;
+	float		range = best - items[n_items - 1].order;
+	float	   *similarity = palloc_extended(sizeof(float) * n_items, MCXT_ALLOC_HUGE);
 
-	for (int32 i = 0; i < n_picks; i++)
+	for (int32 i = 0; i < n_items; i++)
 		similarity[i] = -1;
 	for (int32 chosen = 1; chosen < n; chosen++)
 	{
-		const float *last = catalogue_vector(catalogue, picks[chosen - 1].movie);
+		const float *last = catalogue_vector(catalogue, items[chosen - 1].movie);
 		int32		next = chosen;
 		float		next_value = -INFINITY;
-		Pick		pick;
-		float		pick_similarity;
+		Recommendation item;
+		float		recommendation_similarity;
 
 		CHECK_FOR_INTERRUPTS();
-		for (int32 i = chosen; i < n_picks; i++)
+		for (int32 i = chosen; i < n_items; i++)
 		{
-			float		score = range > 0 ? 1 - (best - picks[i].order) / range : 1;
-			float		cosine = serve_cosine(last, catalogue_vector(catalogue, picks[i].movie));
+			float		score = range > 0 ? 1 - (best - items[i].order) / range : 1;
+			float		cosine = serve_cosine(last, catalogue_vector(catalogue, items[i].movie));
 			float		value;
 
 			similarity[i] = Max(similarity[i], cosine);
@@ -206,79 +211,82 @@ diversify(Pick *picks, int32 n_picks, int32 n, float diversity, const Catalogue 
 		}
 
 		/* those passed over keep their order */
-		pick = picks[next];
-		pick_similarity = similarity[next];
-		memmove(picks + chosen + 1, picks + chosen, sizeof(Pick) * (next - chosen));
+		item = items[next];
+		recommendation_similarity = similarity[next];
+		memmove(items + chosen + 1, items + chosen, sizeof(Recommendation) * (next - chosen));
 		memmove(similarity + chosen + 1, similarity + chosen, sizeof(float) * (next - chosen));
-		picks[chosen] = pick;
-		similarity[chosen] = pick_similarity;
+		items[chosen] = item;
+		similarity[chosen] = recommendation_similarity;
 	}
 	pfree(similarity);
 }
 
 int32
-recommend_rank(Desk *desk, const Serving *serving, const Wish *wish,
+recommend_rank(RankWorkspace *workspace, const Serving *serving, const RecommendRequest *request,
 			   const float *user_vector, const float *user_rank_vector)
 {
 	const Catalogue *catalogue = serving->catalogue;
-	int32		n = desk->topk.n;
+	int32		n = workspace->topk.n;
 
 	for (int32 i = 0; i < n; i++)
-		memcpy(desk->rank_vectors + (Size) i * VECTOR_DIMS,
-			   catalogue_rank_vector(catalogue, desk->topk.entry[i].index),
+		memcpy(workspace->rank_vectors + (Size) i * VECTOR_DIMS,
+			   catalogue_rank_vector(catalogue, workspace->topk.entry[i].index),
 			   sizeof(float) * VECTOR_DIMS);
 	if (n > 0)
-		model_rank(serving->model->model, user_rank_vector, 0, desk->rank_vectors, n,
-				   desk->ratings, desk->scratch);
-	return recommend_order(desk, serving, wish, user_vector);
+		model_rank(serving->model->model, user_rank_vector, 0, workspace->rank_vectors, n,
+				   workspace->ratings, workspace->scratch);
+	return recommend_order(workspace, serving, request, user_vector);
 }
 
 int32
-recommend_order(Desk *desk, const Serving *serving, const Wish *wish, const float *user_vector)
+recommend_order(RankWorkspace *workspace, const Serving *serving, const RecommendRequest *request,
+				const float *user_vector)
 {
 	const Catalogue *catalogue = serving->catalogue;
-	bool		diverse = wish->diversity > 0;
-	int32		n = desk->topk.n;
-	int32		n_wanted = Min(n, wish->n);
+	bool		diverse = request->diversity > 0;
+	int32		n = workspace->topk.n;
+	int32		n_wanted = Min(n, request->n);
 
 	for (int32 i = 0; i < n; i++)
 	{
-		Pick	   *pick = &desk->picks[i];
+		Recommendation *item = &workspace->items[i];
 
-		pick->movie = desk->topk.entry[i].index;
-		pick->movie_id = catalogue_id(catalogue, pick->movie);
-		pick->ranking = desk->ratings[i];
-		pick->order = pick->ranking;
-		if (wish->by_relevance)
+		item->movie = workspace->topk.entry[i].index;
+		item->movie_id = catalogue_id(catalogue, item->movie);
+		item->ranking = workspace->ratings[i];
+		item->order = item->ranking;
+		if (request->by_relevance)
 		{
-			pick->retrieval = serve_cosine(user_vector, catalogue_vector(catalogue, pick->movie));
-			pick->order = serve_relevance(serving, pick->movie, pick->retrieval, pick->ranking);
+			item->retrieval = serve_cosine(user_vector, catalogue_vector(catalogue, item->movie));
+			item->order = serve_relevance(serving, item->movie, item->retrieval, item->ranking);
 		}
 	}
-	sort_picks(desk->picks, n, diverse ? n : n_wanted);
+	sort_recommendations(workspace->items, n, diverse ? n : n_wanted);
 	if (diverse && n > 1)
-		diversify(desk->picks, n, n_wanted, wish->diversity, catalogue);
-	for (int32 i = 0; i < n_wanted && !wish->by_relevance; i++)
-		desk->picks[i].retrieval = serve_cosine(user_vector,
-												catalogue_vector(catalogue, desk->picks[i].movie));
+		diversify(workspace->items, n, n_wanted, request->diversity, catalogue);
+	for (int32 i = 0; i < n_wanted && !request->by_relevance; i++)
+		workspace->items[i].retrieval = serve_cosine(user_vector,
+													 catalogue_vector(catalogue,
+																	  workspace->items[i].movie));
 	return n_wanted;
 }
 
 /*
- * Answers for one user; returns the number of films in desk->picks.
+ * Answers for one user; returns the number of movies in workspace->picks.
  */
 static int32
-recommend(Desk *desk, const Serving *serving, Wish *wish, int64 user_id)
+recommend(RankWorkspace *workspace, const Serving *serving, RecommendRequest *request,
+		  int64 user_id)
 {
 	UserState  *state = user_state_read(serving->model, &serving->relations, user_id,
 										serving->context);
 	float		vector[VECTOR_DIMS];
 	float		rank_vector[VECTOR_DIMS];
 
-	recommend_open_desk(desk, serving, wish);
+	recommend_open_workspace(workspace, serving, request);
 	serve_user_vectors(serving, state, vector, rank_vector);
-	retrieve(desk, serving, wish, mask_films(serving, wish, state), vector);
-	return recommend_rank(desk, serving, wish, vector, rank_vector);
+	retrieve(workspace, serving, request, mask_movies(serving, request, state), vector);
+	return recommend_rank(workspace, serving, request, vector, rank_vector);
 }
 
 /* ---------------------------------------------------------------------------
@@ -286,26 +294,28 @@ recommend(Desk *desk, const Serving *serving, Wish *wish, int64 user_id)
  * ------------------------------------------------------------------------- */
 
 MovieText *
-recommend_describe(const Serving *serving, const Pick *picks, int32 n, MemoryContext context)
+recommend_describe(const Serving *serving, const Recommendation *items, int32 n,
+				   MemoryContext context)
 {
-	MovieText  *films = palloc_extended(sizeof(MovieText) * Max(n, 1),
+	MovieText  *texts = palloc_extended(sizeof(MovieText) * Max(n, 1),
 										MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 
 	for (int32 i = 0; i < n; i++)
-		films[i].movie_id = picks[i].movie_id;
-	catalogue_describe(serving->relations.movies, films, n, context);
-	return films;
+		texts[i].movie_id = items[i].movie_id;
+	catalogue_describe(serving->relations.movies, texts, n, context);
+	return texts;
 }
 
 void
-recommend_columns(const Pick *pick, const MovieText *film, int32 rank, Datum *values, bool *nulls)
+recommend_columns(const Recommendation *item, const MovieText *text, int32 rank, Datum *values,
+				  bool *nulls)
 {
 	values[0] = Int32GetDatum(rank);
 	nulls[0] = false;
-	catalogue_film_columns(film, values + 1, nulls + 1);
-	values[5] = Float4GetDatum(pick->ranking);
+	catalogue_movie_columns(text, values + 1, nulls + 1);
+	values[5] = Float4GetDatum(item->ranking);
 	nulls[5] = false;
-	values[6] = Float4GetDatum(pick->retrieval);
+	values[6] = Float4GetDatum(item->retrieval);
 	nulls[6] = false;
 }
 
@@ -338,31 +348,31 @@ mlrec_recommend(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
 	int64		user_id = serve_id(fcinfo, 0, "user_id");
-	Wish		wish = {0};
+	RecommendRequest request = {0};
 	Serving		serving;
-	Desk		desk;
-	MovieText  *films;
+	RankWorkspace workspace;
+	MovieText  *texts;
 	int32		n;
 
-	wish.retrieve = serve_count(fcinfo, 1, "top_k_retrieve", 1);
-	wish.n = serve_count(fcinfo, 2, "top_n_final", 0);
-	wish.candidates = PG_ARGISNULL(4) ? NULL : PG_GETARG_ARRAYTYPE_P(4);
-	wish.exclude = PG_ARGISNULL(5) ? NULL : PG_GETARG_ARRAYTYPE_P(5);
+	request.retrieve = serve_count(fcinfo, 1, "top_k_retrieve", 1);
+	request.n = serve_count(fcinfo, 2, "top_n_final", 0);
+	request.candidates = PG_ARGISNULL(4) ? NULL : PG_GETARG_ARRAYTYPE_P(4);
+	request.exclude = PG_ARGISNULL(5) ? NULL : PG_GETARG_ARRAYTYPE_P(5);
 	serve_refuse_null(fcinfo, 6, "exclude_seen");
-	wish.exclude_seen = PG_GETARG_BOOL(6);
-	wish.by_relevance = order_argument(fcinfo, 7);
-	wish.diversity = serve_fraction(fcinfo, 8, "diversity");
+	request.exclude_seen = PG_GETARG_BOOL(6);
+	request.by_relevance = order_argument(fcinfo, 7);
+	request.diversity = serve_fraction(fcinfo, 8, "diversity");
 
 	InitMaterializedSRF(fcinfo, 0);
 	serve_begin(&serving, fcinfo, store_model_argument(fcinfo, 3));
-	n = recommend(&desk, &serving, &wish, user_id);
-	films = recommend_describe(&serving, desk.picks, n, serving.context);
+	n = recommend(&workspace, &serving, &request, user_id);
+	texts = recommend_describe(&serving, workspace.items, n, serving.context);
 	for (int32 i = 0; i < n; i++)
 	{
-		Datum		values[PICK_COLUMNS];
-		bool		nulls[PICK_COLUMNS];
+		Datum		values[RECOMMENDATION_COLUMNS];
+		bool		nulls[RECOMMENDATION_COLUMNS];
 
-		recommend_columns(&desk.picks[i], &films[i], i + 1, values, nulls);
+		recommend_columns(&workspace.items[i], &texts[i], i + 1, values, nulls);
 		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 	}
 	serve_end(&serving);
@@ -381,7 +391,7 @@ attributes_text(Oid users)
 					relation_quoted(users));
 }
 
-static Prepared attributes_query = {attributes_text, 1, {INT8OID}};
+static CachedQuery attributes_query = {attributes_text, 1, {INT8OID}};
 
 static void
 receive_attributes(void *arg, TupleTableSlot *slot)
@@ -420,8 +430,8 @@ append_user(StringInfo json, const Serving *serving, int64 user_id)
 	Datum		values[] = {Int64GetDatum(user_id)};
 
 	if (OidIsValid(serving->relations.users))
-		prepared_run(&attributes_query, serving->relations.users, values, NULL,
-					 receive_attributes, attribute);
+		cached_query_run(&attributes_query, serving->relations.users, values, NULL,
+						 receive_attributes, attribute);
 	appendStringInfo(json, "\"user_id\": " INT64_FORMAT, user_id);
 	for (int a = 0; a < N_ATTRIBUTES; a++)
 		appendStringInfo(json, ", \"%s\": %s", names[a],
@@ -429,18 +439,19 @@ append_user(StringInfo json, const Serving *serving, int64 user_id)
 }
 
 static void
-append_pick(StringInfo json, const Pick *pick, const MovieText *film, int32 rank)
+append_recommendation(StringInfo json, const Recommendation *item, const MovieText *text,
+					  int32 rank)
 {
 	appendStringInfo(json, "%s{\"rank\": %d, \"movie_id\": " INT64_FORMAT, rank > 1 ? ", " : "",
-					 rank, film->movie_id);
-	append_text(json, "title", film->title);
-	append_text(json, "genres", film->genres);
-	if (film->year == 0)
+					 rank, text->movie_id);
+	append_text(json, "title", text->title);
+	append_text(json, "genres", text->genres);
+	if (text->year == 0)
 		appendStringInfoString(json, ", \"year\": null");
 	else
-		appendStringInfo(json, ", \"year\": %d", film->year);
-	append_float(json, "ranking_score", pick->ranking);
-	append_float(json, "retrieval_score", pick->retrieval);
+		appendStringInfo(json, ", \"year\": %d", text->year);
+	append_float(json, "ranking_score", item->ranking);
+	append_float(json, "retrieval_score", item->retrieval);
 	appendStringInfoChar(json, '}');
 }
 
@@ -451,26 +462,26 @@ Datum
 mlrec_recommend_json(PG_FUNCTION_ARGS)
 {
 	int64		user_id = serve_id(fcinfo, 0, "user_id");
-	Wish		wish = {.exclude_seen = true};
+	RecommendRequest request = {.exclude_seen = true};
 	StringInfoData json;
 	Serving		serving;
-	Desk		desk;
-	MovieText  *films;
+	RankWorkspace workspace;
+	MovieText  *texts;
 	text	   *answer;
 	int32		n;
 
-	wish.retrieve = serve_count(fcinfo, 1, "top_k_retrieve", 1);
-	wish.n = serve_count(fcinfo, 2, "top_n_final", 0);
+	request.retrieve = serve_count(fcinfo, 1, "top_k_retrieve", 1);
+	request.n = serve_count(fcinfo, 2, "top_n_final", 0);
 	serve_begin(&serving, fcinfo, 0);
-	n = recommend(&desk, &serving, &wish, user_id);
-	films = recommend_describe(&serving, desk.picks, n, serving.context);
+	n = recommend(&workspace, &serving, &request, user_id);
+	texts = recommend_describe(&serving, workspace.items, n, serving.context);
 
 	initStringInfo(&json);
 	appendStringInfoChar(&json, '{');
 	append_user(&json, &serving, user_id);
 	appendStringInfoString(&json, ", \"recommendations\": [");
 	for (int32 i = 0; i < n; i++)
-		append_pick(&json, &desk.picks[i], &films[i], i + 1);
+		append_recommendation(&json, &workspace.items[i], &texts[i], i + 1);
 	appendStringInfoString(&json, "]}");
 
 	MemoryContextSwitchTo(serving.caller);

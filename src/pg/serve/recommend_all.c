@@ -31,11 +31,11 @@
 PG_FUNCTION_INFO_V1(mlrec_recommend_all);
 
 /* A user to recommend for */
-typedef struct Person
+typedef struct RequestedUser
 {
 	int64		user_id;
 	uint8		attribute[N_ATTRIBUTES];
-} Person;
+} RequestedUser;
 
 /* A row of ratings */
 typedef struct Row
@@ -46,23 +46,23 @@ typedef struct Row
 } Row;
 
 /* Users in the order of their ids, beside their ratings in the same order */
-typedef struct Audience
+typedef struct UserStream
 {
 	const Serving *serving;
 	Batch	   *batch;
 
-	Person	   *people;			/* [n_people] ascending; NULL: whoever has ratings */
+	RequestedUser *people;		/* [n_people] ascending; NULL: whoever has ratings */
 	int32		n_people;
 	int32		capacity;
-	int32		next_person;
+	int32		next_requested_user;
 
-	Seat	   *current;		/* whose ratings are being read; NULL: nobody's */
+	BatchSlot  *current;		/* whose ratings are being read; NULL: nobody's */
 	bool		has_last_user;
 	int64		last_user;		/* of the row read last */
 
 	Row		   *rows;			/* [FETCH_ROWS] of one fetch */
 	int32		n_rows;
-} Audience;
+} UserStream;
 
 /* ---------------------------------------------------------------------------
  * Queries
@@ -101,10 +101,10 @@ some_ratings_text(Oid ratings)
 					"ORDER BY r.user_id", relation_quoted(ratings));
 }
 
-static Prepared people_query = {people_text, 0, {0}};
-static Prepared some_people_query = {some_people_text, 1, {INT8ARRAYOID}};
-static Prepared ratings_query = {ratings_text, 0, {0}};
-static Prepared some_ratings_query = {some_ratings_text, 1, {INT8ARRAYOID}};
+static CachedQuery people_query = {people_text, 0, {0}};
+static CachedQuery some_people_query = {some_people_text, 1, {INT8ARRAYOID}};
+static CachedQuery ratings_query = {ratings_text, 0, {0}};
+static CachedQuery some_ratings_query = {some_ratings_text, 1, {INT8ARRAYOID}};
 
 /* ---------------------------------------------------------------------------
  * Who
@@ -113,80 +113,80 @@ static Prepared some_ratings_query = {some_ratings_text, 1, {INT8ARRAYOID}};
 static int
 compare_people(const void *a, const void *b)
 {
-	int64		x = ((const Person *) a)->user_id;
-	int64		y = ((const Person *) b)->user_id;
+	int64		x = ((const RequestedUser *) a)->user_id;
+	int64		y = ((const RequestedUser *) b)->user_id;
 
 	return x < y ? -1 : x > y;
 }
 
-static Person *
-find_person(const Audience *audience, int64 user_id)
+static RequestedUser *
+find_requested_user(const UserStream *stream, int64 user_id)
 {
-	Person		key = {.user_id = user_id};
+	RequestedUser key = {.user_id = user_id};
 
-	return bsearch(&key, audience->people, audience->n_people, sizeof(Person), compare_people);
+	return bsearch(&key, stream->people, stream->n_people, sizeof(RequestedUser), compare_people);
 }
 
 static void
-sort_people(Audience *audience)
+sort_people(UserStream *stream)
 {
 	int32		n = 0;
 
-	qsort(audience->people, audience->n_people, sizeof(Person), compare_people);
-	for (int32 i = 0; i < audience->n_people; i++)
+	qsort(stream->people, stream->n_people, sizeof(RequestedUser), compare_people);
+	for (int32 i = 0; i < stream->n_people; i++)
 	{
-		if (n == 0 || audience->people[n - 1].user_id != audience->people[i].user_id)
-			audience->people[n++] = audience->people[i];
+		if (n == 0 || stream->people[n - 1].user_id != stream->people[i].user_id)
+			stream->people[n++] = stream->people[i];
 	}
-	audience->n_people = n;
+	stream->n_people = n;
 }
 
-static Person *
-add_person(Audience *audience, int64 user_id)
+static RequestedUser *
+add_requested_user(UserStream *stream, int64 user_id)
 {
-	Person	   *person;
+	RequestedUser *requested;
 
-	if (audience->n_people == audience->capacity)
+	if (stream->n_people == stream->capacity)
 	{
-		audience->capacity *= 2;
-		audience->people = repalloc_huge(audience->people, sizeof(Person) * audience->capacity);
+		stream->capacity *= 2;
+		stream->people = repalloc_huge(stream->people, sizeof(RequestedUser) * stream->capacity);
 	}
-	person = &audience->people[audience->n_people++];
-	memset(person, 0, sizeof(Person));
-	person->user_id = user_id;
-	return person;
+	requested = &stream->people[stream->n_people++];
+	memset(requested, 0, sizeof(RequestedUser));
+	requested->user_id = user_id;
+	return requested;
 }
 
 static void
-set_attributes(Person *person, const CachedModel *model, TupleTableSlot *slot)
+set_attributes(RequestedUser *requested, const CachedModel *model, TupleTableSlot *slot)
 {
 	for (int a = 0; a < N_ATTRIBUTES; a++)
-		person->attribute[a] = user_state_attribute(model, a, slot_text(slot, a + 2));
+		requested->attribute[a] = user_state_attribute(model, a, slot_text(slot, a + 2));
 }
 
 /* A row of users, all of whom are wanted. */
 static void
-receive_person(void *arg, TupleTableSlot *slot)
+receive_requested_user(void *arg, TupleTableSlot *slot)
 {
-	Audience   *audience = arg;
+	UserStream *stream = arg;
 	bool		isnull;
 	int64		user_id = slot_int64(slot, 1, &isnull);
 
 	if (!isnull)
-		set_attributes(add_person(audience, user_id), audience->serving->model, slot);
+		set_attributes(add_requested_user(stream, user_id), stream->serving->model, slot);
 }
 
 /* A row of users, some of whom are wanted. */
 static void
 receive_attributes(void *arg, TupleTableSlot *slot)
 {
-	Audience   *audience = arg;
+	UserStream *stream = arg;
 	bool		isnull;
 	int64		user_id = slot_int64(slot, 1, &isnull);
-	Person	   *person = isnull ? NULL : find_person(audience, user_id);
+	RequestedUser *requested = isnull ? NULL : find_requested_user(stream, user_id);
 
-	if (person != NULL)
-		set_attributes(person, audience->serving->model, slot);
+	if (requested != NULL)
+		set_attributes(requested, stream->serving->model, slot);
 }
 
 /*
@@ -194,30 +194,30 @@ receive_attributes(void *arg, TupleTableSlot *slot)
  * are taken as their ratings come.
  */
 static void
-list_people(Audience *audience, ArrayType *user_ids)
+list_people(UserStream *stream, ArrayType *user_ids)
 {
-	Oid			users = audience->serving->relations.users;
+	Oid			users = stream->serving->relations.users;
 	Datum		values[] = {PointerGetDatum(user_ids)};
 	int64		id;
 
 	if (user_ids == NULL && !OidIsValid(users))
 		return;
-	audience->capacity = 64;
-	audience->people = palloc(sizeof(Person) * audience->capacity);
+	stream->capacity = 64;
+	stream->people = palloc(sizeof(RequestedUser) * stream->capacity);
 	if (user_ids == NULL)
 	{
-		prepared_run(&people_query, users, NULL, NULL, receive_person, audience);
-		sort_people(audience);
+		cached_query_run(&people_query, users, NULL, NULL, receive_requested_user, stream);
+		sort_people(stream);
 		return;
 	}
 
 	FOR_EACH_ID(id, user_ids)
-		add_person(audience, id);
-	sort_people(audience);
-	if (OidIsValid(users) && audience->n_people <= MAX_LOOKED_UP)
-		prepared_run(&some_people_query, users, values, NULL, receive_attributes, audience);
+		add_requested_user(stream, id);
+	sort_people(stream);
+	if (OidIsValid(users) && stream->n_people <= MAX_LOOKED_UP)
+		cached_query_run(&some_people_query, users, values, NULL, receive_attributes, stream);
 	else if (OidIsValid(users))
-		prepared_run(&people_query, users, NULL, NULL, receive_attributes, audience);
+		cached_query_run(&people_query, users, NULL, NULL, receive_attributes, stream);
 }
 
 /* ---------------------------------------------------------------------------
@@ -225,48 +225,48 @@ list_people(Audience *audience, ArrayType *user_ids)
  * ------------------------------------------------------------------------- */
 
 static void
-start_user(Audience *audience, int64 user_id, const uint8 *attribute)
+start_user(UserStream *stream, int64 user_id, const uint8 *attribute)
 {
-	audience->current = batch_seat(audience->batch, user_id);
+	stream->current = batch_add_user(stream->batch, user_id);
 	if (attribute != NULL)
-		memcpy(audience->current->state->input.attribute, attribute, N_ATTRIBUTES);
+		memcpy(stream->current->state->input.attribute, attribute, N_ATTRIBUTES);
 }
 
 /*
  * All rows of the current user have come.
  */
 static void
-finish_user(Audience *audience)
+finish_user(UserStream *stream)
 {
-	Seat	   *seat = audience->current;
+	BatchSlot  *batch_slot = stream->current;
 	uint8		attribute[N_ATTRIBUTES];
 
-	if (seat == NULL)
+	if (batch_slot == NULL)
 		return;
-	if (user_state_finish(seat->state))
+	if (user_state_finish(batch_slot->state))
 	{
-		/* films rated more than once: their times must be looked at */
-		memcpy(attribute, seat->state->input.attribute, N_ATTRIBUTES);
-		seat->state = user_state_read(audience->serving->model, &audience->serving->relations,
-									  seat->state->user_id, audience->batch->context);
-		memcpy(seat->state->input.attribute, attribute, N_ATTRIBUTES);
+		/* movies rated more than once: their times must be looked at */
+		memcpy(attribute, batch_slot->state->input.attribute, N_ATTRIBUTES);
+		batch_slot->state = user_state_read(stream->serving->model, &stream->serving->relations,
+											batch_slot->state->user_id, stream->batch->context);
+		memcpy(batch_slot->state->input.attribute, attribute, N_ATTRIBUTES);
 	}
-	audience->current = NULL;
+	stream->current = NULL;
 }
 
 /*
  * Seats the people asked for in order, up to this id.
  */
 static void
-seat_people(Audience *audience, int64 user_id)
+fill_slots(UserStream *stream, int64 user_id)
 {
-	while (audience->next_person < audience->n_people &&
-		   audience->people[audience->next_person].user_id <= user_id)
+	while (stream->next_requested_user < stream->n_people &&
+		   stream->people[stream->next_requested_user].user_id <= user_id)
 	{
-		Person	   *person = &audience->people[audience->next_person++];
+		RequestedUser *requested = &stream->people[stream->next_requested_user++];
 
-		finish_user(audience);
-		start_user(audience, person->user_id, person->attribute);
+		finish_user(stream);
+		start_user(stream, requested->user_id, requested->attribute);
 	}
 }
 
@@ -274,36 +274,36 @@ seat_people(Audience *audience, int64 user_id)
  * The first of the rows of a user: seats him or her, if wanted.
  */
 static void
-go_to_user(Audience *audience, int64 user_id)
+go_to_user(UserStream *stream, int64 user_id)
 {
-	if (audience->people != NULL)
-		seat_people(audience, user_id);
+	if (stream->people != NULL)
+		fill_slots(stream, user_id);
 	else
 	{
-		finish_user(audience);
-		start_user(audience, user_id, NULL);
+		finish_user(stream);
+		start_user(stream, user_id, NULL);
 	}
-	if (audience->current != NULL && audience->current->state->user_id != user_id)
-		finish_user(audience);
+	if (stream->current != NULL && stream->current->state->user_id != user_id)
+		finish_user(stream);
 }
 
 static void
-take_row(Audience *audience, const Row *row)
+take_row(UserStream *stream, const Row *row)
 {
-	if (!audience->has_last_user || row->user_id != audience->last_user)
-		go_to_user(audience, row->user_id);
-	audience->has_last_user = true;
-	audience->last_user = row->user_id;
-	if (audience->current != NULL)
-		user_state_add(audience->current->state, audience->serving->model, row->movie_id,
+	if (!stream->has_last_user || row->user_id != stream->last_user)
+		go_to_user(stream, row->user_id);
+	stream->has_last_user = true;
+	stream->last_user = row->user_id;
+	if (stream->current != NULL)
+		user_state_add(stream->current->state, stream->serving->model, row->movie_id,
 					   row->rating);
 }
 
 static void
 receive_row(void *arg, TupleTableSlot *slot)
 {
-	Audience   *audience = arg;
-	Row		   *row = &audience->rows[audience->n_rows++];
+	UserStream *stream = arg;
+	Row		   *row = &stream->rows[stream->n_rows++];
 	bool		isnull;
 
 	row->user_id = slot_int64(slot, 1, &isnull);
@@ -318,25 +318,25 @@ receive_row(void *arg, TupleTableSlot *slot)
  * queries.
  */
 static void
-read_ratings(Audience *audience, ArrayType *user_ids)
+read_ratings(UserStream *stream, ArrayType *user_ids)
 {
-	Oid			ratings = audience->serving->relations.ratings;
+	Oid			ratings = stream->serving->relations.ratings;
 	Datum		values[] = {PointerGetDatum(user_ids)};
-	bool		some = user_ids != NULL && audience->n_people <= MAX_LOOKED_UP;
-	Portal		portal = some ? prepared_open(&some_ratings_query, ratings, values, NULL) :
-		prepared_open(&ratings_query, ratings, NULL, NULL);
+	bool		some = user_ids != NULL && stream->n_people <= MAX_LOOKED_UP;
+	Portal		portal = some ? cached_query_open(&some_ratings_query, ratings, values, NULL) :
+		cached_query_open(&ratings_query, ratings, NULL, NULL);
 
-	audience->rows = palloc(sizeof(Row) * FETCH_ROWS);
+	stream->rows = palloc(sizeof(Row) * FETCH_ROWS);
 	do
 	{
-		audience->n_rows = 0;
-		prepared_fetch(portal, FETCH_ROWS, receive_row, audience);
-		for (int32 i = 0; i < audience->n_rows; i++)
-			take_row(audience, &audience->rows[i]);
-	} while (audience->n_rows == FETCH_ROWS);
+		stream->n_rows = 0;
+		cached_query_fetch(portal, FETCH_ROWS, receive_row, stream);
+		for (int32 i = 0; i < stream->n_rows; i++)
+			take_row(stream, &stream->rows[i]);
+	} while (stream->n_rows == FETCH_ROWS);
 	SPI_cursor_close(portal);
-	seat_people(audience, PG_INT64_MAX);
-	finish_user(audience);
+	fill_slots(stream, PG_INT64_MAX);
+	finish_user(stream);
 }
 
 /* ---------------------------------------------------------------------------
@@ -351,21 +351,21 @@ Datum
 mlrec_recommend_all(PG_FUNCTION_ARGS)
 {
 	ArrayType  *user_ids = PG_ARGISNULL(2) ? NULL : PG_GETARG_ARRAYTYPE_P(2);
-	Audience	audience = {0};
-	Wish		wish = {0};
+	UserStream	stream = {0};
+	RecommendRequest request = {0};
 	Serving		serving;
 
-	wish.retrieve = serve_count(fcinfo, 0, "top_k_retrieve", 1);
-	wish.n = serve_count(fcinfo, 1, "top_n_final", 0);
-	wish.exclude_seen = true;
+	request.retrieve = serve_count(fcinfo, 0, "top_k_retrieve", 1);
+	request.n = serve_count(fcinfo, 1, "top_n_final", 0);
+	request.exclude_seen = true;
 
 	InitMaterializedSRF(fcinfo, 0);
 	serve_begin(&serving, fcinfo, 0);
-	audience.serving = &serving;
-	audience.batch = batch_create(&serving, &wish, (ReturnSetInfo *) fcinfo->resultinfo);
-	list_people(&audience, user_ids);
-	read_ratings(&audience, user_ids);
-	batch_finish(audience.batch);
+	stream.serving = &serving;
+	stream.batch = batch_create(&serving, &request, (ReturnSetInfo *) fcinfo->resultinfo);
+	list_people(&stream, user_ids);
+	read_ratings(&stream, user_ids);
+	batch_finish(stream.batch);
 	serve_end(&serving);
 	return (Datum) 0;
 }

@@ -1,18 +1,18 @@
 /*
  * recommend_batch.c: a batch of users through the networks together.
  *
- * The users' vectors are computed at once, and scored against the films as a
- * product of two matrices.  The films come in blocks, so that memory is bounded
- * by the batch, not by users times films:
+ * The users' vectors are computed at once, and scored against the movies as a
+ * product of two matrices.  The movies come in blocks, so that memory is bounded
+ * by the batch, not by users times movies:
  *
- *		scores [users of the batch][films of the block] -> a heap per user
+ *		scores [users of the batch][movies of the block] -> a heap per user
  *
  * There is no mask per user.  What a user has seen gets a score of -INFINITY
  * in the block's scores, and falls out of the heap at the end.
  *
  * The candidates of some users at a time go through the ranking network, with
- * the films' halves of its first layer computed once for all users, as long as
- * the catalogue is not too large for that (see pairs.h).
+ * the movies' halves of its first layer computed once for all users, as long as
+ * the catalogue is not too large for that (see rank_pairs.h).
  */
 #include "postgres.h"
 
@@ -27,9 +27,9 @@
 
 #include "pg/serve/recommend_batch.h"
 
-#define BLOCK_FILMS 4096
+#define BLOCK_MOVIES 4096
 
-/* Halves are kept of at most so many films: 16 MB. */
+/* Halves are kept of at most so many movies: 16 MB. */
 #define MAX_HALVES 16384
 
 static void *
@@ -39,43 +39,43 @@ allocate(Size size, Size count)
 }
 
 Batch *
-batch_create(const Serving *serving, const Wish *wish, ReturnSetInfo *result)
+batch_create(const Serving *serving, const RecommendRequest *request, ReturnSetInfo *result)
 {
 	const Model *model = serving->model->model;
 	Batch	   *batch = palloc0(sizeof(Batch));
-	int32		k = recommend_candidates(serving, wish);
+	int32		k = recommend_candidates(serving, request);
 	int32		rows = PAIR_ROWS + k;
 
 	batch->serving = serving;
-	batch->wish = wish;
+	batch->request = request;
 	batch->result = result;
 	batch->context = AllocSetContextCreate(CurrentMemoryContext, "mlrec batch",
 										   ALLOCSET_DEFAULT_SIZES);
 	batch->k = k;
-	batch->desk.picks = allocate(sizeof(Pick), k);
+	batch->workspace.items = allocate(sizeof(Recommendation), k);
 	batch->vectors = allocate(sizeof(float), BATCH_USERS * VECTOR_DIMS);
 	batch->rank_vectors = allocate(sizeof(float), BATCH_USERS * VECTOR_DIMS);
 	batch->halves = allocate(sizeof(float), BATCH_USERS * PAIR_HALF);
 	batch->tower_scratch = allocate(sizeof(float), model_users_scratch(model, BATCH_USERS));
-	batch->scores = allocate(sizeof(float), BATCH_USERS * BLOCK_FILMS);
-	batch->picks = allocate(sizeof(Pick) * BATCH_USERS, Min(wish->n, k));
+	batch->scores = allocate(sizeof(float), BATCH_USERS * BLOCK_MOVIES);
+	batch->items = allocate(sizeof(Recommendation) * BATCH_USERS, Min(request->n, k));
 	batch->pairs = allocate(sizeof(RankPair), rows);
 	batch->ratings = allocate(sizeof(float), rows);
 	batch->rank_scratch = allocate(sizeof(float), pairs_scratch(rows));
 	return batch;
 }
 
-Seat *
-batch_seat(Batch *batch, int64 user_id)
+BatchSlot *
+batch_add_user(Batch *batch, int64 user_id)
 {
-	Seat	   *seat;
+	BatchSlot  *slot;
 
-	if (batch->n_seats == BATCH_USERS)
+	if (batch->n_slots == BATCH_USERS)
 		batch_finish(batch);
-	seat = &batch->seats[batch->n_seats++];
-	seat->state = user_state_create(batch->context);
-	user_state_begin(seat->state, batch->serving->model, user_id);
-	return seat;
+	slot = &batch->slots[batch->n_slots++];
+	slot->state = user_state_create(batch->context);
+	user_state_begin(slot->state, batch->serving->model, user_id);
+	return slot;
 }
 
 /* ---------------------------------------------------------------------------
@@ -93,81 +93,81 @@ compare_int32(const void *a, const void *b)
 
 /* Lists what the user of a seat has seen. */
 static void
-list_seen(Seat *seat, const Catalogue *catalogue)
+list_seen(BatchSlot *slot, const Catalogue *catalogue)
 {
-	const UserState *state = seat->state;
+	const UserState *state = slot->state;
 	int32		n = 0;
 
-	seat->seen = allocate(sizeof(int32), state->n_seen + state->n_other);
+	slot->seen = allocate(sizeof(int32), state->n_seen + state->n_other);
 	for (int32 i = 0; i < state->n_seen; i++)
-		seat->seen[n++] = state->seen[i].movie;
+		slot->seen[n++] = state->seen[i].movie;
 	for (int32 i = 0; i < state->n_other; i++)
 	{
 		int32		movie = catalogue_find(catalogue, state->other[i]);
 
 		if (movie >= 0)
-			seat->seen[n++] = movie;
+			slot->seen[n++] = movie;
 	}
-	qsort(seat->seen + state->n_seen, n - state->n_seen, sizeof(int32), compare_int32);
-	seat->n_seen = n;
-	seat->next_seen = 0;
+	qsort(slot->seen + state->n_seen, n - state->n_seen, sizeof(int32), compare_int32);
+	slot->n_seen = n;
+	slot->next_seen = 0;
 }
 
 /* The users' vectors and empty heaps. */
 static void
-prepare_seats(Batch *batch)
+prepare_slots(Batch *batch)
 {
 	const Model *model = batch->serving->model->model;
 	UserInput  *inputs = palloc(sizeof(UserInput) * BATCH_USERS);
 
-	for (int32 i = 0; i < batch->n_seats; i++)
+	for (int32 i = 0; i < batch->n_slots; i++)
 	{
-		Seat	   *seat = &batch->seats[i];
+		BatchSlot  *slot = &batch->slots[i];
 
-		inputs[i] = seat->state->input;
-		list_seen(seat, batch->serving->catalogue);
-		topk_init(&seat->topk, allocate(sizeof(TopkEntry), batch->k), batch->k);
+		inputs[i] = slot->state->input;
+		list_seen(slot, batch->serving->catalogue);
+		topk_init(&slot->topk, allocate(sizeof(TopkEntry), batch->k), batch->k);
 	}
-	model_users(model, inputs, batch->n_seats, batch->vectors, batch->rank_vectors,
+	model_users(model, inputs, batch->n_slots, batch->vectors, batch->rank_vectors,
 				batch->tower_scratch);
-	model_user_halves(model, batch->rank_vectors, batch->n_seats, batch->halves);
+	model_user_halves(model, batch->rank_vectors, batch->n_slots, batch->halves);
 }
 
-/* Scores `count` films, from `first` on, for all users of the batch. */
+/* Scores `count` movies, from `first` on, for all users of the batch. */
 static void
 score_block(Batch *batch, int32 first, int32 count)
 {
 	const Catalogue *catalogue = batch->serving->catalogue;
 
 	CHECK_FOR_INTERRUPTS();
-	cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, batch->n_seats, count, VECTOR_DIMS,
+	cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, batch->n_slots, count, VECTOR_DIMS,
 				1.0f, batch->vectors, VECTOR_DIMS, catalogue_vector(catalogue, first), VECTOR_DIMS,
-				0.0f, batch->scores, BLOCK_FILMS);
-	for (int32 i = 0; i < batch->n_seats; i++)
+				0.0f, batch->scores, BLOCK_MOVIES);
+	for (int32 i = 0; i < batch->n_slots; i++)
 	{
-		Seat	   *seat = &batch->seats[i];
-		float	   *scores = batch->scores + (Size) i * BLOCK_FILMS;
+		BatchSlot  *slot = &batch->slots[i];
+		float	   *scores = batch->scores + (Size) i * BLOCK_MOVIES;
 
-		for (; seat->next_seen < seat->n_seen && seat->seen[seat->next_seen] < first + count;
-			 seat->next_seen++)
-			scores[seat->seen[seat->next_seen] - first] = -INFINITY;
-		topk_push_block(&seat->topk, scores, first, count, catalogue->hidden + first);
+		for (; slot->next_seen < slot->n_seen && slot->seen[slot->next_seen] < first + count;
+			 slot->next_seen++)
+			scores[slot->seen[slot->next_seen] - first] = -INFINITY;
+		topk_push_block(&slot->topk, scores, first, count, catalogue->hidden + first);
 	}
 }
 
-/* The model's films and the fresh ones are two arrays. */
+/* The model's movies and the fresh ones are two arrays. */
 static void
-score_films(Batch *batch)
+score_movies(Batch *batch)
 {
 	const Catalogue *catalogue = batch->serving->catalogue;
 
-	for (int32 at = 0; at < catalogue->n_known; at += BLOCK_FILMS)
-		score_block(batch, at, Min(BLOCK_FILMS, catalogue->n_known - at));
-	for (int32 at = catalogue->n_known; at < catalogue->n_films; at += BLOCK_FILMS)
-		score_block(batch, at, Min(BLOCK_FILMS, catalogue->n_films - at));
+	for (int32 at = 0; at < catalogue->n_known; at += BLOCK_MOVIES)
+		score_block(batch, at, Min(BLOCK_MOVIES, catalogue->n_known - at));
+	for (int32 at = catalogue->n_known; at < catalogue->n_movies; at += BLOCK_MOVIES)
+		score_block(batch, at, Min(BLOCK_MOVIES, catalogue->n_movies - at));
 }
 
-/* Leaves the films out that the user has seen. */
+/* Leaves the movies out that the user has seen. */
 static void
 drop_seen(Topk *topk)
 {
@@ -183,7 +183,7 @@ drop_seen(Topk *topk)
  * Ranking
  * ------------------------------------------------------------------------- */
 
-/* The films' halves, once there are enough pairs to be worth it. */
+/* The movies' halves, once there are enough pairs to be worth it. */
 static void
 compute_movie_halves(Batch *batch)
 {
@@ -191,11 +191,11 @@ compute_movie_halves(Batch *batch)
 	const Catalogue *catalogue = serving->catalogue;
 	int32		n_known = catalogue->n_known;
 
-	if (batch->movie_halves != NULL || catalogue->n_films > MAX_HALVES ||
-		(int64) batch->n_seats * batch->k < catalogue->n_films)
+	if (batch->movie_halves != NULL || catalogue->n_movies > MAX_HALVES ||
+		(int64) batch->n_slots * batch->k < catalogue->n_movies)
 		return;
 	batch->movie_halves = MemoryContextAlloc(serving->context,
-											 sizeof(float) * PAIR_HALF * catalogue->n_films);
+											 sizeof(float) * PAIR_HALF * catalogue->n_movies);
 	if (n_known > 0)
 		model_movie_halves(serving->model->model, catalogue_rank_vector(catalogue, 0), n_known,
 						   batch->movie_halves);
@@ -208,7 +208,7 @@ compute_movie_halves(Batch *batch)
 static void
 add_pairs(const Batch *batch, int32 place, RankPair *pairs)
 {
-	const Topk *topk = &batch->seats[place].topk;
+	const Topk *topk = &batch->slots[place].topk;
 
 	for (int32 i = 0; i < topk->n; i++)
 	{
@@ -223,55 +223,55 @@ add_pairs(const Batch *batch, int32 place, RankPair *pairs)
 }
 
 /*
- * Films recommended to the user of a seat, from the predicted ratings of the
+ * Movies recommended to the user of a seat, from the predicted ratings of the
  * candidates, go to picks; returns their number.
  */
 static int32
-order_seat(Batch *batch, int32 place, float *ratings, Pick *picks)
+order_slot(Batch *batch, int32 place, float *ratings, Recommendation *items)
 {
 	int32		n;
 
-	batch->desk.topk = batch->seats[place].topk;
-	batch->desk.ratings = ratings;
-	n = recommend_order(&batch->desk, batch->serving, batch->wish,
+	batch->workspace.topk = batch->slots[place].topk;
+	batch->workspace.ratings = ratings;
+	n = recommend_order(&batch->workspace, batch->serving, batch->request,
 						batch->vectors + (Size) place * VECTOR_DIMS);
-	memcpy(picks, batch->desk.picks, sizeof(Pick) * n);
+	memcpy(items, batch->workspace.items, sizeof(Recommendation) * n);
 	return n;
 }
 
 /*
  * Ranks the candidates of all seats, of so many together that there are about
- * PAIR_ROWS.  The films recommended go to batch->picks, seat by seat, their
+ * PAIR_ROWS.  The movies recommended go to batch->picks, seat by seat, their
  * numbers to counts; returns the sum of these.
  */
 static int32
-rank_seats(Batch *batch, int32 *counts)
+rank_slots(Batch *batch, int32 *counts)
 {
 	int32		n_pairs = 0;
-	int32		n_picks = 0;
+	int32		n_items = 0;
 	int32		first = 0;		/* seat with candidates among the pairs */
 
-	for (int32 i = 0; i < batch->n_seats; i++)
+	for (int32 i = 0; i < batch->n_slots; i++)
 	{
 		float	   *ratings = batch->ratings;
 
-		drop_seen(&batch->seats[i].topk);
+		drop_seen(&batch->slots[i].topk);
 		add_pairs(batch, i, batch->pairs + n_pairs);
-		n_pairs += batch->seats[i].topk.n;
-		if (n_pairs < PAIR_ROWS && i + 1 < batch->n_seats)
+		n_pairs += batch->slots[i].topk.n;
+		if (n_pairs < PAIR_ROWS && i + 1 < batch->n_slots)
 			continue;
 		CHECK_FOR_INTERRUPTS();
 		model_rank_pairs(batch->serving->model->model, batch->pairs, n_pairs, ratings,
 						 batch->rank_scratch);
 		for (; first <= i; first++)
 		{
-			counts[first] = order_seat(batch, first, ratings, batch->picks + n_picks);
-			n_picks += counts[first];
-			ratings += batch->seats[first].topk.n;
+			counts[first] = order_slot(batch, first, ratings, batch->items + n_items);
+			n_items += counts[first];
+			ratings += batch->slots[first].topk.n;
 		}
 		n_pairs = 0;
 	}
-	return n_picks;
+	return n_items;
 }
 
 /* ---------------------------------------------------------------------------
@@ -280,20 +280,20 @@ rank_seats(Batch *batch, int32 *counts)
 
 /* Rows of the result: user_id and the columns of recommend. */
 static void
-put_rows(Batch *batch, const int32 *counts, const MovieText *films)
+put_rows(Batch *batch, const int32 *counts, const MovieText *texts)
 {
-	const Pick *pick = batch->picks;
+	const Recommendation *item = batch->items;
 
-	for (int32 i = 0; i < batch->n_seats; i++)
+	for (int32 i = 0; i < batch->n_slots; i++)
 	{
 		for (int32 rank = 1; rank <= counts[i]; rank++)
 		{
-			Datum		values[1 + PICK_COLUMNS];
-			bool		nulls[1 + PICK_COLUMNS];
+			Datum		values[1 + RECOMMENDATION_COLUMNS];
+			bool		nulls[1 + RECOMMENDATION_COLUMNS];
 
-			values[0] = Int64GetDatum(batch->seats[i].state->user_id);
+			values[0] = Int64GetDatum(batch->slots[i].state->user_id);
 			nulls[0] = false;
-			recommend_columns(pick++, films++, rank, values + 1, nulls + 1);
+			recommend_columns(item++, texts++, rank, values + 1, nulls + 1);
 			tuplestore_putvalues(batch->result->setResult, batch->result->setDesc, values, nulls);
 		}
 	}
@@ -306,16 +306,16 @@ batch_finish(Batch *batch)
 	int32	   *counts = palloc(sizeof(int32) * BATCH_USERS);
 	int32		n;
 
-	if (batch->n_seats > 0)
+	if (batch->n_slots > 0)
 	{
-		prepare_seats(batch);
-		score_films(batch);
+		prepare_slots(batch);
+		score_movies(batch);
 		compute_movie_halves(batch);
-		n = rank_seats(batch, counts);
+		n = rank_slots(batch, counts);
 		put_rows(batch, counts,
-				 recommend_describe(batch->serving, batch->picks, n, batch->context));
+				 recommend_describe(batch->serving, batch->items, n, batch->context));
 	}
-	batch->n_seats = 0;
+	batch->n_slots = 0;
 	MemoryContextSwitchTo(caller);
 	MemoryContextReset(batch->context);
 }

@@ -13,49 +13,50 @@
 #define BATCH_USERS 256
 
 /* A user of the batch */
-typedef struct Seat
+typedef struct BatchSlot
 {
 	UserState  *state;
 	int32	   *seen;			/* [n_seen], ascending, indices in the catalogue */
 	int32		n_seen;
 	int32		next_seen;
 	Topk		topk;			/* candidates */
-} Seat;
+} BatchSlot;
 
 typedef struct Batch
 {
 	const Serving *serving;
-	const Wish *wish;
+	const RecommendRequest *request;
 	ReturnSetInfo *result;		/* gets the rows */
 
 	MemoryContext context;		/* of the seats' users, reset with each batch */
-	int32		n_seats;
-	Seat		seats[BATCH_USERS];
+	int32		n_slots;
+	BatchSlot	slots[BATCH_USERS];
 
 	int32		k;				/* candidates of a user at the most */
-	Desk		desk;
+	RankWorkspace workspace;
 	float	   *vectors;		/* [BATCH_USERS * VECTOR_DIMS] */
 	float	   *rank_vectors;	/* [BATCH_USERS * VECTOR_DIMS] */
 	float	   *halves;			/* [BATCH_USERS * PAIR_HALF] */
 	float	   *tower_scratch;
-	float	   *scores;			/* [BATCH_USERS * BLOCK_FILMS] */
-	Pick	   *picks;			/* [BATCH_USERS * wish->n] */
+	float	   *scores;			/* [BATCH_USERS * BLOCK_MOVIES] */
+	Recommendation *items;		/* [BATCH_USERS * request->n] */
 
-	/* candidates of some users, see rank_seats */
+	/* candidates of some users, see rank_slots */
 	RankPair   *pairs;			/* [PAIR_ROWS + k] */
 	float	   *ratings;		/* [PAIR_ROWS + k] */
 	float	   *rank_scratch;
-	float	   *movie_halves;	/* [n_films * PAIR_HALF], NULL: not computed */
+	float	   *movie_halves;	/* [n_movies * PAIR_HALF], NULL: not computed */
 } Batch;
 
 /* An empty batch in the current memory context, of which it takes some megabytes. */
-extern Batch *batch_create(const Serving *serving, const Wish *wish, ReturnSetInfo *result);
+extern Batch *batch_create(const Serving *serving, const RecommendRequest *request,
+						   ReturnSetInfo *result);
 
 /*
  * Gives a user a seat, after answering for the batch if that is full.  The user's
  * state lives in batch->context, and must be finished before the next call.
  */
-extern Seat *batch_seat(Batch *batch, int64 user_id);
+extern BatchSlot *batch_add_user(Batch *batch, int64 user_id);
 
 /* Answers for the users of the batch, and empties it. */
 extern void batch_finish(Batch *batch);

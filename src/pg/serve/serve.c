@@ -2,7 +2,7 @@
  * serve.c: what the serving functions share, and the two simplest of them.
  *
  * Every answer follows one pattern.  The model comes from the cache.  Its
- * relations are found by name, and the films and the user's ratings read from
+ * relations are found by name, and the movies and the user's ratings read from
  * them by prepared queries, as the invoker and under the caller's snapshot.
  * The rest is arithmetic on the model's arrays.  Nothing is written, so serving
  * works in read-only transactions and on a standby.
@@ -193,7 +193,7 @@ serve_cosine(const float *a, const float *b)
 float
 serve_relevance(const Serving *serving, int32 movie, float cosine, float rating)
 {
-	const ImageHeader *header = serving->model->header;
+	const ModelFileHeader *header = serving->model->header;
 
 	return header->temperature * cosine + header->relevance_rating * rating +
 		header->relevance_popularity * catalogue_popularity(serving->catalogue, movie);
@@ -201,7 +201,7 @@ serve_relevance(const Serving *serving, int32 movie, float cosine, float rating)
 
 /*
  * predict_rating(user_id bigint, movie_id bigint, model_id int) RETURNS real: the
- * user's own rating of the film, if there is one, is not looked at.
+ * user's own rating of the movie, if there is one, is not looked at.
  */
 Datum
 mlrec_predict_rating(PG_FUNCTION_ARGS)
@@ -232,7 +232,7 @@ mlrec_predict_rating(PG_FUNCTION_ARGS)
 
 /*
  * similar_movies(movie_id bigint, n int, model_id int) -> rank, movie_id, title,
- * genres, year, similarity: by the cosine of the films' retrieval vectors.
+ * genres, year, similarity: by the cosine of the movies' retrieval vectors.
  */
 Datum
 mlrec_similar_movies(PG_FUNCTION_ARGS)
@@ -244,22 +244,22 @@ mlrec_similar_movies(PG_FUNCTION_ARGS)
 	int32		movie;
 	uint8	   *skip;
 	Topk		topk;
-	MovieText  *films;
+	MovieText  *texts;
 
 	InitMaterializedSRF(fcinfo, 0);
 	serve_begin(&serving, fcinfo, store_model_argument(fcinfo, 2));
 	movie = serve_find_movie(&serving, movie_id);
 	skip = catalogue_hidden(serving.catalogue);
 	skip[movie] = 1;
-	n = Min(n, serving.catalogue->n_films);
+	n = Min(n, serving.catalogue->n_movies);
 	topk_init(&topk, palloc_extended(sizeof(TopkEntry) * Max(n, 1), MCXT_ALLOC_HUGE), n);
-	search_nearest(serving.catalogue, catalogue_vector(serving.catalogue, movie), 1, skip, &topk);
+	search_by_cosine(serving.catalogue, catalogue_vector(serving.catalogue, movie), 1, skip, &topk);
 	topk_sort(&topk);
 
-	films = palloc_extended(sizeof(MovieText) * Max(topk.n, 1), MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	texts = palloc_extended(sizeof(MovieText) * Max(topk.n, 1), MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 	for (int32 i = 0; i < topk.n; i++)
-		films[i].movie_id = catalogue_id(serving.catalogue, topk.entry[i].index);
-	catalogue_describe(serving.relations.movies, films, topk.n, serving.context);
+		texts[i].movie_id = catalogue_id(serving.catalogue, topk.entry[i].index);
+	catalogue_describe(serving.relations.movies, texts, topk.n, serving.context);
 	for (int32 i = 0; i < topk.n; i++)
 	{
 		Datum		values[6];
@@ -267,7 +267,7 @@ mlrec_similar_movies(PG_FUNCTION_ARGS)
 
 		values[0] = Int32GetDatum(i + 1);
 		nulls[0] = false;
-		catalogue_film_columns(&films[i], values + 1, nulls + 1);
+		catalogue_movie_columns(&texts[i], values + 1, nulls + 1);
 		values[5] = Float4GetDatum(Max(-1.0f, Min(1.0f, topk.entry[i].score)));
 		nulls[5] = false;
 		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
@@ -287,20 +287,20 @@ unit_vector(float *unit, const Embedding *e)
 	if (e->dims != VECTOR_DIMS)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_EXCEPTION),
-				 errmsg("the vector has %d dimensions, those of films have %d",
+				 errmsg("the vector has %d dimensions, those of movies have %d",
 						e->dims, VECTOR_DIMS)));
 	norm = similarity_norm(e->x, e->dims);
 	if (norm == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("no film is near to a zero vector")));
+				 errmsg("no movie is near to a zero vector")));
 	for (int i = 0; i < VECTOR_DIMS; i++)
 		unit[i] = (float) (e->x[i] / norm);
 }
 
 /*
  * nearest_movies(vector embedding, n int, model_id int) -> rank, movie_id,
- * similarity: by the cosine of any vector and the films', without their titles.
+ * similarity: by the cosine of any vector and the movies', without their titles.
  */
 Datum
 mlrec_nearest_movies(PG_FUNCTION_ARGS)
@@ -315,9 +315,9 @@ mlrec_nearest_movies(PG_FUNCTION_ARGS)
 	unit_vector(vector, PG_GETARG_EMBEDDING_P(0));
 	InitMaterializedSRF(fcinfo, 0);
 	serve_begin(&serving, fcinfo, PG_ARGISNULL(2) ? 0 : PG_GETARG_INT32(2));
-	n = Min(n, serving.catalogue->n_films);
+	n = Min(n, serving.catalogue->n_movies);
 	topk_init(&topk, palloc_extended(sizeof(TopkEntry) * Max(n, 1), MCXT_ALLOC_HUGE), n);
-	search_nearest(serving.catalogue, vector, search_recall(), serving.catalogue->hidden, &topk);
+	search_by_cosine(serving.catalogue, vector, search_recall(), serving.catalogue->hidden, &topk);
 	topk_sort(&topk);
 	for (int32 i = 0; i < topk.n; i++)
 	{

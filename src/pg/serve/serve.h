@@ -45,7 +45,7 @@ extern float serve_fraction(FunctionCallInfo fcinfo, int argno, const char *name
 		 it_ != NULL && serve_next_id(it_, &(id));)
 extern bool serve_next_id(ArrayIterator iterator, int64 *id);
 
-/* The index of a film, or an error that it is unknown. */
+/* The index of a movie, or an error that it is unknown. */
 extern int32 serve_find_movie(const Serving *serving, int64 movie_id);
 
 /* Vectors of one user, [VECTOR_DIMS] each. */

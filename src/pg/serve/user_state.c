@@ -2,12 +2,12 @@
  * user_state.c: what is known of a user at this moment.
  *
  * One query reads the user's own ratings, for both the history that the towers
- * pool and the films to leave out; another reads gender, age and occupation.
+ * pool and the movies to leave out; another reads gender, age and occupation.
  * Both run as the invoker under the caller's snapshot.  So a rating given a
  * statement ago counts, ROLLBACK takes it back, and row security decides what
  * there is to know.
  *
- * The history goes to the model in ascending order of films whatever the order
+ * The history goes to the model in ascending order of movies whatever the order
  * of the rows, so that sums of floats, and with them results, do not depend on
  * the plan of the query.
  */
@@ -68,9 +68,9 @@ attributes_text(Oid users)
 					relation_quoted(users));
 }
 
-static Prepared ratings_query = {ratings_text, 1, {INT8OID}};
-static Prepared ordered_ratings_query = {ordered_ratings_text, 1, {INT8OID}};
-static Prepared attributes_query = {attributes_text, 1, {INT8OID}};
+static CachedQuery ratings_query = {ratings_text, 1, {INT8OID}};
+static CachedQuery ordered_ratings_query = {ordered_ratings_text, 1, {INT8OID}};
+static CachedQuery attributes_query = {attributes_text, 1, {INT8OID}};
 
 /* ---------------------------------------------------------------------------
  * Collecting a user's rows
@@ -91,13 +91,14 @@ user_state_create(MemoryContext context)
 void
 user_state_begin(UserState *state, const CachedModel *model, int64 user_id)
 {
-	const ImageHeader *header = model->header;
+	const ModelFileHeader *header = model->header;
 
 	state->user_id = user_id;
 	state->n_seen = 0;
 	state->n_other = 0;
 	memset(&state->input, 0, sizeof(UserInput));
-	state->input.user = id_find(image_section(header, IMAGE_USER_IDS), header->n_users, user_id);
+	state->input.user = id_find(model_file_section(header, MODEL_FILE_USER_IDS), header->n_users,
+								user_id);
 }
 
 /* Makes room for one more element of an array that has n. */
@@ -117,7 +118,7 @@ room_for(MemoryContext context, void *array, int32 n, int32 *capacity, Size size
  * somebody typed in by mistake may carry the networks out of their range.
  */
 static float
-within_reason(double rating, const ImageHeader *header)
+within_reason(double rating, const ModelFileHeader *header)
 {
 	float		scale = Max(header->max_rating - header->min_rating, 1.0f);
 
@@ -127,14 +128,15 @@ within_reason(double rating, const ImageHeader *header)
 }
 
 /*
- * user_state_add: a film that the user has rated; rating NaN if with NULL.
+ * user_state_add: a movie that the user has rated; rating NaN if with NULL.
  */
 void
 user_state_add(UserState *state, const CachedModel *model, int64 movie_id, double rating)
 {
-	const ImageHeader *header = model->header;
-	int32		movie = id_find(image_section(header, IMAGE_MOVIE_IDS), header->n_movies, movie_id);
-	SeenFilm   *film;
+	const ModelFileHeader *header = model->header;
+	int32		movie = id_find(model_file_section(header, MODEL_FILE_MOVIE_IDS), header->n_movies,
+								movie_id);
+	SeenMovie  *seen;
 
 	if (movie < 0)
 	{
@@ -144,18 +146,18 @@ user_state_add(UserState *state, const CachedModel *model, int64 movie_id, doubl
 		return;
 	}
 	state->seen = room_for(state->context, state->seen, state->n_seen,
-						   &state->seen_capacity, sizeof(SeenFilm));
-	film = &state->seen[state->n_seen];
-	film->movie = movie;
-	film->arrival = state->n_seen++;
-	film->rating = within_reason(rating, header);
+						   &state->seen_capacity, sizeof(SeenMovie));
+	seen = &state->seen[state->n_seen];
+	seen->movie = movie;
+	seen->arrival = state->n_seen++;
+	seen->rating = within_reason(rating, header);
 }
 
 static int
 compare_seen(const void *a, const void *b)
 {
-	const SeenFilm *x = a;
-	const SeenFilm *y = b;
+	const SeenMovie *x = a;
+	const SeenMovie *y = b;
 
 	if (x->movie != y->movie)
 		return x->movie < y->movie ? -1 : 1;
@@ -163,13 +165,13 @@ compare_seen(const void *a, const void *b)
 }
 
 /*
- * Keeps of the ratings of one film the one that came last, and says whether
- * any film had more than one.
+ * Keeps of the ratings of one movie the one that came last, and says whether
+ * any movie had more than one.
  */
 static bool
 drop_repeated(UserState *state)
 {
-	SeenFilm   *seen = state->seen;
+	SeenMovie  *seen = state->seen;
 	int32		kept = 0;
 
 	for (int32 i = 0; i < state->n_seen; i++)
@@ -186,7 +188,7 @@ drop_repeated(UserState *state)
 
 /*
  * user_state_finish: makes the model's input of the rows.  Returns whether the
- * user has rated a film more than once; then the one that was added last
+ * user has rated a movie more than once; then the one that was added last
  * counts.
  */
 bool
@@ -201,7 +203,7 @@ user_state_finish(UserState *state)
 	for (int32 i = 1; i < state->n_seen && sorted; i++)
 		sorted = state->seen[i - 1].movie < state->seen[i].movie;
 	if (!sorted)
-		qsort(state->seen, state->n_seen, sizeof(SeenFilm), compare_seen);
+		qsort(state->seen, state->n_seen, sizeof(SeenMovie), compare_seen);
 	repeated = !sorted && drop_repeated(state);
 
 	movie = MemoryContextAllocHuge(state->context, sizeof(int32) * Max(state->n_seen, 1));
@@ -281,23 +283,23 @@ user_state_read(const CachedModel *model, const StoreRelations *relations, int64
 	Datum		values[] = {Int64GetDatum(user_id)};
 
 	user_state_begin(state, model, user_id);
-	prepared_run(&ratings_query, relations->ratings, values, NULL, receive_rating, &reading);
+	cached_query_run(&ratings_query, relations->ratings, values, NULL, receive_rating, &reading);
 	if (user_state_finish(state))
 	{
-		/* only their times tell which of a film's ratings counts */
+		/* only their times tell which of a movie's ratings counts */
 		user_state_begin(state, model, user_id);
-		prepared_run(&ordered_ratings_query, relations->ratings, values, NULL,
-					 receive_rating, &reading);
+		cached_query_run(&ordered_ratings_query, relations->ratings, values, NULL,
+						 receive_rating, &reading);
 		user_state_finish(state);
 	}
 	if (OidIsValid(relations->users))
-		prepared_run(&attributes_query, relations->users, values, NULL,
-					 receive_attributes, &reading);
+		cached_query_run(&attributes_query, relations->users, values, NULL,
+						 receive_attributes, &reading);
 	return state;
 }
 
 /*
- * user_state_mark_seen: sets skip[film] of the films that the user has rated.
+ * user_state_mark_seen: sets skip[movie] of the movies that the user has rated.
  */
 void
 user_state_mark_seen(const UserState *state, const Catalogue *catalogue, uint8 *skip)
@@ -314,7 +316,7 @@ user_state_mark_seen(const UserState *state, const Catalogue *catalogue, uint8 *
 }
 
 /*
- * user_state_forget: takes a film out of the history, as if the user had not
+ * user_state_forget: takes a movie out of the history, as if the user had not
  * rated it.
  */
 void

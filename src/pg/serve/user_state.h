@@ -7,23 +7,23 @@
 #include "pg/catalogue/catalogue.h"
 #include "pg/store/cache.h"
 
-/* A film that the user has rated */
-typedef struct SeenFilm
+/* A movie that the user has rated */
+typedef struct SeenMovie
 {
-	int32		movie;			/* index among the model's films */
+	int32		movie;			/* index among the model's movies */
 	int32		arrival;		/* place among the rows read */
 	float		rating;			/* NaN: rated with NULL */
-} SeenFilm;
+} SeenMovie;
 
 typedef struct UserState
 {
 	int64		user_id;
-	UserInput	input;			/* history ascending by film, films unknown to
+	UserInput	input;			/* history ascending by movie, movies unknown to
 								 * the model left out */
 	int32		n_seen;
-	SeenFilm   *seen;			/* ascending by film */
+	SeenMovie  *seen;			/* ascending by movie */
 	int32		n_other;
-	int64	   *other;			/* ids of rated films unknown to the model */
+	int64	   *other;			/* ids of rated movies unknown to the model */
 
 	MemoryContext context;		/* of all the arrays */
 	int32		seen_capacity;
@@ -37,10 +37,10 @@ typedef struct UserState
 extern UserState *user_state_read(const CachedModel *model, const StoreRelations *relations,
 								  int64 user_id, MemoryContext context);
 
-/* Sets skip[film] of the films that the user has rated. */
+/* Sets skip[movie] of the movies that the user has rated. */
 extern void user_state_mark_seen(const UserState *state, const Catalogue *catalogue, uint8 *skip);
 
-/* Takes a film out of the history, as if the user had not rated it. */
+/* Takes a movie out of the history, as if the user had not rated it. */
 extern void user_state_forget(UserState *state, int32 movie);
 
 /* The same step by step, for readers that see many users' rows. */

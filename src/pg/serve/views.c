@@ -1,7 +1,7 @@
 /*
  * views.c: models as relations: their vectors, their state of health.
  *
- * The vectors are in the image of each model; movie_embeddings and
+ * The vectors are in the file of each model; movie_embeddings and
  * user_embeddings are views over the functions below, not second copies.
  */
 #include "postgres.h"
@@ -50,14 +50,14 @@ check_readable(Oid relation)
 }
 
 /*
- * Rows of an id and a vector, from two sections of an image.
+ * Rows of an id and a vector, from two sections of a model file.
  */
 static void
-put_vectors(ReturnSetInfo *result, const ImageHeader *header, ImageSection ids,
-			ImageSection vectors, int32 n)
+put_vectors(ReturnSetInfo *result, const ModelFileHeader *header, ModelFileSection ids,
+			ModelFileSection vectors, int32 n)
 {
-	const int64 *id = image_section(header, ids);
-	const float *vector = image_section(header, vectors);
+	const int64 *id = model_file_section(header, ids);
+	const float *vector = model_file_section(header, vectors);
 	Embedding  *embedding = embedding_new(VECTOR_DIMS);
 
 	for (int32 i = 0; i < n; i++, vector += VECTOR_DIMS)
@@ -88,10 +88,10 @@ return_vectors(FunctionCallInfo fcinfo, bool of_movies)
 	store_find_relations(&model->entry, &relations);
 	check_readable(of_movies ? relations.movies : relations.ratings);
 	if (of_movies)
-		put_vectors(result, model->header, IMAGE_MOVIE_IDS, IMAGE_MOVIE_VECTORS,
+		put_vectors(result, model->header, MODEL_FILE_MOVIE_IDS, MODEL_FILE_MOVIE_VECTORS,
 					model->header->n_movies);
 	else
-		put_vectors(result, model->header, IMAGE_USER_IDS, IMAGE_USER_VECTORS,
+		put_vectors(result, model->header, MODEL_FILE_USER_IDS, MODEL_FILE_USER_VECTORS,
 					model->header->n_users);
 	return (Datum) 0;
 }

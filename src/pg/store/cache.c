@@ -3,7 +3,7 @@
  *
  * A backend keeps the models that it served from last.  Which model is the
  * active one, and whether a model still exists, is looked up again only after
- * a change of recommender_model: its statement trigger sends a relcache
+ * a change of mlrec_model: its statement trigger sends a relcache
  * invalidation, which each lookup asks for and our callback counts.  What we
  * know carries the count from before it was read, so a change that arrives
  * during the reading is not lost.
@@ -18,7 +18,7 @@
  * parallel mode no new snapshot may be taken; then the active one is used and
  * what was read is not remembered as current.
  *
- * An image never changes under its id, so a lookup that finds the model known
+ * A model file never changes under its id, so a lookup that finds the model known
  * costs one read of a few rows, no load.
  */
 #include "postgres.h"
@@ -123,7 +123,7 @@ trim_models(void)
 		CachedModel *model = *link;
 
 		*link = model->next;
-		pinned_retire(&model->pinned);
+		ref_release(&model->ref);
 	}
 }
 
@@ -145,13 +145,13 @@ forget_missing(Snapshot snapshot)
 		else
 		{
 			*link = model->next;
-			pinned_retire(&model->pinned);
+			ref_release(&model->ref);
 		}
 	}
 }
 
 /*
- * Reads recommender_model and sees to it that the model described there is
+ * Reads mlrec_model and sees to it that the model described there is
  * loaded.  NULL if there is no such model.
  */
 static CachedModel *
@@ -232,7 +232,7 @@ cache_find(int32 model_id)
 		push_front(model);
 	}
 	if (model != NULL)
-		pin(&model->pinned);
+		ref_hold(&model->ref);
 	return model;
 }
 

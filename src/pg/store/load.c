@@ -1,8 +1,8 @@
 /*
  * load.c: models from the extension's tables into memory.
  *
- * Images of at least mlrec.share_models_above are shared between backends
- * (shared_image.c); only small ones are copied into private memory.
+ * Model files of at least mlrec.share_models_above are shared between backends
+ * (shared_file.c); only small ones are copied into private memory.
  */
 #include "postgres.h"
 
@@ -19,13 +19,13 @@
 #include "pg/util/huge_alloc.h"
 
 /* Lock space of our own among advisory locks; SQL uses 1 and 2. */
-#define MAKING_IMAGE 0x6d6c
+#define MAKING_MODEL_FILE 0x6d6c
 
-/* A model with what holds its image */
+/* A model with what holds its model file */
 typedef struct Loaded
 {
 	CachedModel cached;			/* must be first */
-	SharedImage file;
+	SharedFile	file;
 	MemoryContextCallback release;
 } Loaded;
 
@@ -59,50 +59,51 @@ damaged(const StoreEntry *entry, const char *how)
 
 /* Whether what large catalogues are searched by is what a search relies on. */
 static bool
-index_is_sound(const ImageHeader *header)
+index_is_sound(const ModelFileHeader *header)
 {
-	const void *codes = image_section(header, IMAGE_MOVIE_CODES);
+	const void *codes = model_file_section(header, MODEL_FILE_MOVIE_CODES);
 
-	if (header->length[IMAGE_MOVIE_CODES] == 0)
-		return header->length[IMAGE_INDEX] == 0;
-	return codes_are_sound(codes, header->length[IMAGE_MOVIE_CODES], header->n_movies) &&
-		(header->length[IMAGE_INDEX] == 0 ||
-		 ivf_is_sound(image_section(header, IMAGE_INDEX), header->length[IMAGE_INDEX], codes));
+	if (header->length[MODEL_FILE_MOVIE_CODES] == 0)
+		return header->length[MODEL_FILE_INDEX] == 0;
+	return codes_are_sound(codes, header->length[MODEL_FILE_MOVIE_CODES], header->n_movies) &&
+		(header->length[MODEL_FILE_INDEX] == 0 ||
+		 ivf_is_sound(model_file_section(header, MODEL_FILE_INDEX),
+					  header->length[MODEL_FILE_INDEX], codes));
 }
 
 static void
-check_image(const StoreEntry *entry, const void *image, bool verify_checksum)
+check_model_file(const StoreEntry *entry, const void *file, bool verify_checksum)
 {
-	ImageStatus status = image_check(image, entry->size, verify_checksum);
+	ModelFileStatus status = model_file_check(file, entry->size, verify_checksum);
 
-	if (status != IMAGE_OK)
-		damaged(entry, image_status_text(status));
-	if (verify_checksum && !index_is_sound(image))
-		damaged(entry, image_status_text(IMAGE_CORRUPT));
-	if (((const ImageHeader *) image)->checksum != entry->checksum)
+	if (status != MODEL_FILE_OK)
+		damaged(entry, model_file_status_text(status));
+	if (verify_checksum && !index_is_sound(file))
+		damaged(entry, model_file_status_text(MODEL_FILE_CORRUPT));
+	if (((const ModelFileHeader *) file)->checksum != entry->checksum)
 		damaged(entry, "not the one that was stored under this number");
 }
 
-/* Where store_load puts an image */
-typedef struct Destination
+/* Where store_load puts a model file */
+typedef struct Sink
 {
-	SharedImage *file;			/* either */
+	SharedFile *file;			/* either */
 	char	   *memory;			/* or */
 	bool		refused;		/* by the file system */
-} Destination;
+} Sink;
 
 static bool
-put(void *arg, const char *data, Size length)
+sink_write(void *arg, const char *data, Size length)
 {
-	Destination *destination = arg;
+	Sink	   *sink = arg;
 
-	if (destination->file != NULL)
+	if (sink->file != NULL)
 	{
-		destination->refused = !shared_image_write(destination->file, data, length);
-		return !destination->refused;
+		sink->refused = !shared_file_write(sink->file, data, length);
+		return !sink->refused;
 	}
-	memcpy(destination->memory, data, length);
-	destination->memory += length;
+	memcpy(sink->memory, data, length);
+	sink->memory += length;
 	return true;
 }
 
@@ -118,72 +119,72 @@ model_exists(Oid database, int32 model_id, void *arg)
 }
 
 /*
- * Reads the image from the tables into a file for all; false if the system
+ * Reads the model file from the tables into a file for all; false if the system
  * refuses.
  */
 static bool
 make_file(Loaded *loaded, const StoreEntry *entry, Snapshot snapshot)
 {
-	Destination destination = {.file = &loaded->file};
+	Sink		sink = {.file = &loaded->file};
 
-	shared_image_sweep(model_exists, snapshot);
-	if (!shared_image_begin(&loaded->file))
+	shared_file_sweep(model_exists, snapshot);
+	if (!shared_file_begin(&loaded->file))
 		return false;
-	if (store_load(entry, snapshot, put, &destination) != entry->size && !destination.refused)
-		damaged(entry, image_status_text(IMAGE_TRUNCATED));
-	if (destination.refused || !shared_image_finish(&loaded->file))
+	if (store_load(entry, snapshot, sink_write, &sink) != entry->size && !sink.refused)
+		damaged(entry, model_file_status_text(MODEL_FILE_TRUNCATED));
+	if (sink.refused || !shared_file_finish(&loaded->file))
 		return false;
-	check_image(entry, loaded->file.map, true);
-	shared_image_publish(&loaded->file);
+	check_model_file(entry, loaded->file.map, true);
+	shared_file_publish(&loaded->file);
 	return true;
 }
 
 /*
- * Maps the image that another backend has made, or makes it.  A lock lets one
+ * Maps the model file that another backend has made, or makes it.  A lock lets one
  * backend make it while others that need it wait.
  */
 static const void *
-share_image(Loaded *loaded, const StoreEntry *entry, Snapshot snapshot)
+share_model_file(Loaded *loaded, const StoreEntry *entry, Snapshot snapshot)
 {
 	LOCKTAG		tag;
 	bool		done;
 
-	shared_image_init(&loaded->file, entry->model_id, entry->checksum, entry->size);
-	done = shared_image_open(&loaded->file);
+	shared_file_init(&loaded->file, entry->model_id, entry->checksum, entry->size);
+	done = shared_file_open(&loaded->file);
 	if (!done)
 	{
-		SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, 0, (uint32) entry->model_id, MAKING_IMAGE);
+		SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, 0, (uint32) entry->model_id, MAKING_MODEL_FILE);
 		(void) LockAcquire(&tag, ExclusiveLock, false, false);
-		done = shared_image_open(&loaded->file) || make_file(loaded, entry, snapshot);
+		done = shared_file_open(&loaded->file) || make_file(loaded, entry, snapshot);
 		LockRelease(&tag, ExclusiveLock, false);
 	}
 	if (!done)
 	{
-		shared_image_close(&loaded->file);
+		shared_file_close(&loaded->file);
 		return NULL;
 	}
-	check_image(entry, loaded->file.map, false);
+	check_model_file(entry, loaded->file.map, false);
 	loaded->cached.shared = true;
 	return loaded->file.map;
 }
 
 /* Likewise into private memory. */
 static const void *
-copy_image(const StoreEntry *entry, Snapshot snapshot)
+copy_model_file(const StoreEntry *entry, Snapshot snapshot)
 {
-	char	   *image = alloc_aligned(entry->size, 0);
-	Destination destination = {.memory = image};
+	char	   *file = alloc_aligned(entry->size, 0);
+	Sink		sink = {.memory = file};
 
-	if (store_load(entry, snapshot, put, &destination) != entry->size)
-		damaged(entry, image_status_text(IMAGE_TRUNCATED));
-	check_image(entry, image, true);
-	return image;
+	if (store_load(entry, snapshot, sink_write, &sink) != entry->size)
+		damaged(entry, model_file_status_text(MODEL_FILE_TRUNCATED));
+	check_model_file(entry, file, true);
+	return file;
 }
 
 static void
-release_image(void *arg)
+release_model_file(void *arg)
 {
-	shared_image_close(&((Loaded *) arg)->file);
+	shared_file_close(&((Loaded *) arg)->file);
 }
 
 /* n names at *cursor, which moves behind them, as the database spells them. */
@@ -197,12 +198,12 @@ read_names(const char **cursor, int n)
 	return names;
 }
 
-/* Genres and attribute values from the image. */
+/* Genres and attribute values from the model file. */
 static void
 take_names(CachedModel *cached)
 {
-	const ImageHeader *header = cached->header;
-	const char *cursor = image_section(header, IMAGE_NAMES);
+	const ModelFileHeader *header = cached->header;
+	const char *cursor = model_file_section(header, MODEL_FILE_NAMES);
 
 	cached->genres = read_names(&cursor, header->n_genres);
 	for (int a = 0; a < N_ATTRIBUTES; a++)
@@ -232,26 +233,26 @@ load_model(const StoreEntry *entry, Snapshot snapshot)
 	CachedModel *cached = &loaded->cached;
 	bool		share = share_models_above >= 0 &&
 		entry->size >= (uint64) share_models_above * 1024;
-	const void *image = NULL;
+	const void *file = NULL;
 	Model	   *model;
 
-	if (entry->size < sizeof(ImageHeader) || entry->size > MaxAllocHugeSize / 2)
-		damaged(entry, image_status_text(IMAGE_NOT_A_MODEL));
-	cached->pinned.context = context;
+	if (entry->size < sizeof(ModelFileHeader) || entry->size > MaxAllocHugeSize / 2)
+		damaged(entry, model_file_status_text(MODEL_FILE_NOT_A_MODEL));
+	cached->ref.context = context;
 	copy_entry(&cached->entry, entry);
 	loaded->file.draft = -1;
-	loaded->release.func = release_image;
+	loaded->release.func = release_model_file;
 	loaded->release.arg = loaded;
 	MemoryContextRegisterResetCallback(context, &loaded->release);
 
 	if (share)
-		image = share_image(loaded, entry, snapshot);
-	if (image == NULL)
-		image = copy_image(entry, snapshot);
+		file = share_model_file(loaded, entry, snapshot);
+	if (file == NULL)
+		file = copy_model_file(entry, snapshot);
 
-	cached->header = image;
+	cached->header = file;
 	model = alloc_aligned(model_size(), 0);
-	model_open(model, image);
+	model_open(model, file);
 	cached->model = model;
 	take_names(cached);
 

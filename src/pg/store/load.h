@@ -17,13 +17,13 @@
 
 typedef struct CachedModel
 {
-	Pinned		pinned;
+	RefCounted	ref;
 	StoreEntry	entry;			/* without options, metrics, comment */
-	const ImageHeader *header;	/* start of the image */
+	const ModelFileHeader *header;	/* start of the model file */
 	const Model *model;
 	char	  **genres;			/* [n_genres] */
 	char	  **values[N_ATTRIBUTES];	/* [n_values[a]], values of attributes */
-	bool		shared;			/* image is mapped, not private */
+	bool		shared;			/* model file is mapped, not private */
 
 	struct Catalogue *catalogue;	/* of catalogue.c */
 	uint64		checked;		/* of cache.c: as of when it exists */
@@ -35,7 +35,7 @@ extern void load_define_settings(void);
 /*
  * Loads a model into a memory context of its own, which belongs to the caller's
  * until everything has gone well, and to CacheMemoryContext then.  Deleting it
- * lets go of a shared image.  An error if the model is damaged.
+ * lets go of a shared model file.  An error if the model is damaged.
  */
 extern CachedModel *load_model(const StoreEntry *entry, Snapshot snapshot);
 

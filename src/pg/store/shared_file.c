@@ -2,15 +2,15 @@
  * shared_file.c: one copy of a large model for all backends.
  *
  * The truth about a model is in the extension's tables.  But a model of a
- * million films has hundreds of megabytes, and a copy of it in each connection
- * is out of the question.  So the first backend that needs a large image
+ * million movies has hundreds of megabytes, and a copy of it in each connection
+ * is out of the question.  So the first backend that needs a large model file
  * writes it into a file, and all map that file read-only: they share the pages
  * of the operating system's cache.  This needs no shared_preload_libraries,
  * and works on a standby, where tables cannot be written but files can.
  *
  * A file is written under the name of a draft and given its own by link(),
  * which is atomic and fails if somebody else was faster: nobody ever sees half
- * an image.  The name tells database, model, checksum and format version, so a
+ * a model file.  The name tells database, model, checksum and format version, so a
  * file is never out of date.  Its blocks are written by write(), not through
  * the mapping, where a full disk would be a SIGBUS.
  *
@@ -63,9 +63,9 @@ log_refusal(const char *what, const char *path)
 
 /* The name of the file while it is being written. */
 static void
-draft_path(char *path, const SharedImage *image)
+draft_path(char *path, const SharedFile *file)
 {
-	snprintf(path, MAXPGPATH, "%s.%d", image->path, MyProcPid);
+	snprintf(path, MAXPGPATH, "%s.%d", file->path, MyProcPid);
 }
 
 static int
@@ -89,87 +89,87 @@ close_file(int fd)
 }
 
 static bool
-map_file(SharedImage *image, int fd)
+map_file(SharedFile *file, int fd)
 {
-	void	   *map = mmap(NULL, image->size, PROT_READ, MAP_SHARED, fd, 0);
+	void	   *map = mmap(NULL, file->size, PROT_READ, MAP_SHARED, fd, 0);
 
 	if (map == MAP_FAILED)
 	{
-		log_refusal("map", image->path);
+		log_refusal("map", file->path);
 		return false;
 	}
-	image->map = map;
+	file->map = map;
 	return true;
 }
 
 char *
-shared_image_path(int32 model_id, uint64 checksum)
+shared_file_path(int32 model_id, uint64 checksum)
 {
 	return psprintf("%s/%s%u.%d." UINT64_FORMAT ".%d", DIRECTORY, PREFIX, MyDatabaseId,
-					model_id, checksum, IMAGE_VERSION);
+					model_id, checksum, MODEL_FILE_VERSION);
 }
 
 /*
- * shared_image_init: names the file of an image.
+ * shared_file_init: names the file of a model file.
  */
 void
-shared_image_init(SharedImage *image, int32 model_id, uint64 checksum, Size size)
+shared_file_init(SharedFile *file, int32 model_id, uint64 checksum, Size size)
 {
-	char	   *path = shared_image_path(model_id, checksum);
+	char	   *path = shared_file_path(model_id, checksum);
 
-	memset(image, 0, sizeof(SharedImage));
-	image->draft = -1;
-	image->size = size;
-	strlcpy(image->path, path, MAXPGPATH);
+	memset(file, 0, sizeof(SharedFile));
+	file->draft = -1;
+	file->size = size;
+	strlcpy(file->path, path, MAXPGPATH);
 	pfree(path);
 }
 
 /*
- * shared_image_open: maps the file; false if there is none, or if it cannot be
+ * shared_file_open: maps the file; false if there is none, or if it cannot be
  * used.
  */
 bool
-shared_image_open(SharedImage *image)
+shared_file_open(SharedFile *file)
 {
 	struct stat status;
-	int			fd = open_file(image->path, O_RDONLY);
+	int			fd = open_file(file->path, O_RDONLY);
 	bool		mapped;
 
 	if (fd < 0)
 		return false;
-	mapped = fstat(fd, &status) == 0 && status.st_size == image->size && map_file(image, fd);
+	mapped = fstat(fd, &status) == 0 && status.st_size == file->size && map_file(file, fd);
 	close_file(fd);
 	return mapped;
 }
 
 /*
- * shared_image_begin: starts the file under the name of a draft.
+ * shared_file_begin: starts the file under the name of a draft.
  */
 bool
-shared_image_begin(SharedImage *image)
+shared_file_begin(SharedFile *file)
 {
 	char		draft[MAXPGPATH];
 
-	draft_path(draft, image);
-	image->draft = open_file(draft, O_RDWR | O_CREAT | O_TRUNC);
-	if (image->draft < 0 && errno == ENOENT && MakePGDirectory(DIRECTORY) == 0)
-		image->draft = open_file(draft, O_RDWR | O_CREAT | O_TRUNC);
-	if (image->draft < 0)
+	draft_path(draft, file);
+	file->draft = open_file(draft, O_RDWR | O_CREAT | O_TRUNC);
+	if (file->draft < 0 && errno == ENOENT && MakePGDirectory(DIRECTORY) == 0)
+		file->draft = open_file(draft, O_RDWR | O_CREAT | O_TRUNC);
+	if (file->draft < 0)
 		log_refusal("create", draft);
-	return image->draft >= 0;
+	return file->draft >= 0;
 }
 
 /*
- * shared_image_write: the next `length` bytes of the image.
+ * shared_file_write: the next `length` bytes of the model file.
  */
 bool
-shared_image_write(SharedImage *image, const void *data, Size length)
+shared_file_write(SharedFile *file, const void *data, Size length)
 {
 	const char *at = data;
 
 	while (length > 0)
 	{
-		ssize_t		written = write(image->draft, at, length);
+		ssize_t		written = write(file->draft, at, length);
 
 		if (written < 0 && errno == EINTR)
 			continue;
@@ -177,7 +177,7 @@ shared_image_write(SharedImage *image, const void *data, Size length)
 		{
 			if (written == 0)
 				errno = ENOSPC;
-			log_refusal("write", image->path);
+			log_refusal("write", file->path);
 			return false;
 		}
 		at += written;
@@ -188,48 +188,48 @@ shared_image_write(SharedImage *image, const void *data, Size length)
 
 /* The draft is done, one way or the other. */
 static void
-end_draft(SharedImage *image)
+end_draft(SharedFile *file)
 {
 	char		draft[MAXPGPATH];
 
-	draft_path(draft, image);
+	draft_path(draft, file);
 	unlink(draft);
-	close_file(image->draft);
-	image->draft = -1;
+	close_file(file->draft);
+	file->draft = -1;
 }
 
 /*
- * shared_image_finish: maps the written file, which has no name yet.
+ * shared_file_finish: maps the written file, which has no name yet.
  */
 bool
-shared_image_finish(SharedImage *image)
+shared_file_finish(SharedFile *file)
 {
-	return map_file(image, image->draft);
+	return map_file(file, file->draft);
 }
 
 /*
- * shared_image_publish: gives the file its name.  If that is refused, or
+ * shared_file_publish: gives the file its name.  If that is refused, or
  * somebody else has been faster, ours stays without a name and serves only us.
  */
 void
-shared_image_publish(SharedImage *image)
+shared_file_publish(SharedFile *file)
 {
 	char		draft[MAXPGPATH];
 
-	draft_path(draft, image);
-	if (link(draft, image->path) != 0 && errno != EEXIST)
-		log_refusal("link", image->path);
-	end_draft(image);
+	draft_path(draft, file);
+	if (link(draft, file->path) != 0 && errno != EEXIST)
+		log_refusal("link", file->path);
+	end_draft(file);
 }
 
 void
-shared_image_close(SharedImage *image)
+shared_file_close(SharedFile *file)
 {
-	if (image->map != NULL)
-		munmap(unconstify(void *, image->map), image->size);
-	image->map = NULL;
-	if (image->draft >= 0)
-		end_draft(image);
+	if (file->map != NULL)
+		munmap(unconstify(void *, file->map), file->size);
+	file->map = NULL;
+	if (file->draft >= 0)
+		end_draft(file);
 }
 
 /* ---------------------------------------------------------------------------
@@ -237,11 +237,11 @@ shared_image_close(SharedImage *image)
  * ------------------------------------------------------------------------- */
 
 /*
- * shared_image_remove: nothing here may fail, or a COMMIT that has been written
+ * shared_file_remove: nothing here may fail, or a COMMIT that has been written
  * down would.
  */
 void
-shared_image_remove(const char *path)
+shared_file_remove(const char *path)
 {
 	if (unlink(path) != 0 && errno != ENOENT)
 		ereport(LOG,
@@ -251,7 +251,7 @@ shared_image_remove(const char *path)
 
 /* Whether a file of ours belongs to nobody. */
 static bool
-is_garbage(const char *name, SharedImageExists exists, void *arg)
+is_garbage(const char *name, SharedFileExists exists, void *arg)
 {
 	unsigned int database;
 	int			model_id;
@@ -267,11 +267,11 @@ is_garbage(const char *name, SharedImageExists exists, void *arg)
 }
 
 /*
- * shared_image_sweep: removes the files of models of which exists() knows
+ * shared_file_sweep: removes the files of models of which exists() knows
  * nothing, and what was left of drafts.
  */
 void
-shared_image_sweep(SharedImageExists exists, void *arg)
+shared_file_sweep(SharedFileExists exists, void *arg)
 {
 	DIR		   *directory = AllocateDir(DIRECTORY);
 	struct dirent *entry;
@@ -285,7 +285,7 @@ shared_image_sweep(SharedImageExists exists, void *arg)
 			!is_garbage(entry->d_name, exists, arg))
 			continue;
 		snprintf(path, MAXPGPATH, "%s/%s", DIRECTORY, entry->d_name);
-		shared_image_remove(path);
+		shared_file_remove(path);
 	}
 	FreeDir(directory);
 }

@@ -1,9 +1,9 @@
 /*
  * store.c: trained models in the extension's own tables.
  *
- * recommender_model has a row for each model: which relations it was trained
+ * mlrec_model has a row for each model: which relations it was trained
  * on, with what options and result, and whether it is the active one.  The
- * model itself, the image of image.h, is in recommender_chunk, cut into pieces
+ * model itself, the model file of model file.h, is in mlrec_model_chunk, cut into pieces
  * of a page.  Both are ordinary logged tables, so replicas, backups and pg_dump
  * carry the models without anything said about them here.
  *
@@ -15,7 +15,7 @@
  * run as the tables' owner.  The statements name every operator and type in
  * full, so that nothing on the caller's search_path runs with these rights.
  *
- * Writers take SHARE ROW EXCLUSIVE on recommender_model: they wait for each
+ * Writers take SHARE ROW EXCLUSIVE on mlrec_model: they wait for each
  * other, never for readers, and readers never for them.  A statement trigger
  * on the table tells the caches of all backends that something changed.
  */
@@ -41,21 +41,21 @@
 #include "pg/store/store.h"
 #include "pg/util/relations.h"
 
-#define ID_SEQUENCE "recommender_model_id"
+#define ID_SEQUENCE "mlrec_model_id"
 
 /*
- * Bytes of an image in one row, so that the row fills a page.  Larger values
+ * Bytes of a model file in one row, so that the row fills a page.  Larger values
  * would go to a TOAST table in pieces of 2 kB: reading those back took four
  * times as long.
  */
 #define CHUNK_SIZE (BLCKSZ - 128)
 
 /* Whom to turn back into after writing */
-typedef struct Caller
+typedef struct SavedUserContext
 {
 	Oid			user;
 	int			security;
-} Caller;
+} SavedUserContext;
 
 /* Shared files of models stored and dropped in the transaction at hand: paths */
 static List *stored = NIL;
@@ -74,14 +74,14 @@ PG_FUNCTION_INFO_V1(mlrec_model_changed);
  * care: the end of the (sub)transaction restores the user.
  */
 static void
-become_owner(Caller *caller, Oid table)
+switch_to_owner(SavedUserContext *saved, Oid table)
 {
 	Relation	relation = table_open(table, AccessShareLock);
 	Oid			owner = relation->rd_rel->relowner;
 
 	table_close(relation, NoLock);
-	GetUserIdAndSecContext(&caller->user, &caller->security);
-	SetUserIdAndSecContext(owner, caller->security | SECURITY_LOCAL_USERID_CHANGE |
+	GetUserIdAndSecContext(&saved->user, &saved->security);
+	SetUserIdAndSecContext(owner, saved->security | SECURITY_LOCAL_USERID_CHANGE |
 						   SECURITY_RESTRICTED_OPERATION);
 }
 
@@ -90,20 +90,20 @@ become_owner(Caller *caller, Oid table)
  * connects to SPI as the owner.
  */
 static void
-begin_write(Caller *caller)
+begin_write(SavedUserContext *saved)
 {
 	Oid			table = store_table();
 
 	LockRelationOid(table, ShareRowExclusiveLock);
-	become_owner(caller, table);
+	switch_to_owner(saved, table);
 	SPI_connect();
 }
 
 static void
-end_write(const Caller *caller)
+end_write(const SavedUserContext *saved)
 {
 	SPI_finish();
-	SetUserIdAndSecContext(caller->user, caller->security);
+	SetUserIdAndSecContext(saved->user, saved->security);
 }
 
 /*
@@ -135,12 +135,12 @@ execute(const char *statement, int n, Oid *types, Datum *values, const char *nul
 int32
 store_next_id(void)
 {
-	Caller		caller;
+	SavedUserContext saved;
 	int64		id;
 
-	become_owner(&caller, store_table());
+	switch_to_owner(&saved, store_table());
 	id = nextval_internal(store_relation(ID_SEQUENCE), true);
-	SetUserIdAndSecContext(caller.user, caller.security);
+	SetUserIdAndSecContext(saved.user, saved.security);
 	return (int32) id;
 }
 
@@ -170,8 +170,8 @@ insert_model(const StoreEntry *entry)
 	}
 	values[0] = Int32GetDatum(entry->model_id);
 	values[1] = TimestampTzGetDatum(entry->created_at);
-	values[5] = Int64GetDatum(entry->train_rows);
-	values[6] = Int64GetDatum(entry->test_rows);
+	values[5] = Int64GetDatum(entry->train_ratings);
+	values[6] = Int64GetDatum(entry->test_ratings);
 	values[7] = Int64GetDatum(entry->seed);
 	values[10] = Int64GetDatum(entry->boundary_time);
 	values[11] = Int64GetDatum(entry->boundary_user);
@@ -182,7 +182,7 @@ insert_model(const StoreEntry *entry)
 }
 
 static void
-insert_chunks(int32 model_id, const char *image, Size size)
+insert_chunks(int32 model_id, const char *file, Size size)
 {
 	char	   *statement = psprintf("INSERT INTO %s VALUES ($1, $2, $3)",
 									 extension_object_quoted(STORE_CHUNKS));
@@ -199,7 +199,7 @@ insert_chunks(int32 model_id, const char *image, Size size)
 
 		CHECK_FOR_INTERRUPTS();
 		SET_VARSIZE(data, VARHDRSZ + length);
-		memcpy(VARDATA(data), image + done, length);
+		memcpy(VARDATA(data), file + done, length);
 		if (SPI_execute_plan(plan, values, NULL, false, 0) != SPI_OK_INSERT)
 			elog(ERROR, "could not store a chunk of model %d", model_id);
 		done += length;
@@ -232,7 +232,7 @@ remove_all(const List *files)
 
 	foreach(cell, files)
 	{
-		shared_image_remove(lfirst(cell));
+		shared_file_remove(lfirst(cell));
 	}
 }
 
@@ -259,38 +259,38 @@ static void
 remember(List **files, int32 model_id, uint64 checksum)
 {
 	static bool registered = false;
-	MemoryContext caller = MemoryContextSwitchTo(TopTransactionContext);
+	MemoryContext saved = MemoryContextSwitchTo(TopTransactionContext);
 
 	if (!registered)
 		RegisterXactCallback(remove_files, NULL);
 	registered = true;
-	*files = lappend(*files, shared_image_path(model_id, checksum));
-	MemoryContextSwitchTo(caller);
+	*files = lappend(*files, shared_file_path(model_id, checksum));
+	MemoryContextSwitchTo(saved);
 }
 
 /*
- * store_save: stores the sealed image of a model and what is known of it, under
+ * store_save: stores the finalized file of a model and what is known of it, under
  * entry->model_id (from store_next_id), and completes the entry.  With
  * `activate` it is the active model from the caller's COMMIT on.  Not in
  * parallel mode; the caller has checked PreventCommandIfReadOnly.
  */
 void
-store_save(StoreEntry *entry, const void *image, Size size, bool activate)
+store_save(StoreEntry *entry, const void *file, Size size, bool activate)
 {
-	Caller		caller;
+	SavedUserContext saved;
 
 	entry->created_at = GetCurrentTimestamp();
 	entry->active = activate;
 	entry->size = size;
-	entry->checksum = ((const ImageHeader *) image)->checksum;
+	entry->checksum = ((const ModelFileHeader *) file)->checksum;
 
 	remember(&stored, entry->model_id, entry->checksum);
-	begin_write(&caller);
+	begin_write(&saved);
 	insert_model(entry);
-	insert_chunks(entry->model_id, image, size);
+	insert_chunks(entry->model_id, file, size);
 	if (activate)
 		set_active(entry->model_id);
-	end_write(&caller);
+	end_write(&saved);
 }
 
 /*
@@ -301,13 +301,13 @@ Datum
 mlrec_activate_recommender(PG_FUNCTION_ARGS)
 {
 	int32		model_id = PG_GETARG_INT32(0);
-	Caller		caller;
+	SavedUserContext saved;
 	bool		found;
 
 	PreventCommandIfReadOnly("activate_recommender()");
-	begin_write(&caller);
+	begin_write(&saved);
 	found = set_active(model_id);
-	end_write(&caller);
+	end_write(&saved);
 	if (!found)
 		store_no_model(model_id);
 	PG_RETURN_VOID();
@@ -323,11 +323,11 @@ mlrec_drop_recommender(PG_FUNCTION_ARGS)
 	int32		model_id = PG_GETARG_INT32(0);
 	Oid			types[] = {INT4OID};
 	Datum		values[] = {Int32GetDatum(model_id)};
-	Caller		caller;
+	SavedUserContext saved;
 	bool		isnull;
 
 	PreventCommandIfReadOnly("drop_recommender()");
-	begin_write(&caller);
+	begin_write(&saved);
 	if (execute(psprintf("DELETE FROM %s WHERE model_id OPERATOR(pg_catalog.=) $1 "
 						 "RETURNING checksum", extension_object_quoted(STORE_MODELS)),
 				1, types, values, NULL, SPI_OK_DELETE_RETURNING) == 0)
@@ -335,12 +335,12 @@ mlrec_drop_recommender(PG_FUNCTION_ARGS)
 	remember(&dropped, model_id,
 			 DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1,
 										 &isnull)));
-	end_write(&caller);
+	end_write(&saved);
 	PG_RETURN_VOID();
 }
 
 /*
- * Statement trigger on recommender_model: tells every backend, this one at the
+ * Statement trigger on mlrec_model: tells every backend, this one at the
  * end of the command and others at COMMIT, that the table changed.
  */
 Datum
@@ -349,7 +349,7 @@ mlrec_model_changed(PG_FUNCTION_ARGS)
 	if (!CALLED_AS_TRIGGER(fcinfo))
 		ereport(ERROR,
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-				 errmsg("recommender_model_changed() can only be called as a trigger")));
+				 errmsg("mlrec_model_changed() can only be called as a trigger")));
 	CacheInvalidateRelcache(((TriggerData *) fcinfo->context)->tg_relation);
 	return PointerGetDatum(NULL);
 }

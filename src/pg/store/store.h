@@ -12,7 +12,7 @@
 
 #include "pg/util/compat.h"
 
-/* What is known of a model besides its image. */
+/* What is known of a model besides its model file. */
 typedef struct StoreEntry
 {
 	int32		model_id;
@@ -23,8 +23,8 @@ typedef struct StoreEntry
 	char	   *movies;
 	char	   *users;			/* NULL: there is none */
 
-	int64		train_rows;
-	int64		test_rows;
+	int64		train_ratings;
+	int64		test_ratings;
 	int64		seed;
 	char	   *options;		/* JSON object: the options of the training */
 	char	   *metrics;		/* JSON object, may be NULL */
@@ -38,8 +38,8 @@ typedef struct StoreEntry
 	int64		boundary_user;
 	int64		boundary_movie;
 
-	uint64		size;			/* of the image, set by store_save */
-	uint64		checksum;		/* of the image, set by store_save */
+	uint64		size;			/* of the model file, set by store_save */
+	uint64		checksum;		/* of the model file, set by store_save */
 } StoreEntry;
 
 /* The relations of a model, found now. */
@@ -50,11 +50,11 @@ typedef struct StoreRelations
 	Oid			users;			/* InvalidOid: there is none */
 } StoreRelations;
 
-/* Takes a piece of an image; false: no more, please. */
+/* Takes a piece of a model file; false: no more, please. */
 typedef bool (*StoreSink) (void *arg, const char *data, Size length);
 
 extern int32 store_next_id(void);
-extern void store_save(StoreEntry *entry, const void *image, Size size, bool activate);
+extern void store_save(StoreEntry *entry, const void *file, Size size, bool activate);
 
 extern bool store_read(int32 model_id, Snapshot snapshot, StoreEntry *entry);
 extern bool store_read_active(Snapshot snapshot, StoreEntry *entry);
@@ -63,8 +63,8 @@ extern Size store_load(const StoreEntry *entry, Snapshot snapshot, StoreSink sin
 extern bool store_json_number(const char *json, const char *key, double *number);
 
 /* The tables, by their names in the extension's schema */
-#define STORE_MODELS "recommender_model"
-#define STORE_CHUNKS "recommender_chunk"
+#define STORE_MODELS "mlrec_model"
+#define STORE_CHUNKS "mlrec_model_chunk"
 
 extern Oid	store_relation(const char *name);
 extern Oid	store_table(void);

@@ -31,12 +31,12 @@
 #include "pg/store/store.h"
 #include "pg/util/relations.h"
 
-#define CHUNK_INDEX "recommender_chunk_pkey"
+#define CHUNK_INDEX "mlrec_model_chunk_pkey"
 
 /* How many models an error message lists. */
 #define MAX_LISTED 20
 
-/* Columns of recommender_model, in order */
+/* Columns of mlrec_model, in order */
 enum
 {
 	MODEL_ID = 1,
@@ -45,8 +45,8 @@ enum
 	MODEL_RATINGS,
 	MODEL_MOVIES,
 	MODEL_USERS,
-	MODEL_TRAIN_ROWS,
-	MODEL_TEST_ROWS,
+	MODEL_TRAIN_RATINGS,
+	MODEL_TEST_RATINGS,
 	MODEL_SEED,
 	MODEL_OPTIONS,
 	MODEL_METRICS,
@@ -59,7 +59,7 @@ enum
 	MODEL_RELEVANCE
 };
 
-/* Columns of recommender_chunk, in order */
+/* Columns of mlrec_model_chunk, in order */
 enum
 {
 	CHUNK_MODEL_ID = 1,
@@ -84,7 +84,7 @@ store_relation(const char *name)
 }
 
 /*
- * store_table: the OID of recommender_model.
+ * store_table: the OID of mlrec_model.
  */
 Oid
 store_table(void)
@@ -169,8 +169,8 @@ read_entry(TupleTableSlot *slot, StoreEntry *entry)
 	entry->ratings = column_text(slot, MODEL_RATINGS);
 	entry->movies = column_text(slot, MODEL_MOVIES);
 	entry->users = column_text(slot, MODEL_USERS);
-	entry->train_rows = column_int64(slot, MODEL_TRAIN_ROWS);
-	entry->test_rows = column_int64(slot, MODEL_TEST_ROWS);
+	entry->train_ratings = column_int64(slot, MODEL_TRAIN_RATINGS);
+	entry->test_ratings = column_int64(slot, MODEL_TEST_RATINGS);
 	entry->seed = column_int64(slot, MODEL_SEED);
 	entry->options = column_json(slot, MODEL_OPTIONS);
 	entry->metrics = column_json(slot, MODEL_METRICS);
@@ -228,7 +228,7 @@ store_read_active(Snapshot snapshot, StoreEntry *entry)
 }
 
 /*
- * store_load: hands the image of a model to `sink`, piece by piece, at most
+ * store_load: hands file of a model to `sink`, piece by piece, at most
  * entry->size bytes.  Returns how many bytes there are in the tables, which
  * differs from entry->size if these were tampered with, or how many were taken
  * when the sink refused one by returning false.

@@ -29,11 +29,11 @@
 /* So many liked rows are enough to compare by. */
 #define ENOUGH_ROWS 100
 
-/* The rows' films as indices into another model's catalogue. */
+/* The rows' movies as indices into another model's catalogue. */
 static int32 *
 map_movies(const Ratings *ratings, const CachedModel *model)
 {
-	const int64 *ids = image_section(model->header, IMAGE_MOVIE_IDS);
+	const int64 *ids = model_file_section(model->header, MODEL_FILE_MOVIE_IDS);
 	int32	   *index = palloc_extended(sizeof(int32) * (Size) ratings->n_movies, MCXT_ALLOC_HUGE);
 	int32	   *movie = palloc_extended(sizeof(int32) * (Size) ratings->n_rows, MCXT_ALLOC_HUGE);
 
@@ -45,10 +45,10 @@ map_movies(const Ratings *ratings, const CachedModel *model)
 }
 
 static double
-validation_ndcg(const ImageHeader *image, const Ratings *ratings)
+validation_ndcg(const ModelFileHeader *file, const Ratings *ratings)
 {
-	void	   *scratch = alloc_aligned(relevance_scratch(image), 0);
-	double		ndcg = relevance_ndcg(image, ratings, tick, scratch);
+	void	   *scratch = alloc_aligned(relevance_scratch(file), 0);
+	double		ndcg = relevance_ndcg(file, ratings, check_interrupts, scratch);
 
 	free_aligned(scratch);
 	return ndcg;
@@ -60,18 +60,18 @@ active_ndcg(const CachedModel *active, const Dataset *dataset, const float *rati
 {
 	Ratings		ratings;
 
-	recode_ratings(&ratings, dataset, active);
+	remap_ratings(&ratings, dataset, active);
 	ratings.movie = map_movies(&dataset->ratings, active);
 	ratings.rating = rating;
 	return validation_ndcg(active->header, &ratings);
 }
 
 /*
- * gate_is_later: whether a row of the user's is later than all that a model was
- * trained on.
+ * activation_is_later: whether a row of the user's is later than all that a model
+ * was trained on.
  */
 bool
-gate_is_later(const Ratings *ratings, int32 user, int64 row, const StoreEntry *model)
+activation_is_later(const Ratings *ratings, int32 user, int64 row, const StoreEntry *model)
 {
 	int64		movie_id = ratings->movie_ids[ratings->movie[row]];
 
@@ -83,11 +83,11 @@ gate_is_later(const Ratings *ratings, int32 user, int64 row, const StoreEntry *m
 }
 
 /*
- * gate_has_boundary: whether a model was trained on the earlier part of its
+ * activation_has_boundary: whether a model was trained on the earlier part of its
  * ratings, not on a random one.
  */
 bool
-gate_has_boundary(const StoreEntry *model)
+activation_has_boundary(const StoreEntry *model)
 {
 	return model->boundary_time != 0 || model->boundary_user != 0 || model->boundary_movie != 0;
 }
@@ -104,11 +104,11 @@ forget_seen(const Ratings *ratings, const CachedModel *active, int64 *n_liked)
 
 	*n_liked = 0;
 	for (int32 user = 0; user < ratings->n_users; user++)
-		for (int32 i = ratings->n_fit[user]; i < ratings->n_train[user]; i++)
+		for (int32 i = ratings->n_train[user]; i < ratings->n_trainval[user]; i++)
 		{
 			int64		row = ratings->start[user] + i;
 
-			if (!gate_is_later(ratings, user, row, &active->entry))
+			if (!activation_is_later(ratings, user, row, &active->entry))
 				rating[row] = -INFINITY;
 			*n_liked += rating[row] >= active->header->like_threshold;
 		}
@@ -117,22 +117,22 @@ forget_seen(const Ratings *ratings, const CachedModel *active, int64 *n_liked)
 
 /* Whether the model is better than the active one; a NOTICE says why not. */
 static bool
-beats_active(const Candidate *candidate, const CachedModel *active)
+beats_active(const NewModel *new_model, const CachedModel *active)
 {
-	const Dataset *dataset = candidate->dataset;
+	const Dataset *dataset = new_model->dataset;
 	const Ratings *ratings = &dataset->ratings;
 	const char *rows = "the validation ratings";
-	double		ndcg = candidate->ndcg;
+	double		ndcg = new_model->ndcg;
 	double		before;
 
-	if (strcmp(active->entry.ratings, candidate->relation) != 0)
+	if (strcmp(active->entry.ratings, new_model->relation) != 0)
 		before = active_ndcg(active, dataset, ratings->rating);
 	else
 	{
 		int64		n_liked = 0;
 		float	   *unseen = NULL;
 
-		if (gate_has_boundary(&active->entry))
+		if (activation_has_boundary(&active->entry))
 			unseen = forget_seen(ratings, active, &n_liked);
 		if (n_liked >= ENOUGH_ROWS)
 		{
@@ -140,11 +140,11 @@ beats_active(const Candidate *candidate, const CachedModel *active)
 
 			later.rating = unseen;
 			rows = "the validation ratings that are new to both";
-			ndcg = validation_ndcg(candidate->image, &later);
+			ndcg = validation_ndcg(new_model->file, &later);
 			before = active_ndcg(active, dataset, unseen);
 		}
 		else if (active->entry.relevance == NULL ||
-				 !store_json_number(active->entry.relevance, GATE_NDCG, &before))
+				 !store_json_number(active->entry.relevance, ACTIVATION_NDCG, &before))
 			return true;
 		else
 			rows = "the validation ratings of its own training";
@@ -152,37 +152,37 @@ beats_active(const Candidate *candidate, const CachedModel *active)
 	if (ndcg > before)
 		return true;
 	ereport(NOTICE,
-			(errmsg("model %d is not activated", candidate->model_id),
+			(errmsg("model %d is not activated", new_model->model_id),
 			 errdetail("Its NDCG@10 on %s is %.4f, that of the active model %d %.4f.",
 					   rows, ndcg, active->entry.model_id, before)));
 	return false;
 }
 
 /*
- * gate_open: whether the new model may become the active one; a NOTICE says
- * why not.
+ * activation_gate_passes: whether the new model may become the active one; a
+ * NOTICE says why not.
  */
 bool
-gate_open(const Candidate *candidate)
+activation_gate_passes(const NewModel *new_model)
 {
 	CachedModel *active;
 
-	if (isnan(candidate->ndcg))
+	if (isnan(new_model->ndcg))
 	{
 		ereport(NOTICE,
-				(errmsg("model %d is not activated", candidate->model_id),
+				(errmsg("model %d is not activated", new_model->model_id),
 				 errdetail("There are no liked validation ratings to judge it by."),
 				 errhint("Raise validation_fraction, or use activate_recommender().")));
 		return false;
 	}
-	if (!(candidate->ndcg > candidate->popularity_ndcg))
+	if (!(new_model->ndcg > new_model->popularity_ndcg))
 	{
 		ereport(NOTICE,
-				(errmsg("model %d is not activated", candidate->model_id),
+				(errmsg("model %d is not activated", new_model->model_id),
 				 errdetail("Its validation NDCG@10 is %.4f, that of popularity %.4f.",
-						   candidate->ndcg, candidate->popularity_ndcg)));
+						   new_model->ndcg, new_model->popularity_ndcg)));
 		return false;
 	}
 	active = cache_find(0);
-	return active == NULL || beats_active(candidate, active);
+	return active == NULL || beats_active(new_model, active);
 }

@@ -11,23 +11,23 @@
 #include "pg/store/store.h"
 
 /* Under this key StoreEntry.relevance has the validation NDCG@10. */
-#define GATE_NDCG "validation_ndcg@10"
+#define ACTIVATION_NDCG "validation_ndcg@10"
 
-/* A model that has been trained on the fit rows only. */
-typedef struct Candidate
+/* A model that has been trained on the train ratings only. */
+typedef struct NewModel
 {
 	int32		model_id;
 	const char *relation;		/* its ratings, as StoreEntry names them */
 	const Dataset *dataset;
-	const ImageHeader *image;	/* not sealed */
+	const ModelFileHeader *file;	/* not finalized */
 	double		ndcg;			/* on the validation rows, NaN without any liked */
 	double		popularity_ndcg;
-} Candidate;
+} NewModel;
 
-extern bool gate_open(const Candidate *candidate);
+extern bool activation_gate_passes(const NewModel *new_model);
 
-extern bool gate_is_later(const Ratings *ratings, int32 user, int64 row,
-						  const StoreEntry *model);
-extern bool gate_has_boundary(const StoreEntry *model);
+extern bool activation_is_later(const Ratings *ratings, int32 user, int64 row,
+								const StoreEntry *model);
+extern bool activation_has_boundary(const StoreEntry *model);
 
 #endif							/* MLREC_TRAIN_ACTIVATION_H */

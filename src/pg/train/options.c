@@ -131,10 +131,11 @@ options_get(FunctionCallInfo fcinfo)
 	values.random_split = random_split(fcinfo);
 	values.batch_size = integer_option(fcinfo, ARG_BATCH_SIZE, "batch_size", 1, MAX_BATCH_SIZE);
 	values.learning_rate = number_option(fcinfo, ARG_LEARNING_RATE, "learning_rate", 1e-7, 1);
-	values.epochs[RETRIEVAL] = integer_option(fcinfo, ARG_RETRIEVAL_EPOCHS, "retrieval_epochs",
-											  1, MAX_EPOCHS);
-	values.epochs[RANKING] = integer_option(fcinfo, ARG_RANKING_EPOCHS, "ranking_epochs",
-											1, MAX_EPOCHS);
+	values.epochs[STAGE_RETRIEVAL] = integer_option(fcinfo, ARG_RETRIEVAL_EPOCHS,
+													"retrieval_epochs",
+													1, MAX_EPOCHS);
+	values.epochs[STAGE_RANKING] = integer_option(fcinfo, ARG_RANKING_EPOCHS, "ranking_epochs",
+												  1, MAX_EPOCHS);
 	values.patience = integer_option(fcinfo, ARG_PATIENCE, "patience", 0, MAX_EPOCHS);
 	require(fcinfo, ARG_SEED, "seed");
 	values.seed = PG_GETARG_INT64(ARG_SEED);
@@ -166,8 +167,8 @@ options_json(const OptionValues *values)
 					"\"softmax_weight\": %g, \"history\": %s, \"from_model\": %s, \"refit\": %s}",
 					values->test_fraction, values->validation_fraction,
 					values->random_split ? "random" : "chronological",
-					values->batch_size, values->learning_rate, values->epochs[RETRIEVAL],
-					values->epochs[RANKING], values->patience, values->like_threshold,
+					values->batch_size, values->learning_rate, values->epochs[STAGE_RETRIEVAL],
+					values->epochs[STAGE_RANKING], values->patience, values->like_threshold,
 					values->softmax_weight, values->history ? "true" : "false",
 					values->from_model ? psprintf("%d", values->from_model) : "null",
 					values->refit ? "true" : "false");

@@ -49,12 +49,12 @@
 #define SPINS 10000
 
 /* Where all participants meet: storage/barrier.h, but awake at first. */
-typedef struct Meeting
+typedef struct SpinBarrier
 {
 	pg_atomic_uint32 arrived;
 	pg_atomic_uint32 round;		/* how often all have met */
 	ConditionVariable met;
-} Meeting;
+} SpinBarrier;
 
 /* Start of the shared memory. */
 typedef struct TeamShared
@@ -62,7 +62,7 @@ typedef struct TeamShared
 	slock_t		mutex;
 	int			n_participants; /* 0 until the team is complete */
 	ConditionVariable complete;
-	Meeting		meeting;
+	SpinBarrier barrier;
 
 	StageShape	shape;
 	TrainOptions options;
@@ -74,7 +74,7 @@ typedef struct TeamMemory
 {
 	TeamShared *shared;
 	Ratings		ratings;
-	FilmStatistics films;
+	MovieStatistics movie_stats;
 	void	   *trainer;		/* the trainer's shared block */
 } TeamMemory;
 
@@ -94,12 +94,12 @@ place(Arena *arena, const void *source, Size size)
 }
 
 /*
- * Lays the shared memory out.  The leader's ratings and films have the arrays
+ * Lays the shared memory out.  The leader's ratings and movies have the arrays
  * to be copied; a worker's have none.  While measuring the arena has no base.
  */
 static void
 carve(TeamMemory *memory, Arena *arena, const StageShape *shape, const Ratings *ratings,
-	  const FilmStatistics *films, const TrainOptions *options)
+	  const MovieStatistics *movie_stats, const TrainOptions *options)
 {
 	Ratings    *own = &memory->ratings;
 	Size		rows = ratings->n_rows;
@@ -109,8 +109,8 @@ carve(TeamMemory *memory, Arena *arena, const StageShape *shape, const Ratings *
 	memory->shared = ARENA_ARRAY(arena, TeamShared, 1);
 	*own = *ratings;
 	own->start = place(arena, ratings->start, sizeof(int64) * (users + 1));
-	own->n_fit = place(arena, ratings->n_fit, sizeof(int32) * users);
 	own->n_train = place(arena, ratings->n_train, sizeof(int32) * users);
+	own->n_trainval = place(arena, ratings->n_trainval, sizeof(int32) * users);
 	own->movie = place(arena, ratings->movie, sizeof(int32) * rows);
 	own->rating = place(arena, ratings->rating, sizeof(float) * rows);
 	own->prefix = place(arena, ratings->prefix, sizeof(int32) * rows);
@@ -119,14 +119,16 @@ carve(TeamMemory *memory, Arena *arena, const StageShape *shape, const Ratings *
 								sizeof(float) * movies * (ratings->n_genres + 1));
 	own->user_ids = own->movie_ids = own->time = NULL;
 	own->movie_listed = NULL;
-	memory->films.mean_rating = films->mean_rating;
-	memory->films.ratings = (int32 *) place(arena, films->ratings, sizeof(int32) * movies);
-	memory->films.mean = (float *) place(arena, films->mean, sizeof(float) * movies);
-	memory->films.popularity = (float *) place(arena, films->popularity, sizeof(float) * movies);
+	memory->movie_stats.mean_rating = movie_stats->mean_rating;
+	memory->movie_stats.ratings = (int32 *) place(arena, movie_stats->ratings, sizeof(int32) *
+												  movies);
+	memory->movie_stats.mean = (float *) place(arena, movie_stats->mean, sizeof(float) * movies);
+	memory->movie_stats.popularity = (float *) place(arena, movie_stats->popularity, sizeof(float) *
+													 movies);
 
 	/* the trainer measures the data through these arrays, so it gets the source's */
 	memory->trainer = arena_take(arena, 1,
-								 trainer_shared_size(shape, ratings->n_fit ? ratings : own,
+								 trainer_shared_size(shape, ratings->n_train ? ratings : own,
 													 options));
 }
 
@@ -137,7 +139,7 @@ team_size(const ParallelJob *job)
 	TeamMemory	memory;
 	Arena		arena = {NULL, 0};
 
-	carve(&memory, &arena, job->shape, job->ratings, job->films, job->options);
+	carve(&memory, &arena, job->shape, job->ratings, job->movie_stats, job->options);
 	return add_size(arena.used, ARENA_ALIGN);
 }
 
@@ -161,12 +163,12 @@ fill_team(TeamMemory *memory, void *block, const ParallelJob *job)
 {
 	Arena		arena = {aligned(block), 0};
 
-	carve(memory, &arena, job->shape, job->ratings, job->films, job->options);
+	carve(memory, &arena, job->shape, job->ratings, job->movie_stats, job->options);
 	SpinLockInit(&memory->shared->mutex);
 	ConditionVariableInit(&memory->shared->complete);
-	pg_atomic_init_u32(&memory->shared->meeting.arrived, 0);
-	pg_atomic_init_u32(&memory->shared->meeting.round, 0);
-	ConditionVariableInit(&memory->shared->meeting.met);
+	pg_atomic_init_u32(&memory->shared->barrier.arrived, 0);
+	pg_atomic_init_u32(&memory->shared->barrier.round, 0);
+	ConditionVariableInit(&memory->shared->barrier.met);
 	memory->shared->n_participants = 0;
 	memory->shared->shape = *job->shape;
 	memory->shared->options = *job->options;
@@ -176,27 +178,27 @@ fill_team(TeamMemory *memory, void *block, const ParallelJob *job)
 
 /* Waits for the others; alone there is nobody to wait for. */
 static void
-meet(void *team)
+spin_barrier_wait(void *team)
 {
 	TeamShared *shared = team;
-	Meeting    *meeting = &shared->meeting;
+	SpinBarrier *barrier = &shared->barrier;
 	uint32		round;
 
-	tick();
+	check_interrupts();
 	if (shared->n_participants == 1)
 		return;
-	round = pg_atomic_read_u32(&meeting->round);
-	if (pg_atomic_add_fetch_u32(&meeting->arrived, 1) == (uint32) shared->n_participants)
+	round = pg_atomic_read_u32(&barrier->round);
+	if (pg_atomic_add_fetch_u32(&barrier->arrived, 1) == (uint32) shared->n_participants)
 	{
-		pg_atomic_write_u32(&meeting->arrived, 0);
-		pg_atomic_fetch_add_u32(&meeting->round, 1);
-		ConditionVariableBroadcast(&meeting->met);
+		pg_atomic_write_u32(&barrier->arrived, 0);
+		pg_atomic_fetch_add_u32(&barrier->round, 1);
+		ConditionVariableBroadcast(&barrier->met);
 		return;
 	}
-	for (int i = 0; i < SPINS && pg_atomic_read_u32(&meeting->round) == round; i++)
+	for (int i = 0; i < SPINS && pg_atomic_read_u32(&barrier->round) == round; i++)
 		pg_spin_delay();
-	while (pg_atomic_read_u32(&meeting->round) == round)
-		ConditionVariableSleep(&meeting->met, PG_WAIT_EXTENSION);
+	while (pg_atomic_read_u32(&barrier->round) == round)
+		ConditionVariableSleep(&barrier->met, PG_WAIT_EXTENSION);
 	ConditionVariableCancelSleep();
 	pg_memory_barrier();
 }
@@ -210,18 +212,18 @@ take_part(const TeamMemory *memory, const TrainOptions *options, int participant
 	Team		team = {
 		.participant = participant,
 		.n_participants = shared->n_participants,
-		.barrier = meet,
+		.barrier = spin_barrier_wait,
 		.arg = shared,
-		.tick = tick
+		.check_interrupts = check_interrupts
 	};
 	Size		size = trainer_private_size(&shared->shape, &memory->ratings, options);
 	void	   *private = alloc_aligned(size, 0);
 	Trainer    *trainer = trainer_attach(memory->trainer, private, &shared->shape,
-										 &memory->ratings, &memory->films, options, &team);
+										 &memory->ratings, &memory->movie_stats, options, &team);
 
 	if (job)
 		trainer_begin(trainer, job->start);
-	meet(shared);
+	spin_barrier_wait(shared);
 	trainer_run(trainer, job ? job->report : NULL, job ? job->arg : NULL);
 	return trainer;
 }
@@ -262,7 +264,7 @@ mlrec_train_worker(dsm_segment *seg, shm_toc *toc)
 	void	   *block = aligned(shm_toc_lookup(toc, TEAM_KEY, false));
 	TeamShared *shared = block;
 	Ratings		counts;
-	FilmStatistics films = {.mean_rating = 0};
+	MovieStatistics movie_stats = {.mean_rating = 0};
 	Arena		arena = {block, 0};
 	TeamMemory	memory;
 
@@ -271,10 +273,10 @@ mlrec_train_worker(dsm_segment *seg, shm_toc *toc)
 	/* the pointers are the leader's: only the counts count */
 	counts = shared->ratings;
 	counts.start = NULL;
-	counts.n_fit = counts.n_train = counts.movie = counts.prefix = NULL;
+	counts.n_train = counts.n_trainval = counts.movie = counts.prefix = NULL;
 	counts.rating = counts.movie_features = NULL;
 	counts.attribute = NULL;
-	carve(&memory, &arena, &shared->shape, &counts, &films, &shared->options);
+	carve(&memory, &arena, &shared->shape, &counts, &movie_stats, &shared->options);
 	take_part(&memory, &shared->options, ParallelWorkerNumber + 1, NULL);
 }
 

@@ -13,7 +13,7 @@ typedef struct ParallelJob
 {
 	const StageShape *shape;
 	const Ratings *ratings;
-	const FilmStatistics *films;
+	const MovieStatistics *movie_stats;
 	const TrainOptions *options;
 	const float *start;			/* first parameters, NULL: random ones */
 	int			workers;		/* background workers asked for, 0: none */

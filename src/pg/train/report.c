@@ -20,8 +20,8 @@
 #define RESULT_COLUMNS 11
 
 static const char *const stage_names[N_STAGES] = {
-	[RETRIEVAL] = "retrieval",
-	[RANKING] = "ranking",
+	[STAGE_RETRIEVAL] = "retrieval",
+	[STAGE_RANKING] = "ranking",
 };
 
 const char *

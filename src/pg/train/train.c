@@ -2,7 +2,7 @@
  * train.c: train_recommender.
  *
  * Phases: options are checked; the relations are read, encoded and split; each
- * stage is trained, by parallel.c, on the fit rows with the validation rows
+ * stage is trained, by parallel.c, on the train ratings with the validation rows
  * deciding when to stop; the order by relevance is tuned on the validation
  * rows; with refit both stages go on for a few epochs on all training rows, at
  * the last rates that brought something; the model is measured on the test rows,
@@ -52,14 +52,14 @@ typedef struct Training
 {
 	OptionValues options;
 	Dataset    *dataset;
-	FilmStatistics films;
+	MovieStatistics movie_stats;
 	StageShape	shape[N_STAGES];
 	float	   *params[N_STAGES];
 	int			n_kept[N_STAGES];	/* epochs that brought something */
 	float	   *rates[N_STAGES];	/* their learning rates */
 	double		ndcg;			/* by relevance, on the validation rows */
 	double		popularity_ndcg;
-	const ImageHeader *start;	/* the model to go on from, or NULL */
+	const ModelFileHeader *start;	/* the model to go on from, or NULL */
 
 	int			shortage_level; /* of the message that there are too few workers */
 	TrainReport report;
@@ -104,7 +104,7 @@ stage_options(const Training *training, Stage stage)
 		.patience = values->patience,
 		.learning_rate = values->learning_rate,
 		.like_threshold = values->like_threshold,
-		.softmax_weight = stage == RETRIEVAL ? values->softmax_weight : 0,
+		.softmax_weight = stage == STAGE_RETRIEVAL ? values->softmax_weight : 0,
 		.seed = values->seed,
 		.early_stopping = true,
 	};
@@ -146,7 +146,7 @@ check_memory(const ParallelJob *job)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				 errmsg("training needs more memory than is allowed"),
-				 errdetail("The %s stage with " INT64_FORMAT " ratings, %d films and %d workers "
+				 errdetail("The %s stage with " INT64_FORMAT " ratings, %d movies and %d workers "
 						   "needs %zu MB, the limit is %zu MB.",
 						   train_report_stage(job->shape->stage), job->ratings->n_rows,
 						   job->shape->n_movies, job->workers, needed >> 20, limit >> 20),
@@ -160,7 +160,7 @@ train_stage(Training *training, Stage stage)
 	ParallelJob job = {
 		.shape = &training->shape[stage],
 		.ratings = &training->dataset->ratings,
-		.films = &training->films,
+		.movie_stats = &training->movie_stats,
 		.options = &options,
 		.workers = training->options.workers,
 		.shortage_level = training->shortage_level,
@@ -197,9 +197,10 @@ train_stages(Training *training)
 	const Ratings *ratings = &training->dataset->ratings;
 	int32		n_users = 0;
 
-	film_statistics(&training->films, ratings, training->options.like_threshold, tick);
+	movie_statistics(&training->movie_stats, ratings, training->options.like_threshold,
+					 check_interrupts);
 	for (int32 user = 0; user < ratings->n_users; user++)
-		n_users += ratings->n_fit[user] > 0;
+		n_users += ratings->n_train[user] > 0;
 	for (Stage stage = 0; stage < N_STAGES; stage++)
 	{
 		stage_shape(&training->shape[stage], stage, n_users, ratings->n_movies,
@@ -209,18 +210,18 @@ train_stages(Training *training)
 	}
 }
 
-/* The model as an image, not sealed. */
-static ImageHeader *
-make_image(const Training *training)
+/* The model as a model file, not finalized. */
+static ModelFileHeader *
+make_model_file(const Training *training)
 {
 	const Dataset *dataset = training->dataset;
 	ExportInput input = {
 		.ratings = &dataset->ratings,
-		.films = &training->films,
+		.movie_stats = &training->movie_stats,
 		.names = dataset->names,
 		.names_length = dataset->names_length,
 	};
-	ImageHeader header = {
+	ModelFileHeader header = {
 		.min_rating = dataset->min_rating,
 		.max_rating = dataset->max_rating,
 		.like_threshold = training->options.like_threshold,
@@ -228,7 +229,7 @@ make_image(const Training *training)
 		.max_year = dataset->max_year,
 		.median_year = dataset->median_year,
 	};
-	ImageHeader *image;
+	ModelFileHeader *file;
 	void	   *scratch;
 
 	for (Stage stage = 0; stage < N_STAGES; stage++)
@@ -236,10 +237,10 @@ make_image(const Training *training)
 		input.params[stage] = training->params[stage];
 		input.shape[stage] = &training->shape[stage];
 	}
-	image = alloc_aligned(export_layout(&header, &input), MCXT_ALLOC_ZERO);
+	file = alloc_aligned(export_layout(&header, &input), MCXT_ALLOC_ZERO);
 	scratch = alloc_aligned(export_scratch(&input), 0);
-	export_image(image, &header, &input, tick, scratch);
-	return image;
+	export_model_file(file, &header, &input, check_interrupts, scratch);
+	return file;
 }
 
 /*
@@ -247,30 +248,30 @@ make_image(const Training *training)
  * decides whether the model will be the active one.
  */
 static bool
-judge(Training *training, ImageHeader *image, Oid ratings)
+decide_activation(Training *training, ModelFileHeader *file, Oid ratings)
 {
-	Candidate	candidate = {
+	NewModel	new_model = {
 		.model_id = training->report.model_id,
 		.relation = relation_quoted(ratings),
 		.dataset = training->dataset,
-		.image = image,
+		.file = file,
 	};
 
-	candidate.ndcg = relevance_tune(image, &training->dataset->ratings,
-									&candidate.popularity_ndcg, tick,
-									alloc_aligned(relevance_scratch(image), 0));
-	training->ndcg = candidate.ndcg;
-	training->popularity_ndcg = candidate.popularity_ndcg;
-	if (!isnan(candidate.ndcg))
+	new_model.ndcg = relevance_tune(file, &training->dataset->ratings,
+									&new_model.popularity_ndcg, check_interrupts,
+									alloc_aligned(relevance_scratch(file), 0));
+	training->ndcg = new_model.ndcg;
+	training->popularity_ndcg = new_model.popularity_ndcg;
+	if (!isnan(new_model.ndcg))
 		ereport(NOTICE,
 				(errmsg("relevance: validation NDCG@10 %.4f, by popularity alone %.4f",
-						candidate.ndcg, candidate.popularity_ndcg)));
+						new_model.ndcg, new_model.popularity_ndcg)));
 	switch (training->options.activate)
 	{
 		case ACTIVATE_NEVER:
 			return false;
 		case ACTIVATE_IF_BETTER:
-			return gate_open(&candidate);
+			return activation_gate_passes(&new_model);
 		case ACTIVATE_ALWAYS:
 			break;
 	}
@@ -281,25 +282,25 @@ judge(Training *training, ImageHeader *image, Oid ratings)
 static bool
 has_validation(const Dataset *dataset)
 {
-	return dataset->ratings.n_fit_rows < dataset->ratings.n_train_rows;
+	return dataset->ratings.n_train_rows < dataset->ratings.n_trainval_rows;
 }
 
 /* Goes on from the tuned model with everything that is not test. */
-static ImageHeader *
-refit(Training *training, const SplitOptions *split, const ImageHeader *tuned)
+static ModelFileHeader *
+refit(Training *training, const SplitOptions *split, const ModelFileHeader *tuned)
 {
 	SplitOptions all = *split;
-	ImageHeader *image;
+	ModelFileHeader *file;
 
 	all.refit = true;
 	dataset_resplit(training->dataset, &all);
 	training->report.refitting = true;
 	training->start = tuned;
 	train_stages(training);
-	image = make_image(training);
-	image->relevance_rating = tuned->relevance_rating;
-	image->relevance_popularity = tuned->relevance_popularity;
-	return image;
+	file = make_model_file(training);
+	file->relevance_rating = tuned->relevance_rating;
+	file->relevance_popularity = tuned->relevance_popularity;
+	return file;
 }
 
 /*
@@ -307,23 +308,23 @@ refit(Training *training, const SplitOptions *split, const ImageHeader *tuned)
  * rows if there were any, as a JSON object.
  */
 static char *
-relevance_json(const Training *training, const ImageHeader *image)
+relevance_json(const Training *training, const ModelFileHeader *file)
 {
 	StringInfoData json;
 
 	initStringInfo(&json);
 	appendStringInfo(&json, "{\"cosine\": %.9g, \"rating\": %g, \"popularity\": %g",
-					 image->temperature, image->relevance_rating, image->relevance_popularity);
+					 file->temperature, file->relevance_rating, file->relevance_popularity);
 	if (!isnan(training->ndcg))
-		appendStringInfo(&json, ", \"" GATE_NDCG "\": %.6g, \"popularity_ndcg@10\": %.6g",
+		appendStringInfo(&json, ", \"" ACTIVATION_NDCG "\": %.6g, \"popularity_ndcg@10\": %.6g",
 						 training->ndcg, training->popularity_ndcg);
 	appendStringInfoChar(&json, '}');
 	return json.data;
 }
 
-/* Measures the model, sealed now, and stores it. */
+/* Measures the model, finalized now, and stores it. */
 static void
-store(const Training *training, ImageHeader *image, bool activate,
+store(const Training *training, ModelFileHeader *file, bool activate,
 	  Oid ratings, Oid movies, Oid users)
 {
 	const Dataset *dataset = training->dataset;
@@ -334,8 +335,8 @@ store(const Training *training, ImageHeader *image, bool activate,
 		.ratings = relation_quoted(ratings),
 		.movies = relation_quoted(movies),
 		.users = OidIsValid(users) ? relation_quoted(users) : NULL,
-		.train_rows = dataset->ratings.n_train_rows,
-		.test_rows = dataset->ratings.n_rows - dataset->ratings.n_train_rows,
+		.train_ratings = dataset->ratings.n_trainval_rows,
+		.test_ratings = dataset->ratings.n_rows - dataset->ratings.n_trainval_rows,
 		.seed = options->seed,
 		.options = options_json(options),
 		.comment = options->comment,
@@ -347,27 +348,27 @@ store(const Training *training, ImageHeader *image, bool activate,
 		entry.boundary_user = dataset->boundary.user_id;
 		entry.boundary_movie = dataset->boundary.movie_id;
 	}
-	image_seal(image);
-	model_open(model, image);
-	if (entry.test_rows > 0)
+	model_file_finalize(file);
+	model_open(model, file);
+	if (entry.test_ratings > 0)
 		entry.metrics = measure_summary(&dataset->ratings, model);
-	entry.relevance = relevance_json(training, image);
-	store_save(&entry, image, image->size, activate);
+	entry.relevance = relevance_json(training, file);
+	store_save(&entry, file, file->size, activate);
 }
 
 static void
-alloc_statistics(FilmStatistics *films, int32 n_movies)
+alloc_statistics(MovieStatistics *movie_stats, int32 n_movies)
 {
-	films->ratings = palloc(sizeof(int32) * n_movies);
-	films->popularity = palloc(sizeof(float) * n_movies);
-	films->mean = palloc(sizeof(float) * n_movies);
+	movie_stats->ratings = palloc(sizeof(int32) * n_movies);
+	movie_stats->popularity = palloc(sizeof(float) * n_movies);
+	movie_stats->mean = palloc(sizeof(float) * n_movies);
 }
 
 /* What training cannot do without. */
 static void
 check_dataset(const Dataset *dataset, Oid ratings)
 {
-	if (dataset->ratings.n_fit_rows == 0)
+	if (dataset->ratings.n_train_rows == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("no ratings left to train on"),
@@ -404,15 +405,15 @@ warn_of_seen(const CachedModel *before, const Dataset *dataset, Oid relation)
 {
 	const Ratings *ratings = &dataset->ratings;
 	const StoreEntry *entry = &before->entry;
-	int64		n_test = ratings->n_rows - ratings->n_train_rows;
+	int64		n_test = ratings->n_rows - ratings->n_trainval_rows;
 	int64		n_seen = 0;
 
-	if (!gate_has_boundary(entry) || strcmp(entry->ratings, relation_quoted(relation)) != 0)
+	if (!activation_has_boundary(entry) || strcmp(entry->ratings, relation_quoted(relation)) != 0)
 		return;
 	for (int32 user = 0; user < ratings->n_users; user++)
-		for (int64 row = ratings->start[user] + ratings->n_train[user];
+		for (int64 row = ratings->start[user] + ratings->n_trainval[user];
 			 row < ratings->start[user + 1]; row++)
-			n_seen += !gate_is_later(ratings, user, row, entry);
+			n_seen += !activation_is_later(ratings, user, row, entry);
 	if (n_seen > 0)
 		ereport(WARNING,
 				(errmsg("model %d was trained on " INT64_FORMAT " of the " INT64_FORMAT
@@ -443,7 +444,7 @@ mlrec_train_recommender(PG_FUNCTION_ARGS)
 	MemoryContext context;
 	MemoryContext caller;
 	const CachedModel *before;
-	ImageHeader *image;
+	ModelFileHeader *file;
 	bool		activate;
 
 	PreventCommandIfReadOnly("train_recommender()");
@@ -464,17 +465,17 @@ mlrec_train_recommender(PG_FUNCTION_ARGS)
 	if (before)
 		warn_of_seen(before, training.dataset, ratings);
 	check_dataset(training.dataset, ratings);
-	alloc_statistics(&training.films, training.dataset->ratings.n_movies);
+	alloc_statistics(&training.movie_stats, training.dataset->ratings.n_movies);
 	training.report.model_id = store_next_id();
 	for (Stage stage = 0; stage < N_STAGES; stage++)
 		training.rates[stage] = palloc0(sizeof(float) * options->epochs[stage]);
 
 	train_stages(&training);
-	image = make_image(&training);
-	activate = judge(&training, image, ratings);
+	file = make_model_file(&training);
+	activate = decide_activation(&training, file, ratings);
 	if (options->refit && has_validation(training.dataset))
-		image = refit(&training, &split, image);
-	store(&training, image, activate, ratings, movies, users);
+		file = refit(&training, &split, file);
+	store(&training, file, activate, ratings, movies, users);
 
 	MemoryContextSwitchTo(caller);
 	MemoryContextDelete(context);

@@ -1,8 +1,8 @@
 /*
- * encoding.c: see utf8.h.
+ * encoding.c: see encoding.h.
  *
- * Chunks of an image are bytes to pg_dump, which converts text only.  So names
- * in an image must not depend on the encoding of the database that trained it.
+ * Chunks of a model file are bytes to pg_dump, which converts text only.  So names
+ * in a model file must not depend on the encoding of the database that trained it.
  */
 #include "postgres.h"
 

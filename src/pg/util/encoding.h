@@ -1,5 +1,5 @@
 /*
- * encoding.h: names as a model's image has them, whatever the database's encoding.
+ * encoding.h: names as a model file has them, whatever the database's encoding.
  */
 #ifndef MLREC_UTIL_ENCODING_H
 #define MLREC_UTIL_ENCODING_H

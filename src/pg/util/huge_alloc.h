@@ -1,5 +1,5 @@
 /*
- * huge_alloc.h: memory at addresses that src/num and the images of models want.
+ * huge_alloc.h: memory at addresses that src/num and the model files want.
  */
 #ifndef MLREC_UTIL_HUGE_ALLOC_H
 #define MLREC_UTIL_HUGE_ALLOC_H

@@ -8,7 +8,7 @@
 #include "miscadmin.h"
 
 static inline void
-tick(void)
+check_interrupts(void)
 {
 	CHECK_FOR_INTERRUPTS();
 }

@@ -1,5 +1,5 @@
 /*
- * refcounted.c: see pinned.h.
+ * refcounted.c: see refcounted.h.
  *
  * A call that uses a cached model may run queries, a query may run functions
  * of its own (a view over the ratings, a row security policy), and such a
@@ -15,28 +15,28 @@
 static void
 unpin(void *arg)
 {
-	Pinned	   *thing = arg;
+	RefCounted *thing = arg;
 
-	Assert(thing->pins > 0);
-	if (--thing->pins == 0 && thing->retired)
+	Assert(thing->count > 0);
+	if (--thing->count == 0 && thing->retired)
 		MemoryContextDelete(thing->context);
 }
 
 void
-pin(Pinned *thing)
+ref_hold(RefCounted *thing)
 {
 	MemoryContextCallback *callback = palloc(sizeof(MemoryContextCallback));
 
 	callback->func = unpin;
 	callback->arg = thing;
 	MemoryContextRegisterResetCallback(CurrentMemoryContext, callback);
-	thing->pins++;
+	thing->count++;
 }
 
 void
-pinned_retire(Pinned *thing)
+ref_release(RefCounted *thing)
 {
 	thing->retired = true;
-	if (thing->pins == 0)
+	if (thing->count == 0)
 		MemoryContextDelete(thing->context);
 }

@@ -10,20 +10,20 @@
 #include "utils/palloc.h"
 
 /* First member of the kept thing, which lives in its own memory context. */
-typedef struct Pinned
+typedef struct RefCounted
 {
 	MemoryContext context;
-	int			pins;
+	int			count;
 	bool		retired;
-} Pinned;
+} RefCounted;
 
 /*
  * Keeps the thing alive until the current memory context is reset or deleted,
  * which the end of a transaction, regular or not, sees to at the latest.
  */
-extern void pin(Pinned *thing);
+extern void ref_hold(RefCounted *thing);
 
 /* Frees the thing, now or when the last pin goes. */
-extern void pinned_retire(Pinned *thing);
+extern void ref_release(RefCounted *thing);
 
 #endif							/* MLREC_UTIL_REFCOUNTED_H */

@@ -32,7 +32,7 @@
 
 /*
  * True for what a SELECT can read rows from: tables, partitioned and foreign
- * tables, views and materialised views.
+ * tables, views and materialized views.
  */
 static bool
 is_readable_kind(char relkind)

@@ -1,5 +1,5 @@
 /*
- * title.c: what a film's title tells.
+ * title.c: what a movie's title tells.
  */
 #include "postgres.h"
 

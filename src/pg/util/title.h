@@ -1,5 +1,5 @@
 /*
- * title.h: what a film's title tells.
+ * title.h: what a movie's title tells.
  */
 #ifndef MLREC_UTIL_TITLE_H
 #define MLREC_UTIL_TITLE_H

@@ -1,5 +1,5 @@
 /*
- * Images: what is not a sound model is told so, and nothing beyond the bytes
+ * Model files: what is not a sound model is told so, and nothing beyond the bytes
  * at hand is read to find out (the sanitizers watch).
  */
 #include "unit.h"
@@ -16,8 +16,8 @@
 static const int64_t user_ids[USERS] = {4, 8, 15};
 static const int64_t movie_ids[MOVIES] = {1, 2, 3, 5, 8, 13, 21, 34, 55};
 
-static ImageHeader *good;
-static ImageHeader *bad;		/* a copy to be spoiled, just as large */
+static ModelFileHeader *good;
+static ModelFileHeader *bad;	/* a copy to be spoiled, just as large */
 
 static void
 restore(void)
@@ -26,22 +26,22 @@ restore(void)
 }
 
 /* The status of the first `size` bytes, with nothing behind them. */
-static ImageStatus
+static ModelFileStatus
 check_prefix(uint64_t size)
 {
 	void	   *prefix = malloc(size > 0 ? size : 1);
-	ImageStatus status;
+	ModelFileStatus status;
 
 	memcpy(prefix, bad, size);
-	status = image_check(prefix, size, true);
+	status = model_file_check(prefix, size, true);
 	free(prefix);
 	return status;
 }
 
-static ImageStatus
+static ModelFileStatus
 check_bad(void)
 {
-	ImageStatus status = image_check(bad, good->size, true);
+	ModelFileStatus status = model_file_check(bad, good->size, true);
 
 	restore();
 	return status;
@@ -52,30 +52,32 @@ set_up(void)
 {
 	Ratings		ratings = {.n_genres = GENRES, .n_values = {2, 1, 3}};
 
-	good = random_model_image(&ratings, user_ids, USERS, movie_ids, MOVIES, 1);
-	bad = aligned_alloc(IMAGE_ALIGN, good->size);
+	good = random_model_file(&ratings, user_ids, USERS, movie_ids, MOVIES, 1);
+	bad = aligned_alloc(MODEL_FILE_ALIGN, good->size);
 	restore();
 }
 
 static void
 test_layout(void)
 {
-	uint64_t	at = sizeof(ImageHeader);
+	uint64_t	at = sizeof(ModelFileHeader);
 
-	CHECK(image_check(good, good->size, true) == IMAGE_OK);
-	CHECK(image_check(good, good->size, false) == IMAGE_OK);
-	for (int s = 0; s < N_IMAGE_SECTIONS; s++)
+	CHECK(model_file_check(good, good->size, true) == MODEL_FILE_OK);
+	CHECK(model_file_check(good, good->size, false) == MODEL_FILE_OK);
+	for (int s = 0; s < N_MODEL_FILE_SECTIONS; s++)
 	{
-		CHECK(good->offset[s] >= at && good->offset[s] % IMAGE_ALIGN == 0);
-		CHECK(good->offset[s] < at + IMAGE_ALIGN);
+		CHECK(good->offset[s] >= at && good->offset[s] % MODEL_FILE_ALIGN == 0);
+		CHECK(good->offset[s] < at + MODEL_FILE_ALIGN);
 		at = good->offset[s] + good->length[s];
 	}
-	CHECK(good->size >= at && good->size < at + IMAGE_ALIGN && good->size % IMAGE_ALIGN == 0);
-	CHECK(good->length[IMAGE_USER_IDS] == USERS * 8);
-	CHECK(good->length[IMAGE_MOVIE_VECTORS] == MOVIES * VECTOR_DIMS * 4);
-	CHECK(good->length[IMAGE_NAMES] == GENRES + 2 + 1 + 3);
-	CHECK(good->length[IMAGE_MOVIE_CODES] == 0);
-	CHECK(memcmp(image_section(good, IMAGE_MOVIE_IDS), movie_ids, sizeof(movie_ids)) == 0);
+	CHECK(good->size >= at && good->size < at + MODEL_FILE_ALIGN &&
+		  good->size % MODEL_FILE_ALIGN == 0);
+	CHECK(good->length[MODEL_FILE_USER_IDS] == USERS * 8);
+	CHECK(good->length[MODEL_FILE_MOVIE_VECTORS] == MOVIES * VECTOR_DIMS * 4);
+	CHECK(good->length[MODEL_FILE_NAMES] == GENRES + 2 + 1 + 3);
+	CHECK(good->length[MODEL_FILE_MOVIE_CODES] == 0);
+	CHECK(memcmp(model_file_section(good, MODEL_FILE_MOVIE_IDS), movie_ids,
+				 sizeof(movie_ids)) == 0);
 }
 
 static void
@@ -84,16 +86,16 @@ test_truncated(void)
 	int			wrong = 0;
 
 	for (uint64_t size = 0; size < good->size; size += size < 1000 ? 1 : 977)
-		wrong += check_prefix(size) != IMAGE_TRUNCATED;
+		wrong += check_prefix(size) != MODEL_FILE_TRUNCATED;
 	CHECK(wrong == 0);
-	CHECK(check_prefix(good->size - 1) == IMAGE_TRUNCATED);
+	CHECK(check_prefix(good->size - 1) == MODEL_FILE_TRUNCATED);
 
 	/* more than there should be is not right either */
 	{
-		void	   *longer = calloc(1, good->size + IMAGE_ALIGN);
+		void	   *longer = calloc(1, good->size + MODEL_FILE_ALIGN);
 
 		memcpy(longer, good, good->size);
-		CHECK(image_check(longer, good->size + IMAGE_ALIGN, true) == IMAGE_CORRUPT);
+		CHECK(model_file_check(longer, good->size + MODEL_FILE_ALIGN, true) == MODEL_FILE_CORRUPT);
 		free(longer);
 	}
 }
@@ -101,19 +103,19 @@ test_truncated(void)
 static void
 test_foreign(void)
 {
-	char		zeros[sizeof(ImageHeader)] = {0};
+	char		zeros[sizeof(ModelFileHeader)] = {0};
 
-	CHECK(image_check(zeros, sizeof(zeros), true) == IMAGE_NOT_A_MODEL);
+	CHECK(model_file_check(zeros, sizeof(zeros), true) == MODEL_FILE_NOT_A_MODEL);
 	bad->magic ^= 1;
-	CHECK(check_bad() == IMAGE_NOT_A_MODEL);
+	CHECK(check_bad() == MODEL_FILE_NOT_A_MODEL);
 	bad->magic = __builtin_bswap64(bad->magic);
-	CHECK(check_bad() == IMAGE_OTHER_BYTE_ORDER);
+	CHECK(check_bad() == MODEL_FILE_OTHER_BYTE_ORDER);
 	bad->byte_order = __builtin_bswap32(bad->byte_order);
-	CHECK(check_bad() == IMAGE_OTHER_BYTE_ORDER);
+	CHECK(check_bad() == MODEL_FILE_OTHER_BYTE_ORDER);
 	bad->version++;
-	CHECK(check_bad() == IMAGE_OTHER_VERSION);
+	CHECK(check_bad() == MODEL_FILE_OTHER_VERSION);
 	bad->version = 0;
-	CHECK(check_bad() == IMAGE_OTHER_VERSION);
+	CHECK(check_bad() == MODEL_FILE_OTHER_VERSION);
 }
 
 /* Each with a checksum that is right: the rest must notice. */
@@ -128,8 +130,8 @@ test_bad_counts(void)
 		for (size_t c = 0; c < sizeof(counts) / sizeof(counts[0]); c++)
 		{
 			*fields[f] = counts[c];
-			image_seal(bad);
-			CHECK(check_bad() == IMAGE_CORRUPT);
+			model_file_finalize(bad);
+			CHECK(check_bad() == MODEL_FILE_CORRUPT);
 		}
 }
 
@@ -139,38 +141,38 @@ test_bad_sections(void)
 	const uint64_t lengths[] = {0, 1, good->size, good->size + 1, UINT64_MAX, UINT64_MAX - 63,
 	UINT64_C(1) << 63};
 
-	for (int s = 0; s < N_IMAGE_SECTIONS; s++)
+	for (int s = 0; s < N_MODEL_FILE_SECTIONS; s++)
 		for (size_t i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++)
 		{
 			if (lengths[i] != good->length[s])
 			{
 				bad->length[s] = lengths[i];
-				image_seal(bad);
-				CHECK(check_bad() == IMAGE_CORRUPT);
+				model_file_finalize(bad);
+				CHECK(check_bad() == MODEL_FILE_CORRUPT);
 			}
 			if (lengths[i] == 0 || (good->length[s] == 0 && lengths[i] == good->size))
 				continue;
 			bad->offset[s] = lengths[i];
-			image_seal(bad);
-			CHECK(check_bad() == IMAGE_CORRUPT);
+			model_file_finalize(bad);
+			CHECK(check_bad() == MODEL_FILE_CORRUPT);
 		}
 }
 
 static void
 test_bad_names(void)
 {
-	char	   *names = random_model_section(bad, IMAGE_NAMES);
+	char	   *names = random_model_section(bad, MODEL_FILE_NAMES);
 
 	/* one name fewer */
 	names[0] = 'a';
-	image_seal(bad);
-	CHECK(check_bad() == IMAGE_CORRUPT);
+	model_file_finalize(bad);
+	CHECK(check_bad() == MODEL_FILE_CORRUPT);
 
 	/* as many, and then one without an end */
-	bad->length[IMAGE_NAMES]++;
-	names[bad->length[IMAGE_NAMES] - 1] = 'z';
-	image_seal(bad);
-	CHECK(check_bad() == IMAGE_CORRUPT);
+	bad->length[MODEL_FILE_NAMES]++;
+	names[bad->length[MODEL_FILE_NAMES] - 1] = 'z';
+	model_file_finalize(bad);
+	CHECK(check_bad() == MODEL_FILE_CORRUPT);
 }
 
 /* Any byte that is another, the header's own included, is noticed. */
@@ -183,15 +185,15 @@ test_flipped_bytes(void)
 	for (uint64_t at = 0; at < good->size; at += at < 2000 ? 1 : 613)
 	{
 		bytes[at] ^= 1 << at % 8;
-		unnoticed += image_check(bad, good->size, true) == IMAGE_OK;
+		unnoticed += model_file_check(bad, good->size, true) == MODEL_FILE_OK;
 		bytes[at] ^= 1 << at % 8;
 	}
 	CHECK(unnoticed == 0);
 
 	/* unless nobody looks */
 	bytes[good->size - 100] ^= 1;
-	CHECK(image_check(bad, good->size, false) == IMAGE_OK);
-	CHECK(check_bad() == IMAGE_CORRUPT);
+	CHECK(model_file_check(bad, good->size, false) == MODEL_FILE_OK);
+	CHECK(check_bad() == MODEL_FILE_CORRUPT);
 }
 
 /*
@@ -207,7 +209,7 @@ test_random_headers(void)
 	{
 		for (uint32_t change = 0; change <= rng_below(round, 0, 3); change++)
 		{
-			uint32_t	at = rng_below(round, 1 + 3 * change, sizeof(ImageHeader) / 4);
+			uint32_t	at = rng_below(round, 1 + 3 * change, sizeof(ModelFileHeader) / 4);
 			uint32_t	value = (uint32_t) rng_u64(round, 2 + 3 * change);
 
 			/* small numbers and single bits go further */
@@ -216,8 +218,8 @@ test_random_headers(void)
 			((uint32_t *) bad)[at] = value;
 		}
 		if (bad->size == good->size)
-			image_seal(bad);
-		if (image_check(bad, good->size, true) == IMAGE_OK)
+			model_file_finalize(bad);
+		if (model_file_check(bad, good->size, true) == MODEL_FILE_OK)
 		{
 			Model	   *model = random_model_open(bad);
 
@@ -233,8 +235,8 @@ test_random_headers(void)
 static void
 test_status_texts(void)
 {
-	for (int s = IMAGE_OK; s <= IMAGE_CORRUPT; s++)
-		CHECK(strcmp(image_status_text(s), "unknown") != 0);
+	for (int s = MODEL_FILE_OK; s <= MODEL_FILE_CORRUPT; s++)
+		CHECK(strcmp(model_file_status_text(s), "unknown") != 0);
 }
 
 int

@@ -1,5 +1,5 @@
 /*
- * test_film.c: genre lists taken apart, years scaled.
+ * test_movie_features.c: genre lists taken apart, years scaled.
  */
 #include <string.h>
 
@@ -60,13 +60,13 @@ scales(void)
 	year_scale(&scale, year, some, 3);
 	CHECK(scale.min_year == 1990 && scale.max_year == 2000 && scale.median_year == 1995);
 
-	/* no trained film has a year: those of all films */
+	/* no trained movie has a year: those of all movies */
 	year_scale(&scale, year, none, 6);
 	CHECK(scale.min_year == 1 && scale.max_year == MAX_YEAR && scale.median_year == 1995);
 	year_scale(&scale, year, unknown, 6);
 	CHECK(scale.min_year == 1 && scale.max_year == MAX_YEAR);
 
-	/* one year only, no year at all, no film at all */
+	/* one year only, no year at all, no movie at all */
 	year_scale(&scale, year, some, 1);
 	CHECK(scale.min_year == 1990 && scale.max_year == 1990 && scale.median_year == 1990);
 	CHECK(year_feature(&scale, 1990) == 0 && year_feature(&scale, 2050) == 0);

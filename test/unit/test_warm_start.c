@@ -11,7 +11,7 @@
 #define GENRES 3
 #define HISTORY_WIDTH HISTORY_DIMS
 
-/* The new data: one user, film, genre and value more, in front of the old ones. */
+/* The new data: one user, movie, genre and value more, in front of the old ones. */
 static const SmallSpec old_spec = {
 	.n_users = 8, .n_movies = 15, .n_genres = GENRES, .least = 4, .most = 10, .seed = 3
 };
@@ -52,16 +52,16 @@ make_new_data(void)
 		new.time[shift + row] = old.time[row];
 		new.prefix[shift + row] = old.prefix[row];
 	}
-	new.ratings.n_fit_rows = new.n_fit[0];
+	new.ratings.n_train_rows = new.n_train[0];
 	for (int32_t user = 0; user < old.ratings.n_users; user++)
 	{
-		new.n_fit[user + 1] = new.n_train[user + 1] = old.n_fit[user];
-		new.ratings.n_fit_rows += old.n_fit[user];
+		new.n_train[user + 1] = new.n_trainval[user + 1] = old.n_train[user];
+		new.ratings.n_train_rows += old.n_train[user];
 		for (int a = 0; a < N_ATTRIBUTES; a++)
 			new.attribute[(user + 1) * N_ATTRIBUTES + a] =
 				new_value[a][old.attribute[user * N_ATTRIBUTES + a]];
 	}
-	new.ratings.n_train_rows = new.ratings.n_fit_rows;
+	new.ratings.n_trainval_rows = new.ratings.n_train_rows;
 	for (int32_t movie = 0; movie < old.ratings.n_movies; movie++)
 	{
 		const float *from = old.features + movie * (GENRES + 1);
@@ -82,10 +82,10 @@ make_new_data(void)
 	new.ratings.rating = new.rating;
 	new.ratings.time = new.time;
 	new.ratings.prefix = new.prefix;
-	film_statistics(&new.films, &new.ratings, LIKE_THRESHOLD, small_tick);
-	/* deviations are from the film's mean: as it was */
+	movie_statistics(&new.movie_stats, &new.ratings, LIKE_THRESHOLD, small_check_interrupts);
+	/* deviations are from the movie's mean: as it was */
 	for (int32_t movie = 0; movie < old.ratings.n_movies; movie++)
-		new.films.mean[movie + 1] = old.films.mean[movie];
+		new.movie_stats.mean[movie + 1] = old.movie_stats.mean[movie];
 }
 
 /* Stages with random parameters of which none is zero, statistics included. */
@@ -100,28 +100,30 @@ random_stages(StageShape *shape, float **params, const SmallRatings *data, int32
 		fill_random(params[stage], stage_size(&shape[stage]), 0.2f, 50 + stage);
 	}
 	for (int i = 0; i < RANKER_HIDDEN1; i++)
-		params[RANKING][shape[RANKING].offset[RANK_VARIANCE1] + i] = 0.5f + i % 3;
+		params[STAGE_RANKING][shape[STAGE_RANKING].offset[TENSOR_RANK_VARIANCE1] + i] =
+			0.5f + i % 3;
 	for (int i = 0; i < RANKER_HIDDEN2; i++)
-		params[RANKING][shape[RANKING].offset[RANK_VARIANCE2] + i] = 0.5f + i % 5;
+		params[STAGE_RANKING][shape[STAGE_RANKING].offset[TENSOR_RANK_VARIANCE2] + i] =
+			0.5f + i % 5;
 }
 
-static ImageHeader *
-image_of(const SmallRatings *data, StageShape *shape, float **params, const char *names,
-		 size_t length)
+static ModelFileHeader *
+model_file_of(const SmallRatings *data, StageShape *shape, float **params, const char *names,
+			  size_t length)
 {
-	const StageShape *shapes[N_STAGES] = {&shape[RETRIEVAL], &shape[RANKING]};
-	const float *const all[N_STAGES] = {params[RETRIEVAL], params[RANKING]};
+	const StageShape *shapes[N_STAGES] = {&shape[STAGE_RETRIEVAL], &shape[STAGE_RANKING]};
+	const float *const all[N_STAGES] = {params[STAGE_RETRIEVAL], params[STAGE_RANKING]};
 
-	return exported_image(data, shapes, all, names, length);
+	return exported_model_file(data, shapes, all, names, length);
 }
 
-/* Vectors number from .. of one image are those number 0 .. of the other. */
+/* Vectors number from .. of one model file are those number 0 .. of the other. */
 static void
-check_vectors(const ImageHeader *image, int from, const ImageHeader *before, int n,
-			  ImageSection section)
+check_vectors(const ModelFileHeader *file, int from, const ModelFileHeader *before, int n,
+			  ModelFileSection section)
 {
-	const float *is = image_section(image, section);
-	const float *was = image_section(before, section);
+	const float *is = model_file_section(file, section);
+	const float *was = model_file_section(before, section);
 	double		worst = 0;
 
 	for (int i = 0; i < n * VECTOR_DIMS; i++)
@@ -136,48 +138,48 @@ test_moved(void)
 	StageShape	shape[N_STAGES];
 	float	   *old_params[N_STAGES];
 	float	   *params[N_STAGES];
-	ImageHeader *before;
-	ImageHeader *after;
+	ModelFileHeader *before;
+	ModelFileHeader *after;
 	int			trained = 0;
 
 	random_stages(old_shape, old_params, &old, old.ratings.n_users);
 	random_stages(shape, params, &new, new.ratings.n_users);
-	before = image_of(&old, old_shape, old_params, old_names, sizeof(old_names));
+	before = model_file_of(&old, old_shape, old_params, old_names, sizeof(old_names));
 	for (Stage stage = 0; stage < N_STAGES; stage++)
 	{
 		stage_init(params[stage], &shape[stage], 77);
 		warm_start(params[stage], &shape[stage], &new.ratings, new_names, before);
 	}
 
-	/* the new film must not pull at the others' histories: nobody else rated it */
-	after = image_of(&new, shape, params, new_names, sizeof(new_names));
+	/* the new movie must not pull at the others' histories: nobody else rated it */
+	after = model_file_of(&new, shape, params, new_names, sizeof(new_names));
 	CHECK(after->n_users == before->n_users + 1 && after->n_movies == before->n_movies + 1);
-	check_vectors(after, 1, before, before->n_movies, IMAGE_MOVIE_VECTORS);
-	check_vectors(after, 1, before, before->n_movies, IMAGE_MOVIE_RANK_VECTORS);
-	check_vectors(after, 1, before, before->n_users, IMAGE_USER_VECTORS);
+	check_vectors(after, 1, before, before->n_movies, MODEL_FILE_MOVIE_VECTORS);
+	check_vectors(after, 1, before, before->n_movies, MODEL_FILE_MOVIE_RANK_VECTORS);
+	check_vectors(after, 1, before, before->n_users, MODEL_FILE_USER_VECTORS);
 
 	/* the ranker: all of it that no name or id decides */
-	for (Tensor t = RANK_W1; t < FIRST_TABLE; t++)
-		CHECK(memcmp(params[RANKING] + shape[RANKING].offset[t],
-					 old_params[RANKING] + old_shape[RANKING].offset[t],
-					 sizeof(float) * (old_shape[RANKING].offset[t + 1] -
-									  old_shape[RANKING].offset[t])) == 0);
+	for (Tensor t = TENSOR_RANK_W1; t < TENSOR_FIRST_TABLE; t++)
+		CHECK(memcmp(params[STAGE_RANKING] + shape[STAGE_RANKING].offset[t],
+					 old_params[STAGE_RANKING] + old_shape[STAGE_RANKING].offset[t],
+					 sizeof(float) * (old_shape[STAGE_RANKING].offset[t + 1] -
+									  old_shape[STAGE_RANKING].offset[t])) == 0);
 
 	/* who and what is new begins as the unknown */
 	for (Stage stage = 0; stage < N_STAGES; stage++)
 	{
-		const float *row = params[stage] + shape[stage].offset[MOVIE_ID];
-		int			width = shape[stage].width[MOVIE_ID];
+		const float *row = params[stage] + shape[stage].offset[TENSOR_MOVIE_ID];
+		int			width = shape[stage].width[TENSOR_MOVIE_ID];
 
 		CHECK(memcmp(row, row + width, sizeof(float) * width) == 0);
-		CHECK(memcmp(row, old_params[stage] + old_shape[stage].offset[MOVIE_ID],
+		CHECK(memcmp(row, old_params[stage] + old_shape[stage].offset[TENSOR_MOVIE_ID],
 					 sizeof(float) * width) == 0);
 	}
-	CHECK(memcmp(params[RETRIEVAL] + shape[RETRIEVAL].offset[USER_ID],
-				 params[RETRIEVAL] + shape[RETRIEVAL].offset[USER_ID] + ID_DIMS,
+	CHECK(memcmp(params[STAGE_RETRIEVAL] + shape[STAGE_RETRIEVAL].offset[TENSOR_USER_ID],
+				 params[STAGE_RETRIEVAL] + shape[STAGE_RETRIEVAL].offset[TENSOR_USER_ID] + ID_DIMS,
 				 sizeof(float) * ID_DIMS) == 0);
 	for (int32_t movie = 0; movie < old.ratings.n_movies; movie++)
-		trained += old.films.ratings[movie] > 0;
+		trained += old.movie_stats.ratings[movie] > 0;
 	CHECK(trained > 10);
 
 	for (Stage stage = 0; stage < N_STAGES; stage++)
