@@ -57,6 +57,7 @@ PGXS := $(shell $(PG_CONFIG) --pgxs)
 include $(PGXS)
 
 $(KERNELS:%=src/num/%.o): override CFLAGS += $(KERNEL_CFLAGS)
+$(EXACT:%=src/num/%.o): override CFLAGS += $(EXACT_CFLAGS)
 
 # For tests on a server that the extension is installed in; the server must be
 # able to read this directory.

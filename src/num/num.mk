@@ -12,5 +12,11 @@ NUM_LIBS     = $(BLAS_DIR)/libopenblas.a -lm
 
 # Reassociation only where sums may be reordered freely: the kernels.  Never
 # -ffast-math: linked into a shared object it changes the whole backend.
-KERNELS       = base/simd net/layers net/adam net/history net/ranker
+KERNELS       = base/simd net/layers net/adam net/ranker
 KERNEL_CFLAGS = -fassociative-math -fno-signed-zeros -fno-trapping-math -fno-math-errno -ffp-contract=fast
+
+# The contrary: what serving computes has the same bits whatever the compiler
+# makes of a loop, so it must neither reorder sums nor fuse operations.  Clang
+# unrolls the tiles of dense.c only if told that they may be so large.
+EXACT         = dense history pairs
+EXACT_CFLAGS  = -ffp-contract=off $(if $(findstring clang,$(CC)),-mllvm -unroll-threshold=4000)

@@ -71,7 +71,13 @@ difference(const float *a, const float *b, int n)
 	return worst;
 }
 
-/* All of the inputs at once as each alone. */
+static bool
+same_bits(const float *a, const float *b, int n)
+{
+	return memcmp(a, b, sizeof(float) * n) == 0;
+}
+
+/* All of the inputs at once as each alone, bit for bit. */
 static void
 check_alone(const UserInput *inputs, int n)
 {
@@ -81,10 +87,8 @@ check_alone(const UserInput *inputs, int n)
 		double		length = 0;
 
 		ask(inputs + i, 1, 1);
-		CHECK_NEAR(difference(retrieval[0] + i * VECTOR_DIMS, retrieval[1], VECTOR_DIMS),
-				   0, TOLERANCE);
-		CHECK_NEAR(difference(ranking[0] + i * VECTOR_DIMS, ranking[1], VECTOR_DIMS),
-				   0, TOLERANCE);
+		CHECK(same_bits(retrieval[0] + i * VECTOR_DIMS, retrieval[1], VECTOR_DIMS));
+		CHECK(same_bits(ranking[0] + i * VECTOR_DIMS, ranking[1], VECTOR_DIMS));
 		for (int d = 0; d < VECTOR_DIMS; d++)
 			length += retrieval[0][i * VECTOR_DIMS + d] * retrieval[0][i * VECTOR_DIMS + d];
 		CHECK_NEAR(length, 1, TOLERANCE);
@@ -174,8 +178,8 @@ test_movies_from_features(void)
 		double		length = 0;
 
 		model_movies(model, features + i * FEATURES, 1, alone[0], alone[1], scratch1);
-		CHECK_NEAR(difference(alone[0], retrieval[0] + i * VECTOR_DIMS, VECTOR_DIMS), 0, TOLERANCE);
-		CHECK_NEAR(difference(alone[1], ranking[0] + i * VECTOR_DIMS, VECTOR_DIMS), 0, TOLERANCE);
+		CHECK(same_bits(alone[0], retrieval[0] + i * VECTOR_DIMS, VECTOR_DIMS));
+		CHECK(same_bits(alone[1], ranking[0] + i * VECTOR_DIMS, VECTOR_DIMS));
 		for (int d = 0; d < VECTOR_DIMS; d++)
 			length += alone[0][d] * alone[0][d];
 		CHECK_NEAR(length, 1, TOLERANCE);
@@ -215,7 +219,7 @@ test_predictions(void)
 			users[i] = ranking[0][i % VECTOR_DIMS] * scale;
 		model_rank(model, users, 0, movies, N, same, scratch);
 		model_rank(model, users, VECTOR_DIMS, movies, N, beside, scratch);
-		CHECK_NEAR(difference(same, beside, N), 0, 1e-4 * scale);
+		CHECK(same_bits(same, beside, N));
 		for (int i = 0; i < N; i++)
 		{
 			CHECK(same[i] >= 1 && same[i] <= 5);

@@ -1,10 +1,12 @@
 /*
- * Pairs of many users and movies are rated as the ranker rates them one user at
- * a time, with the movies' halves of the first layer known or not.
+ * A pair of a user and a movie is rated the same, bit for bit, alone and among
+ * others, in any place, with the halves of the first layer known or not, and with
+ * one user for all movies or one for each.
  */
 #include "gradient.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "num/net/rank_pairs.h"
 
@@ -28,15 +30,15 @@ set_up(void)
 	pairs_movie_halves(movie_halves, &folded, movies, MOVIES);
 }
 
-/* What the ranker says of user and movie of pair i. */
+/* What is said of user and movie of pair i, alone. */
 static float
 expected(int i)
 {
 	float		out;
-	float	   *scratch = malloc(sizeof(float) * ranker_scratch(1));
+	float	   *scratch = malloc(sizeof(float) * pairs_scratch(1));
 
-	ranker_predict(&out, &folded, users + i % USERS * VECTOR_DIMS, 0,
-				   movies + i % MOVIES * VECTOR_DIMS, 1, scratch);
+	pairs_predict_vectors(&out, &folded, users + i % USERS * VECTOR_DIMS, 0,
+						  movies + i % MOVIES * VECTOR_DIMS, 1, scratch);
 	free(scratch);
 	return out;
 }
@@ -46,7 +48,7 @@ check(int n, bool halves)
 {
 	RankPair	pairs[MOST];
 	float		out[MOST + 1];
-	float	   *scratch = malloc(sizeof(float) * pairs_scratch(n) + 1);
+	float	   *scratch = malloc(sizeof(float) * pairs_scratch(n));
 
 	for (int i = 0; i < n; i++)
 	{
@@ -58,7 +60,33 @@ check(int n, bool halves)
 	out[n] = 99;
 	pairs_predict(out, &folded, pairs, n, scratch);
 	for (int i = 0; i < n; i++)
-		CHECK_NEAR(out[i], expected(i), 1e-4 * (1 + fabsf(expected(i))));
+		CHECK(out[i] == expected(i));
+	CHECK(out[n] == 99);
+	free(scratch);
+}
+
+/* The vectors themselves, in rows; with one_user the first user in all. */
+static void
+check_vectors(int n, bool one_user)
+{
+	static float some_users[MOST * VECTOR_DIMS];
+	static float some_movies[MOST * VECTOR_DIMS];
+	float		out[MOST + 1];
+	float	   *scratch = malloc(sizeof(float) * pairs_scratch(n));
+
+	for (int i = 0; i < n; i++)
+	{
+		memcpy(some_users + i * VECTOR_DIMS, users + i % USERS * VECTOR_DIMS,
+			   sizeof(float) * VECTOR_DIMS);
+		memcpy(some_movies + i * VECTOR_DIMS, movies + i % MOVIES * VECTOR_DIMS,
+			   sizeof(float) * VECTOR_DIMS);
+	}
+	out[n] = 99;
+	pairs_predict_vectors(out, &folded, some_users, one_user ? 0 : VECTOR_DIMS, some_movies, n,
+						  scratch);
+	for (int i = 0; i < n; i++)
+		if (!one_user || i % USERS == 0)
+			CHECK(out[i] == expected(i));
 	CHECK(out[n] == 99);
 	free(scratch);
 }
@@ -71,6 +99,8 @@ main(void)
 	{
 		check(n, true);
 		check(n, false);
+		check_vectors(n, true);
+		check_vectors(n, false);
 	}
 	return unit_finish();
 }

@@ -5,6 +5,7 @@
 #include "gradient.h"
 
 #include "num/base/arena.h"
+#include "num/net/rank_pairs.h"
 #include "num/net/ranker.h"
 #include "num/net/tower.h"
 
@@ -268,8 +269,8 @@ plain_prediction(const float *u, const float *movie)
 static void
 test_folding(void)
 {
-	FoldedRanker *folded = malloc(sizeof(FoldedRanker));
-	float	   *scratch = malloc(sizeof(float) * ranker_scratch(ROWS));
+	FoldedRanker *folded = aligned_alloc(64, sizeof(FoldedRanker));
+	float	   *scratch = malloc(sizeof(float) * pairs_scratch(ROWS));
 	float		users[ROWS * VECTOR_DIMS];
 	float		movies[ROWS * VECTOR_DIMS];
 	float		out[ROWS + 1];
@@ -285,11 +286,11 @@ test_folding(void)
 	ranker_fold(folded, params, &shape);
 
 	out[ROWS] = 99;
-	ranker_predict(out, folded, users, VECTOR_DIMS, movies, ROWS, scratch);
+	pairs_predict_vectors(out, folded, users, VECTOR_DIMS, movies, ROWS, scratch);
 	for (int row = 0; row < ROWS; row++)
 		CHECK_NEAR(out[row], plain_prediction(users + row * VECTOR_DIMS,
 											  movies + row * VECTOR_DIMS), 1e-4);
-	ranker_predict(out, folded, users, 0, movies, ROWS, scratch);
+	pairs_predict_vectors(out, folded, users, 0, movies, ROWS, scratch);
 	for (int row = 0; row < ROWS; row++)
 		CHECK_NEAR(out[row], plain_prediction(users, movies + row * VECTOR_DIMS), 1e-4);
 	CHECK(out[ROWS] == 99);

@@ -20,9 +20,9 @@
 #include <string.h>
 
 #include "num/base/topk.h"
+#include "num/dense.h"
 #include "num/eval/list_sums.h"
 #include "num/index/index_search.h"
-#include "num/net/layers.h"
 
 #define LIST_BATCH 64
 #define LIST_FLOATS (4 << 20)	/* scores held at a time, unless one user has more */
@@ -353,8 +353,8 @@ answer_queries(Lists *lists, int n)
 
 	evaluator_users(evaluator, lists->queries, n, lists->retrieval, lists->ranking);
 	if (!lists->indexed)
-		matmul_transposed(lists->scores, n_movies, lists->retrieval, VECTOR_DIMS,
-						  evaluator->movie_vectors, n, n_movies, VECTOR_DIMS, false);
+		dense_scores(lists->scores, n_movies, lists->retrieval, n, evaluator->movie_vectors,
+					 n_movies);
 	for (int i = 0; i < n; i++)
 	{
 		const EvalQuery *query = &lists->queries[i];

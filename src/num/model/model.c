@@ -5,8 +5,8 @@
 
 #include <string.h>
 
+#include "num/dense.h"
 #include "num/net/history.h"
-#include "num/net/layers.h"
 #include "num/net/ranker.h"
 #include "num/net/tensors.h"
 #include "num/net/tower.h"
@@ -113,7 +113,7 @@ model_users_scratch(const Model *model, int n)
 {
 	const StageShape *shape = &model->shape[STAGE_RANKING]; /* the wider one */
 
-	return (size_t) n * (shape->user_inputs + shape->hidden + 1);
+	return (size_t) n * (shape->user_inputs + shape->hidden);
 }
 
 void
@@ -128,9 +128,9 @@ model_users(const Model *model, const UserInput *inputs, int n,
 		float	   *hidden = x + (size_t) n * shape->user_inputs;
 
 		gather_users(x, model, stage, inputs, n);
-		user_tower_forward(out, hidden, x, model->params[stage], shape, DROPOUT_OFF, n);
+		user_tower_predict(out, hidden, x, model->params[stage], shape, n);
 	}
-	unit_forward(retrieval, scratch, retrieval, n, VECTOR_DIMS);
+	dense_unit(retrieval, n);
 }
 
 size_t
@@ -138,7 +138,7 @@ model_movies_scratch(const Model *model, int n)
 {
 	const StageShape *shape = &model->shape[STAGE_RETRIEVAL];
 
-	/* inputs, hidden layer, and the ids or the norms */
+	/* inputs, hidden layer, and the ids */
 	return (size_t) n * (shape->movie_inputs + shape->hidden + 1);
 }
 
@@ -152,17 +152,17 @@ model_movies(const Model *model, const float *features, int n,
 	float	   *hidden = x + (size_t) n * shape->movie_inputs;
 
 	memset(unknown, 0, sizeof(int32_t) * n);
-	movie_tower_forward(ranking, NULL, NULL, unknown, features, model->params[STAGE_RANKING],
-						&model->shape[STAGE_RANKING], DROPOUT_OFF, n);
-	movie_tower_forward(retrieval, hidden, x, unknown, features, model->params[STAGE_RETRIEVAL],
-						shape, DROPOUT_OFF, n);
-	unit_forward(retrieval, scratch, retrieval, n, VECTOR_DIMS);
+	movie_tower_predict(ranking, NULL, NULL, unknown, features, model->params[STAGE_RANKING],
+						&model->shape[STAGE_RANKING], n);
+	movie_tower_predict(retrieval, hidden, x, unknown, features, model->params[STAGE_RETRIEVAL],
+						shape, n);
+	dense_unit(retrieval, n);
 }
 
 size_t
 model_rank_scratch(const Model *model, int n)
 {
-	return ranker_scratch(n);
+	return pairs_scratch(n);
 }
 
 static void
@@ -179,7 +179,7 @@ void
 model_rank(const Model *model, const float *users, int user_stride,
 		   const float *movies, int n, float *out, float *scratch)
 {
-	ranker_predict(out, &model->ranker, users, user_stride, movies, n, scratch);
+	pairs_predict_vectors(out, &model->ranker, users, user_stride, movies, n, scratch);
 	clamp_ratings(out, model->header, n);
 }
 

@@ -8,6 +8,7 @@
 
 #include "num/base/arena.h"
 #include "num/base/cpu.h"
+#include "num/dense.h"
 #include "num/net/tower.h"
 
 /* Where the movies' half of TENSOR_RANK_W1 begins. */
@@ -305,7 +306,7 @@ fold_batchnorm(float *w, float *b, const float *params, const StageShape *shape,
 
 		for (int o = 0; o < fan_out; o++)
 		{
-			w[i * fan_out + o] = a * source[i * fan_out + o];
+			w[dense_packed_index(fan_in, i, o)] = a * source[i * fan_out + o];
 			b[o] += c * source[i * fan_out + o];
 		}
 	}
@@ -316,8 +317,8 @@ ranker_fold(FoldedRanker *folded, const float *params, const StageShape *shape)
 {
 	const float *w1 = tensor(params, shape, TENSOR_RANK_W1);
 
-	memcpy(folded->w1_user, w1, sizeof(folded->w1_user));
-	memcpy(folded->w1_movie, w1 + MOVIE_HALF, sizeof(folded->w1_movie));
+	dense_pack(folded->w1_user, w1, VECTOR_DIMS, RANKER_HIDDEN1);
+	dense_pack(folded->w1_movie, w1 + MOVIE_HALF, VECTOR_DIMS, RANKER_HIDDEN1);
 	memcpy(folded->b1, tensor(params, shape, TENSOR_RANK_B1), sizeof(folded->b1));
 	fold_batchnorm(folded->w2, folded->b2, params, shape, TENSOR_RANK_W2, TENSOR_RANK_GAMMA1,
 				   TENSOR_RANK_MEAN1,
@@ -327,52 +328,4 @@ ranker_fold(FoldedRanker *folded, const float *params, const StageShape *shape)
 				   RANKER_HIDDEN2, RANKER_HIDDEN3);
 	memcpy(folded->w4, tensor(params, shape, TENSOR_RANK_W4), sizeof(folded->w4));
 	folded->b4 = *tensor(params, shape, TENSOR_RANK_B4);
-}
-
-MULTIVERSION static void
-wide_predict(float *out, const float *user, int user_stride, const float *movie, int n)
-{
-	for (int row = 0; row < n; row++)
-		out[row] += wide(user + (int64_t) row * user_stride, movie + (int64_t) row * VECTOR_DIMS);
-}
-
-int64_t
-ranker_scratch(int n)
-{
-	return (int64_t) n * (RANKER_HIDDEN1 + RANKER_HIDDEN2 + RANKER_HIDDEN3) + RANKER_HIDDEN1;
-}
-
-void
-ranker_layers(float *h3, float *h2, const float *h1, const FoldedRanker *folded, int n)
-{
-	matmul(h2, RANKER_HIDDEN2, h1, RANKER_HIDDEN1, folded->w2,
-		   n, RANKER_HIDDEN1, RANKER_HIDDEN2, false);
-	bias_relu_dropout_forward(h2, folded->b2, DROPOUT_OFF, n, RANKER_HIDDEN2);
-	matmul(h3, RANKER_HIDDEN3, h2, RANKER_HIDDEN2, folded->w3,
-		   n, RANKER_HIDDEN2, RANKER_HIDDEN3, false);
-	bias_relu_dropout_forward(h3, folded->b3, DROPOUT_OFF, n, RANKER_HIDDEN3);
-}
-
-void
-ranker_predict(float *out, const FoldedRanker *folded, const float *user, int user_stride,
-			   const float *movie, int n, float *scratch)
-{
-	float	   *h1 = scratch;
-	float	   *h2 = h1 + (int64_t) n * RANKER_HIDDEN1;
-	float	   *h3 = h2 + (int64_t) n * RANKER_HIDDEN2;
-	float	   *bias = h3 + (int64_t) n * RANKER_HIDDEN3;
-
-	memcpy(bias, folded->b1, sizeof(folded->b1));
-	matmul(h1, RANKER_HIDDEN1, movie, VECTOR_DIMS, folded->w1_movie,
-		   n, VECTOR_DIMS, RANKER_HIDDEN1, false);
-	if (user_stride == 0)
-		matmul(bias, RANKER_HIDDEN1, user, VECTOR_DIMS, folded->w1_user,
-			   1, VECTOR_DIMS, RANKER_HIDDEN1, true);
-	else
-		matmul(h1, RANKER_HIDDEN1, user, user_stride, folded->w1_user,
-			   n, VECTOR_DIMS, RANKER_HIDDEN1, true);
-	bias_relu_dropout_forward(h1, bias, DROPOUT_OFF, n, RANKER_HIDDEN1);
-	ranker_layers(h3, h2, h1, folded, n);
-	output_forward(out, h3, folded->w4, folded->b4, n);
-	wide_predict(out, user, user_stride, movie, n);
 }

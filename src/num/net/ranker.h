@@ -100,10 +100,13 @@ extern void ranker_update_statistics(float *params, const StageShape *shape, con
 									 const float *istd1, const float *mean2, const float *istd2,
 									 int rows, float momentum);
 
-/* The ranker for inference, batch normalization folded away. */
+/*
+ * The ranker for inference (rank_pairs.h): batch normalization folded away, weights
+ * packed as dense.h has them.
+ */
 typedef struct FoldedRanker
 {
-	float		w1_user[VECTOR_DIMS * RANKER_HIDDEN1];
+	float		w1_user[VECTOR_DIMS * RANKER_HIDDEN1] __attribute__((aligned(64)));
 	float		w1_movie[VECTOR_DIMS * RANKER_HIDDEN1];
 	float		b1[RANKER_HIDDEN1];
 	float		w2[RANKER_HIDDEN1 * RANKER_HIDDEN2];
@@ -115,18 +118,5 @@ typedef struct FoldedRanker
 } FoldedRanker;
 
 extern void ranker_fold(FoldedRanker *folded, const float *params, const StageShape *shape);
-
-/* The second and third layer: h2 [n][RANKER_HIDDEN2] and h3 [n][RANKER_HIDDEN3] of h1. */
-extern void ranker_layers(float *h3, float *h2, const float *h1, const FoldedRanker *folded,
-						  int n);
-
-/*
- * out [n] = predicted ratings.  user: vectors of VECTOR_DIMS, user_stride
- * apart, 0 for the same user in all rows; movie [n][VECTOR_DIMS].  scratch:
- * ranker_scratch(n) floats.
- */
-extern int64_t ranker_scratch(int n);
-extern void ranker_predict(float *out, const FoldedRanker *folded, const float *user,
-						   int user_stride, const float *movie, int n, float *scratch);
 
 #endif							/* MLREC_NET_RANKER_H */

@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+#include "num/dense.h"
+
 void
 user_input(float *x, const float *params, const StageShape *shape,
 		   int32_t user_row, const uint8_t *attribute)
@@ -28,6 +30,19 @@ two_layers_forward(float *out, float *hidden, const float *x, int inputs, const 
 	matmul(out, VECTOR_DIMS, hidden, shape->hidden, tensor(params, shape, w1 + 2),
 		   rows, shape->hidden, VECTOR_DIMS, false);
 	bias_forward(out, tensor(params, shape, w1 + 3), rows, VECTOR_DIMS);
+}
+
+static void
+two_layers_predict(float *out, float *hidden, const float *x, int inputs, const float *params,
+				   const StageShape *shape, Tensor w1, int rows)
+{
+	DenseLayer	first = dense_layer(tensor(params, shape, w1), tensor(params, shape, w1 + 1),
+									inputs, shape->hidden, true);
+	DenseLayer	second = dense_layer(tensor(params, shape, w1 + 2), tensor(params, shape, w1 + 3),
+									 shape->hidden, VECTOR_DIMS, false);
+
+	dense_forward(hidden, shape->hidden, x, &first, rows);
+	dense_forward(out, VECTOR_DIMS, hidden, &second, rows);
 }
 
 static void
@@ -59,6 +74,13 @@ user_tower_forward(float *out, float *hidden, const float *x, const float *param
 }
 
 void
+user_tower_predict(float *out, float *hidden, const float *x, const float *params,
+				   const StageShape *shape, int rows)
+{
+	two_layers_predict(out, hidden, x, shape->user_inputs, params, shape, TENSOR_USER_W1, rows);
+}
+
+void
 user_tower_backward(float *dx, float *dparams, float *dhidden, const float *dout,
 					const float *hidden, const float *x, const float *params,
 					const StageShape *shape, Dropout dropout, int rows)
@@ -67,24 +89,23 @@ user_tower_backward(float *dx, float *dparams, float *dhidden, const float *dout
 						shape, TENSOR_USER_W1, dropout, rows);
 }
 
-void
-movie_tower_forward(float *out, float *hidden, float *x, const int32_t *ids,
-					const float *features, const float *params, const StageShape *shape,
-					Dropout dropout, int rows)
+/* The ids' embeddings, which in ranking are the most part of a vector: out [rows][VECTOR_DIMS]. */
+static void
+gather_ids(float *out, const int32_t *ids, const float *params, const StageShape *shape, int rows)
+{
+	for (int row = 0; row < rows; row++)
+		memcpy(out + (int64_t) row * VECTOR_DIMS,
+			   table_row(params, shape, TENSOR_MOVIE_ID, ids[row]), sizeof(float) * VECTOR_DIMS);
+}
+
+/* The inputs of the retrieval stage: x [rows][movie_inputs]. */
+static void
+gather_movies(float *x, const int32_t *ids, const float *features, const float *params,
+			  const StageShape *shape, int rows)
 {
 	int			n_features = shape->n_features;
 	int			id_dims = shape->width[TENSOR_MOVIE_ID];
 
-	if (shape->stage == STAGE_RANKING)
-	{
-		for (int row = 0; row < rows; row++)
-			memcpy(out + (int64_t) row * VECTOR_DIMS,
-				   table_row(params, shape, TENSOR_MOVIE_ID, ids[row]), sizeof(float) *
-				   VECTOR_DIMS);
-		matmul(out, VECTOR_DIMS, features, n_features, tensor(params, shape, TENSOR_MOVIE_W1),
-			   rows, n_features, VECTOR_DIMS, true);
-		return;
-	}
 	for (int row = 0; row < rows; row++)
 	{
 		float	   *input = x + (int64_t) row * shape->movie_inputs;
@@ -93,8 +114,43 @@ movie_tower_forward(float *out, float *hidden, float *x, const int32_t *ids,
 		memcpy(input + id_dims, features + (int64_t) row * n_features,
 			   sizeof(float) * n_features);
 	}
+}
+
+void
+movie_tower_forward(float *out, float *hidden, float *x, const int32_t *ids,
+					const float *features, const float *params, const StageShape *shape,
+					Dropout dropout, int rows)
+{
+	if (shape->stage == STAGE_RANKING)
+	{
+		gather_ids(out, ids, params, shape, rows);
+		matmul(out, VECTOR_DIMS, features, shape->n_features, tensor(params, shape,
+																	 TENSOR_MOVIE_W1),
+			   rows, shape->n_features, VECTOR_DIMS, true);
+		return;
+	}
+	gather_movies(x, ids, features, params, shape, rows);
 	two_layers_forward(out, hidden, x, shape->movie_inputs, params, shape, TENSOR_MOVIE_W1,
 					   dropout, rows);
+}
+
+void
+movie_tower_predict(float *out, float *hidden, float *x, const int32_t *ids,
+					const float *features, const float *params, const StageShape *shape, int rows)
+{
+	if (shape->stage == STAGE_RANKING)
+	{
+		DenseLayer	layer = dense_layer(tensor(params, shape, TENSOR_MOVIE_W1), out,
+										shape->n_features,
+										VECTOR_DIMS, false);
+
+		gather_ids(out, ids, params, shape, rows);
+		layer.add_stride = VECTOR_DIMS;
+		dense_forward(out, VECTOR_DIMS, features, &layer, rows);
+		return;
+	}
+	gather_movies(x, ids, features, params, shape, rows);
+	two_layers_predict(out, hidden, x, shape->movie_inputs, params, shape, TENSOR_MOVIE_W1, rows);
 }
 
 void

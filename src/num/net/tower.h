@@ -38,6 +38,13 @@ extern void user_tower_forward(float *out, float *hidden, const float *x, const 
 							   const StageShape *shape, Dropout dropout, int rows);
 
 /*
+ * The same for inference, by dense.h: a row's vector does not depend on the
+ * others.
+ */
+extern void user_tower_predict(float *out, float *hidden, const float *x, const float *params,
+							   const StageShape *shape, int rows);
+
+/*
  * dx [rows][user_inputs] from dout; dx may be x.  dhidden [rows][hidden] is work
  * space.
  */
@@ -53,6 +60,11 @@ extern void user_tower_backward(float *dx, float *dparams, float *dhidden, const
 extern void movie_tower_forward(float *out, float *hidden, float *x, const int32_t *ids,
 								const float *features, const float *params,
 								const StageShape *shape, Dropout dropout, int rows);
+
+/* The same for inference, by dense.h. */
+extern void movie_tower_predict(float *out, float *hidden, float *x, const int32_t *ids,
+								const float *features, const float *params,
+								const StageShape *shape, int rows);
 
 /*
  * did [rows][width of MOVIE_ID], the gradient of the id embeddings, from dout.

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "num/base/arena.h"
+#include "num/dense.h"
 #include "num/index/ivf_build.h"
 #include "num/net/tower.h"
 
@@ -41,7 +42,7 @@ carve(ExportWork *work, Arena *arena, const ExportInput *input)
 	work->x = ARENA_ARRAY(arena, float, EXPORT_ROWS * retrieval->movie_inputs);
 	work->hidden = ARENA_ARRAY(arena, float, EXPORT_ROWS * retrieval->hidden);
 	work->ranking = ARENA_ARRAY(arena, float, EXPORT_ROWS * VECTOR_DIMS);
-	work->scratch = ARENA_ARRAY(arena, float, EXPORT_ROWS * (inputs + ranking->hidden + 1));
+	work->scratch = ARENA_ARRAY(arena, float, EXPORT_ROWS * (inputs + ranking->hidden));
 	work->index = arena_take(arena, 1, ivf_scratch(input->ratings->n_movies));
 }
 
@@ -133,13 +134,11 @@ fill_movie_vectors(void *file, const ExportInput *input, ExportWork *work)
 
 		for (int i = 0; i < n; i++)
 			work->ids[i] = input->movie_stats->ratings[from + i] > 0 ? from + i + 1 : 0;
-		movie_tower_forward(retrieval + at, work->hidden, work->x, work->ids, features,
-							input->params[STAGE_RETRIEVAL], input->shape[STAGE_RETRIEVAL],
-							DROPOUT_OFF, n);
-		unit_forward(retrieval + at, work->scratch, retrieval + at, n, VECTOR_DIMS);
-		movie_tower_forward(ranking + at, NULL, NULL, work->ids, features,
-							input->params[STAGE_RANKING], input->shape[STAGE_RANKING], DROPOUT_OFF,
-							n);
+		movie_tower_predict(retrieval + at, work->hidden, work->x, work->ids, features,
+							input->params[STAGE_RETRIEVAL], input->shape[STAGE_RETRIEVAL], n);
+		dense_unit(retrieval + at, n);
+		movie_tower_predict(ranking + at, NULL, NULL, work->ids, features,
+							input->params[STAGE_RANKING], input->shape[STAGE_RANKING], n);
 		work->check_interrupts();
 	}
 }

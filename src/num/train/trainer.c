@@ -10,6 +10,7 @@
 #include "num/base/simd.h"
 #include "num/data/rating_table.h"
 #include "num/eval/metrics.h"
+#include "num/net/rank_pairs.h"
 
 /* Rows that are validated at a time. */
 #define VALIDATION_ROWS 512
@@ -137,7 +138,7 @@ validation_scratch(const StageShape *shape)
 {
 	int64_t		towers = (int64_t) VALIDATION_ROWS *
 		(shape->n_features + shape->movie_inputs + shape->hidden + 1);
-	int64_t		ranker = shape->stage == STAGE_RANKING ? ranker_scratch(VALIDATION_ROWS) : 0;
+	int64_t		ranker = shape->stage == STAGE_RANKING ? pairs_scratch(VALIDATION_ROWS) : 0;
 
 	return towers > ranker ? towers : ranker;
 }
@@ -309,8 +310,8 @@ validate_rows(Trainer *trainer, const Segment *segment, float *out)
 						DROPOUT_OFF, n);
 	if (shape->stage == STAGE_RANKING)
 	{
-		ranker_predict(out, trainer->folded, activations->raw, VECTOR_DIMS, movies, n,
-					   trainer->scratch);
+		pairs_predict_vectors(out, trainer->folded, activations->raw, VECTOR_DIMS, movies, n,
+							  trainer->scratch);
 		return;
 	}
 	unit_forward(activations->unit, activations->inverse_norm, activations->raw, n, VECTOR_DIMS);

@@ -10,6 +10,11 @@
  * There is no mask per user.  What a user has seen gets a score of -INFINITY
  * in the block's scores, and falls out of the heap at the end.
  *
+ * The product sums in another order than a search for one user (scan.h), so of
+ * two movies with nearly the same score one user's list could have the one here and
+ * the other there.  Therefore scores that may be among the best, a small part of
+ * all, are computed again as the search does it.
+ *
  * The candidates of some users at a time go through the ranking network, with
  * the movies' halves of its first layer computed once for all users, as long as
  * the catalogue is not too large for that (see rank_pairs.h).
@@ -18,16 +23,24 @@
 
 #include <math.h>
 
-#include <cblas.h>
-
 #include "miscadmin.h"
 #include "storage/shmem.h"
 #include "utils/memutils.h"
 #include "utils/tuplestore.h"
 
+#include "num/dense.h"
 #include "pg/serve/recommend_batch.h"
 
 #define BLOCK_MOVIES 4096
+
+/* Scores looked at together, each time with the worst of the heap as it is then */
+#define CHUNK_MOVIES 1024
+
+/*
+ * More than two sums of the products of VECTOR_DIMS numbers of two unit vectors
+ * can differ by: each is off by less than VECTOR_DIMS * 2^-24.
+ */
+#define SCORE_ERROR 1e-5f
 
 /* Halves are kept of at most so many movies: 16 MB. */
 #define MAX_HALVES 16384
@@ -130,7 +143,30 @@ prepare_slots(Batch *batch)
 	}
 	model_users(model, inputs, batch->n_slots, batch->vectors, batch->rank_vectors,
 				batch->tower_scratch);
+	for (int32 i = 0; i < batch->n_slots; i++)
+		scan_prepare(&batch->slots[i].query, batch->vectors + (Size) i * VECTOR_DIMS, 1,
+					 scan_level());
 	model_user_halves(model, batch->rank_vectors, batch->n_slots, batch->halves);
+}
+
+/* Offers up to CHUNK_MOVIES movies by scores that may be off by SCORE_ERROR. */
+static void
+offer_chunk(BatchSlot *slot, const Catalogue *catalogue, float *scores, int32 first, int32 count)
+{
+	float		bar = scan_threshold(&slot->topk) - SCORE_ERROR;
+	int32		texts[CHUNK_MOVIES];
+	float		exact[CHUNK_MOVIES];
+	int32		n = 0;
+
+	for (int32 i = 0; i < count; i++)
+	{
+		texts[n] = i;
+		n += scores[i] > bar;
+	}
+	scan_scores(exact, &slot->query, catalogue_vector(catalogue, first), texts, n);
+	for (int32 i = 0; i < n; i++)
+		scores[texts[i]] = exact[i];
+	topk_push_block(&slot->topk, scores, first, count, catalogue->hidden + first);
 }
 
 /* Scores `count` movies, from `first` on, for all users of the batch. */
@@ -140,9 +176,8 @@ score_block(Batch *batch, int32 first, int32 count)
 	const Catalogue *catalogue = batch->serving->catalogue;
 
 	CHECK_FOR_INTERRUPTS();
-	cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, batch->n_slots, count, VECTOR_DIMS,
-				1.0f, batch->vectors, VECTOR_DIMS, catalogue_vector(catalogue, first), VECTOR_DIMS,
-				0.0f, batch->scores, BLOCK_MOVIES);
+	dense_scores(batch->scores, BLOCK_MOVIES, batch->vectors, batch->n_slots,
+				 catalogue_vector(catalogue, first), count);
 	for (int32 i = 0; i < batch->n_slots; i++)
 	{
 		BatchSlot  *slot = &batch->slots[i];
@@ -151,7 +186,8 @@ score_block(Batch *batch, int32 first, int32 count)
 		for (; slot->next_seen < slot->n_seen && slot->seen[slot->next_seen] < first + count;
 			 slot->next_seen++)
 			scores[slot->seen[slot->next_seen] - first] = -INFINITY;
-		topk_push_block(&slot->topk, scores, first, count, catalogue->hidden + first);
+		for (int32 at = 0; at < count; at += CHUNK_MOVIES)
+			offer_chunk(slot, catalogue, scores + at, first + at, Min(CHUNK_MOVIES, count - at));
 	}
 }
 

@@ -8,6 +8,7 @@
 
 #include "nodes/execnodes.h"
 
+#include "num/index/scan.h"
 #include "pg/serve/recommend.h"
 
 #define BATCH_USERS 256
@@ -19,6 +20,7 @@ typedef struct BatchSlot
 	int32	   *seen;			/* [n_seen], ascending, indices in the catalogue */
 	int32		n_seen;
 	int32		next_seen;
+	ScanQuery	query;
 	Topk		topk;			/* candidates */
 } BatchSlot;
 

@@ -17,9 +17,9 @@
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 
-#include "num/base/simd.h"
 #include "num/base/similarity.h"
 #include "num/base/topk.h"
+#include "num/dense.h"
 #include "pg/catalogue/search.h"
 #include "pg/embedding/embedding.h"
 #include "pg/serve/serve.h"
@@ -185,7 +185,7 @@ serve_user_vectors(const Serving *serving, const UserState *state,
 float
 serve_cosine(const float *a, const float *b)
 {
-	float		cosine = simd_dot(a, b, VECTOR_DIMS);
+	float		cosine = dense_dot(a, b);
 
 	return Max(-1.0f, Min(1.0f, cosine));
 }
