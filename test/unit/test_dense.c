@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "num/dense.h"
+#include "num/net/dense.h"
 #include "num/net/layers.h"
 #include "num/net/tensors.h"
 

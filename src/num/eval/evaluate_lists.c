@@ -20,9 +20,9 @@
 #include <string.h>
 
 #include "num/base/topk.h"
-#include "num/dense.h"
 #include "num/eval/list_sums.h"
 #include "num/index/index_search.h"
+#include "num/net/dense.h"
 
 #define LIST_BATCH 64
 #define LIST_FLOATS (4 << 20)	/* scores held at a time, unless one user has more */

@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-#include "num/dense.h"
+#include "num/net/dense.h"
 #include "num/net/history.h"
 #include "num/net/ranker.h"
 #include "num/net/tensors.h"

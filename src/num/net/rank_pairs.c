@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "num/base/cpu.h"
-#include "num/dense.h"
+#include "num/net/dense.h"
 
 void
 pairs_user_halves(float *halves, const FoldedRanker *folded, const float *users, int n)

@@ -8,7 +8,7 @@
 
 #include "num/base/arena.h"
 #include "num/base/cpu.h"
-#include "num/dense.h"
+#include "num/net/dense.h"
 #include "num/net/tower.h"
 
 /* Where the movies' half of TENSOR_RANK_W1 begins. */

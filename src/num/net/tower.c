@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-#include "num/dense.h"
+#include "num/net/dense.h"
 
 void
 user_input(float *x, const float *params, const StageShape *shape,

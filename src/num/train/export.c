@@ -7,8 +7,8 @@
 #include <string.h>
 
 #include "num/base/arena.h"
-#include "num/dense.h"
 #include "num/index/ivf_build.h"
+#include "num/net/dense.h"
 #include "num/net/tower.h"
 
 /* Users or movies at a time. */

@@ -28,7 +28,7 @@
 #include "utils/memutils.h"
 #include "utils/tuplestore.h"
 
-#include "num/dense.h"
+#include "num/net/dense.h"
 #include "pg/serve/recommend_batch.h"
 
 #define BLOCK_MOVIES 4096

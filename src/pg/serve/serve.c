@@ -19,7 +19,7 @@
 
 #include "num/base/similarity.h"
 #include "num/base/topk.h"
-#include "num/dense.h"
+#include "num/net/dense.h"
 #include "pg/catalogue/search.h"
 #include "pg/embedding/embedding.h"
 #include "pg/serve/serve.h"

@@ -13,7 +13,7 @@
  * (cpu.h).  A tile that fills the registers of AVX-512 does not fit
  * those of AVX2, and the compiler then keeps the sums in memory.
  */
-#include "num/dense.h"
+#include "num/net/dense.h"
 
 #include <math.h>
 #include <stddef.h>
@@ -82,7 +82,7 @@ positive_four(Four v)
 #define FEW_ROWS 1
 #define FEW_PANELS 2
 #define ONE_PANELS 2
-#include "num/dense_kernels.h"
+#include "num/net/dense_kernels.h"
 
 #ifdef DENSE_X86
 
@@ -106,7 +106,7 @@ positive_four(Four v)
 #define FEW_ROWS 2
 #define FEW_PANELS 2
 #define ONE_PANELS 4
-#include "num/dense_kernels.h"
+#include "num/net/dense_kernels.h"
 
 /* ---------------------------------------------------------------------------
  * AVX-512
@@ -128,7 +128,7 @@ positive_four(Four v)
 #define FEW_ROWS 4
 #define FEW_PANELS 4
 #define ONE_PANELS 4
-#include "num/dense_kernels.h"
+#include "num/net/dense_kernels.h"
 
 const DenseKernels dense_kernels[N_DENSE_LEVELS] = {
 	{forward_plain, dot2_plain},
