@@ -1,12 +1,17 @@
 /*
  * lines.c: text files of records on the server, read through COPY.
  *
- * COPY's reader is used below its SQL command: BeginCopyFrom opens the file
- * on the server, NextCopyFromRawFields hands out the fields of one line after
- * the other, already converted to the database's encoding and checked.  What
+ * COPY's reader is used below its SQL command: it asks us for bytes of the
+ * file, and NextCopyFromRawFields hands out the fields of one line after the
+ * other, already converted to the database's encoding and checked.  What
  * to do with them is ours.  Against a COPY into a staging table followed by
  * INSERT ... SELECT this writes every row once instead of twice, and it knows
  * the file and the line of whatever it does not like.
+ *
+ * The file is opened here and not by COPY, since COPY would wait for ever, past
+ * cancel and fast shutdown, on a FIFO that nobody writes to.  Only regular files
+ * are read, and between two blocks there is always a look at interrupts.  A byte
+ * order mark at the beginning is passed over, and means UTF-8.
  *
  * A separator of more than one byte, such as "::", is beyond COPY.  Those
  * files are read as lines of one field, as CSV with a quote and a delimiter
@@ -18,8 +23,13 @@
  */
 #include "postgres.h"
 
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include "lib/stringinfo.h"
 #include "mb/pg_wchar.h"
+#include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "nodes/value.h"
 #include "storage/fd.h"
@@ -31,6 +41,75 @@
 /* Control characters that stand for "no quote" and "no delimiter". */
 #define NO_QUOTE "\001"
 #define NO_DELIMITER "\002"
+
+#define MAX_UTF8_BYTES 4		/* of a character */
+#define BYTE_ORDER_MARK "\xef\xbb\xbf"
+
+/* Bytes read at a time, between two looks at interrupts. */
+#define BLOCK_SIZE 65536
+
+/* Whose line COPY is reading: its callback is told nothing of it. */
+static LineReader *reading;
+
+/*
+ * Opens a regular file.  Without O_NONBLOCK the system would wait in open()
+ * until somebody writes to a FIFO.
+ */
+static int
+open_regular(const char *path)
+{
+	struct stat status;
+	int			fd = OpenTransientFile(path, O_RDONLY | O_NONBLOCK | PG_BINARY);
+
+	if (fd < 0)
+		ereport(ERROR,
+				(errcode_for_file_access(),
+				 errmsg("could not open file \"%s\" for reading: %m", path)));
+	if (fstat(fd, &status) != 0)
+		ereport(ERROR,
+				(errcode_for_file_access(),
+				 errmsg("could not stat file \"%s\": %m", path)));
+	if (!S_ISREG(status.st_mode))
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("\"%s\" is not a regular file", path),
+				 errhint("Unpack the release into a directory of its own.")));
+	return fd;
+}
+
+/* Reads up to `size` bytes; 0 at the end of the file. */
+static int
+read_block(int fd, const char *path, char *out, int size)
+{
+	ssize_t		n;
+
+	CHECK_FOR_INTERRUPTS();
+	n = read(fd, out, Min(size, BLOCK_SIZE));
+	if (n < 0)
+		ereport(ERROR,
+				(errcode_for_file_access(),
+				 errmsg("could not read file \"%s\": %m", path)));
+	return (int) n;
+}
+
+/* What COPY calls for more bytes. */
+static int
+read_for_copy(void *out, int least, int most)
+{
+	return read_block(reading->fd, reading->path, out, most);
+}
+
+/* Passes over a byte order mark; whether there is one. */
+static bool
+skip_mark(LineReader *reader)
+{
+	char		mark[sizeof(BYTE_ORDER_MARK) - 1];
+
+	if (pg_pread(reader->fd, mark, sizeof(mark), 0) != sizeof(mark) ||
+		memcmp(mark, BYTE_ORDER_MARK, sizeof(mark)) != 0)
+		return false;
+	return lseek(reader->fd, sizeof(mark), SEEK_SET) == sizeof(mark);
+}
 
 static List *
 copy_option(List *options, char *name, const char *value)
@@ -66,6 +145,13 @@ lines_open(LineReader *reader, Relation target, const char *path, const LineForm
 {
 	List	   *options = NIL;
 
+	reader->format = format;
+	reader->path = pstrdup(path);
+	reader->number = 0;
+	reader->fd = open_regular(path);
+	if (skip_mark(reader))
+		encoding = "UTF8";
+
 	options = copy_option(options, "format", "csv");
 	options = copy_option(options, "encoding", encoding);
 	if (format->separator != NULL)
@@ -74,10 +160,7 @@ lines_open(LineReader *reader, Relation target, const char *path, const LineForm
 		options = copy_option(options, "delimiter", NO_DELIMITER);
 	}
 
-	reader->format = format;
-	reader->path = pstrdup(path);
-	reader->number = 0;
-	reader->copy = BeginCopyFrom(NULL, target, NULL, path, false, NULL, NIL, options);
+	reader->copy = BeginCopyFrom(NULL, target, NULL, NULL, false, read_for_copy, NIL, options);
 
 	reader->context.callback = lines_error_context;
 	reader->context.arg = reader;
@@ -90,6 +173,7 @@ lines_close(LineReader *reader)
 {
 	error_context_stack = reader->context.previous;
 	EndCopyFrom(reader->copy);
+	CloseTransientFile(reader->fd);
 }
 
 /*
@@ -156,6 +240,7 @@ lines_next(LineReader *reader, char **fields, int nfields)
 	do
 	{
 		reader->number++;
+		reading = reader;
 		if (!NextCopyFromRawFields(reader->copy, &raw, &found))
 			return false;
 		/* COPY gives NULL for a field that is empty and not quoted. */
@@ -256,22 +341,21 @@ line_rating(LineReader *reader, const char *field)
 const char *
 lines_text_encoding(const char *path)
 {
-	FILE	   *file = AllocateFile(path, PG_BINARY_R);
-	StringInfoData line;
+	int			fd = open_regular(path);
+	char	   *block = palloc(BLOCK_SIZE);
+	int			left = 0;		/* bytes of a character that goes on in the next block */
 	bool		utf8 = true;
+	int			n;
 
-	if (file == NULL)
-		ereport(ERROR,
-				(errcode_for_file_access(),
-				 errmsg("could not open file \"%s\" for reading: %m", path)));
-	initStringInfo(&line);
-	while (utf8 && pg_get_line_buf(file, &line))
-		utf8 = pg_verify_mbstr(PG_UTF8, line.data, line.len, true);
-	if (ferror(file))
-		ereport(ERROR,
-				(errcode_for_file_access(),
-				 errmsg("could not read file \"%s\": %m", path)));
-	FreeFile(file);
-	pfree(line.data);
-	return utf8 ? "UTF8" : "LATIN1";
+	while (utf8 && (n = read_block(fd, path, block + left, BLOCK_SIZE - left)) > 0)
+	{
+		int			valid = pg_encoding_verifymbstr(PG_UTF8, block, left + n);
+
+		left = left + n - valid;
+		utf8 = left < MAX_UTF8_BYTES && memchr(block + valid, '\0', left) == NULL;
+		memmove(block, block + valid, utf8 ? left : 0);
+	}
+	CloseTransientFile(fd);
+	pfree(block);
+	return utf8 && left == 0 ? "UTF8" : "LATIN1";
 }

@@ -27,6 +27,7 @@ typedef struct LineReader
 	const LineFormat *format;
 	char	   *path;
 	uint64		number;			/* of the current line, from 1 */
+	int			fd;				/* the file, a transient one */
 	CopyFromState copy;
 	ErrorContextCallback context;
 } LineReader;
