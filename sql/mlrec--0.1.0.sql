@@ -265,6 +265,14 @@ LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1;
 COMMENT ON FUNCTION @extschema@.title_year(pg_catalog.text) IS
 'year of a movie by the last "(dddd)" in its title, NULL if there is none';
 
+CREATE FUNCTION @extschema@.genre_list(genres pg_catalog.text)
+RETURNS pg_catalog.text[]
+AS 'MODULE_PATHNAME', 'mlrec_genre_list'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 5;
+
+COMMENT ON FUNCTION @extschema@.genre_list(pg_catalog.text) IS
+'the genres of a list separated by "|" as training takes them: each once, without the spaces around it, "(no genres listed)" and empty ones left out';
+
 CREATE FUNCTION @extschema@.load_movielens(
 	directory pg_catalog.text,
 	into_schema pg_catalog.name DEFAULT current_schema)
@@ -679,8 +687,8 @@ CREATE FUNCTION @extschema@.explain_recommendation(user_id bigint, movie_id bigi
 	AS 'MODULE_PATHNAME', 'mlrec_explain_recommendation'
 	LANGUAGE C STABLE PARALLEL RESTRICTED COST 100000 ROWS 10;
 COMMENT ON FUNCTION @extschema@.explain_recommendation(bigint, bigint, integer) IS
-'which n of a user''s ratings speak most for (or, below 0, against) a movie, by the active model.
-contribution: the movie''s relevance less what it would be without that rating. similarity: the cosine of the two movies.
+'the at most n of a user''s ratings that speak most for a movie, by the active model.
+contribution: the movie''s relevance less what it would be without that rating; ratings with 0 or less, which speak against it, are left out. similarity: the cosine of the two movies.
 A last row without a movie is the part of the relevance that popularity has. Errors: an unknown movie, n negative, no model.';
 
 CREATE FUNCTION @extschema@.recommender_stats()

@@ -23,6 +23,14 @@ SELECT train();
 INSERT INTO movies VALUES (3, 'Three (1993)', 'moon|sun');
 SELECT train();
 
+-- lists of genres with another separator, unless somewhere there is the right one
+BEGIN;
+UPDATE movies SET genres = (ARRAY['sun, moon', 'moon', 'sun; moon', 'moon, rain'])[movie_id];
+SELECT train();
+UPDATE movies SET genres = 'sun|moon' WHERE movie_id = 2;
+SELECT train();
+ROLLBACK;
+
 -- one outdated rating
 INSERT INTO ratings VALUES (1, 1, 3, 7);
 SELECT train();

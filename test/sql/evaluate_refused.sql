@@ -53,6 +53,17 @@ INSERT INTO ratings VALUES (1, 15, 5, 20000), (2, 15, 1, 20000);
 SELECT protocol, value FROM evaluate_recommender(:model)
 WHERE system = 'mlrec' AND users = 'all' AND metric = 'test_ratings';
 
+-- One whose test part has been deleted since.
+SELECT max(model_id) AS tested FROM train_recommender(test_fraction => 0.2, retrieval_epochs => 1,
+	ranking_epochs => 1, activate => 'false') \gset
+BEGIN;
+DELETE FROM ratings WHERE (rated_at, user_id, movie_id) IN
+	(SELECT rated_at, user_id, movie_id FROM ratings ORDER BY 1 DESC, 2 DESC, 3 DESC
+	 LIMIT (SELECT test_ratings FROM recommender_models WHERE model_id = :tested));
+SELECT * FROM error_of(:tested);
+ROLLBACK;
+SELECT drop_recommender(:tested);
+
 -- The relations are read with the rights of the caller.
 CREATE ROLE regress_evaluate;
 GRANT USAGE ON SCHEMA evaluate_refused TO regress_evaluate;

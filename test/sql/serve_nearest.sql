@@ -29,6 +29,9 @@ SELECT * FROM nearest_movies('[1,2,3]');
 SELECT * FROM nearest_movies(array_fill(0.0, ARRAY[64])::embedding);
 SELECT * FROM nearest_movies(NULL);
 SELECT e IS NULL AS never FROM twelve, nearest_movies(e, -1);
+\set VERBOSITY sqlstate
+SELECT e IS NULL AS never FROM twelve, nearest_movies(e, 3, model_id => 0);
+\set VERBOSITY default
 
 \set ECHO none
 DROP VIEW twelve;

@@ -24,6 +24,7 @@
 #include "utils/memutils.h"
 
 #include "pg/catalogue/cached_query.h"
+#include "pg/data/input.h"
 #include "pg/store/cache.h"
 #include "pg/util/refcounted.h"
 
@@ -241,7 +242,8 @@ slot_double(TupleTableSlot *slot, int column, bool *isnull)
 {
 	Datum		value = slot_getattr(slot, column, isnull);
 
-	return *isnull ? 0 : DatumGetFloat8(value);
+	return *isnull ? 0 :
+		input_double(TupleDescAttr(slot->tts_tupleDescriptor, column - 1)->atttypid, value);
 }
 
 char *

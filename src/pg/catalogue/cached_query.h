@@ -46,6 +46,7 @@ extern uint64 cached_query_fetch(Portal portal, int n, QueryRowCallback row, voi
 extern bool relation_has_column(Oid relation, const char *name);
 
 /* Columns of a row; *isnull may not be NULL. */
+/* slot_double: of what input_number() selects. */
 extern int64 slot_int64(TupleTableSlot *slot, int column, bool *isnull);
 extern double slot_double(TupleTableSlot *slot, int column, bool *isnull);
 extern char *slot_text(TupleTableSlot *slot, int column);	/* NULL for null */

@@ -10,6 +10,7 @@
 #include "num/data/movie_features.h"
 #include "num/model/model.h"
 #include "pg/catalogue/movie_rows.h"
+#include "pg/data/input.h"
 #include "pg/util/relations.h"
 #include "pg/util/title.h"
 
@@ -34,7 +35,7 @@ all_movies_text(Oid movies)
 {
 	return psprintf("SELECT movie_id::pg_catalog.int8, title::pg_catalog.text, "
 					"genres::pg_catalog.text, %s FROM %s",
-					relation_has_column(movies, "year") ? "year::pg_catalog.float8" :
+					relation_has_column(movies, "year") ? input_number(movies, "year") :
 					"NULL::pg_catalog.float8",
 					relation_quoted(movies));
 }
@@ -53,11 +54,12 @@ int
 catalogue_movie_year(TupleTableSlot *slot)
 {
 	bool		isnull;
-	Datum		value = slot_getattr(slot, 4, &isnull);
+	double		year = slot_double(slot, 4, &isnull);
+	Datum		value;
 	text	   *title;
 
-	if (!isnull && DatumGetFloat8(value) >= 1 && DatumGetFloat8(value) <= MAX_YEAR)
-		return (int) DatumGetFloat8(value);
+	if (!isnull && year >= 1 && year <= MAX_YEAR)
+		return (int) year;
 	value = slot_getattr(slot, 2, &isnull);
 	if (isnull)
 		return 0;

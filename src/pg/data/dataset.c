@@ -39,6 +39,7 @@ typedef struct LoadedDataset
 	uint8	   *trained;		/* [n_movies], has training rows */
 	UserRating *scratch;		/* twice the rows of the user with the most */
 	int32		n_genres_found;
+	GenreSeparators separators;
 	int32		n_values_found[N_ATTRIBUTES];
 } LoadedDataset;
 
@@ -221,6 +222,7 @@ publish_movies(LoadedDataset *d, const MovieList *list, const int32 *index)
 	d->public.year = year;
 	d->public.n_unlisted = ratings->n_movies - list->n_listed;
 	d->n_genres_found = list->n_genres_found;
+	d->separators = list->separators;
 }
 
 static void
@@ -325,6 +327,27 @@ warn_values(Oid relation, const char *column, int32 found)
 						   MAX_VALUES)));
 }
 
+/*
+ * A list that another character separates is one genre, which says little.  Told
+ * when no list at all has the right one and every tenth has the other.
+ */
+static void
+warn_separator(Oid movies, const GenreSeparators *found)
+{
+	int			most = 0;
+
+	for (int i = 1; i < lengthof(found->other); i++)
+		if (found->other[i] > found->other[most])
+			most = i;
+	if (found->bar > 0 || found->other[most] < 2 || found->other[most] < found->lists / 10)
+		return;
+	ereport(WARNING,
+			(errmsg("column \"genres\" of relation %s seems to be separated by \"%c\"",
+					relation_quoted(movies), OTHER_SEPARATORS[most]),
+			 errdetail("The separator of genres is \"|\": each list counts as one genre."),
+			 errhint("Convert the column in a view, and pass the view.")));
+}
+
 void
 dataset_warn(const Dataset *dataset)
 {
@@ -348,6 +371,7 @@ dataset_warn(const Dataset *dataset)
 							   (unsigned long) dataset->n_replaced,
 							   (long long) dataset->n_replaced, relation_quoted(d->ratings)),
 				 errdetail("A later rating of the movie by the same user counts instead.")));
+	warn_separator(d->movies, &d->separators);
 	warn_values(d->movies, "genres", d->n_genres_found);
 	for (int a = 0; a < N_ATTRIBUTES; a++)
 		warn_values(d->users, attribute[a], d->n_values_found[a]);

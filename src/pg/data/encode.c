@@ -106,7 +106,7 @@ movies_open(Oid relation)
 
 	list->relation = relation;
 	memcpy(list->column, movie_columns, sizeof(movie_columns));
-	input_check(relation, list->column, N_MOVIE_COLUMNS);
+	input_check(relation, list->column, N_MOVIE_COLUMNS, 0);
 
 	encode_init_ids(&list->ids);
 	list->genres = vocabulary_create();
@@ -161,6 +161,18 @@ add_genres(MovieList *list, int32 movie, text *genres)
 }
 
 static void
+count_separators(GenreSeparators *found, text *genres)
+{
+	const char *list = VARDATA_ANY(genres);
+	Size		length = VARSIZE_ANY_EXHDR(genres);
+
+	found->lists += length > 0;
+	found->bar += memchr(list, '|', length) != NULL;
+	for (int i = 0; i < lengthof(found->other); i++)
+		found->other[i] += memchr(list, OTHER_SEPARATORS[i], length) != NULL;
+}
+
+static void
 receive_movie(void *arg, const Datum *value, const bool *isnull)
 {
 	MovieList  *list = arg;
@@ -180,7 +192,12 @@ receive_movie(void *arg, const Datum *value, const bool *isnull)
 	}
 	list->year[code] = movie_year(value, isnull);
 	if (!isnull[2])
-		add_genres(list, code, DatumGetTextPP(value[2]));
+	{
+		text	   *genres = DatumGetTextPP(value[2]);
+
+		count_separators(&list->separators, genres);
+		add_genres(list, code, genres);
+	}
 }
 
 /* Reads the movies, before any rating adds ids. */
@@ -230,7 +247,7 @@ users_open(Oid relation)
 	list->relation = relation;
 	memcpy(list->column, user_columns, sizeof(user_columns));
 	if (OidIsValid(relation))
-		input_check(relation, list->column, N_USER_COLUMNS);
+		input_check(relation, list->column, N_USER_COLUMNS, 0);
 	for (int a = 0; a < N_ATTRIBUTES; a++)
 		list->values[a] = vocabulary_create();
 	return list;

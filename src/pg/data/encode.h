@@ -23,6 +23,15 @@ typedef struct MovieGenre
 	int32		genre;			/* code */
 } MovieGenre;
 
+/* How many lists of genres have a "|", and how many one of these instead */
+#define OTHER_SEPARATORS ",;/"
+typedef struct GenreSeparators
+{
+	int32		lists;			/* that are not empty */
+	int32		bar;
+	int32		other[sizeof(OTHER_SEPARATORS) - 1];
+} GenreSeparators;
+
 /* The movies of the relation movies, as read */
 typedef struct MovieList
 {
@@ -38,6 +47,7 @@ typedef struct MovieList
 	int64		genre_capacity;
 	Vocabulary *genres;
 	int32		n_genres_found; /* more than are told apart, perhaps */
+	GenreSeparators separators;
 } MovieList;
 
 /* The attributes of the users who have ratings */

@@ -5,12 +5,14 @@
  * optional regclass arguments.  NULL is the relation of that name on the
  * caller's search path; user_profile and movie_details, which go with
  * recommend, prefer those of the active model.  "ratings" in their results
- * counts the rows with a rating that is not NULL.
+ * counts the rows with a rating that is not NULL; of several of one user and
+ * movie the latest counts, as it does for training and serving.
  *
  * The relations may have any types that training accepts, so everything is
  * cast on its way out, and sums are taken in double precision.  The queries
  * name all functions and operators in full, so that no search_path can put
- * others in their place.
+ * others in their place; and they do without NULLIF, IN, BETWEEN, IS DISTINCT
+ * FROM, simple CASE and JOIN USING, whose operators cannot be named.
  */
 #include "postgres.h"
 
@@ -19,7 +21,11 @@
 #include "lib/stringinfo.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
+#include "utils/typcache.h"
 
+#include "num/data/movie_features.h"
+#include "pg/data/input.h"
+#include "pg/latest_ratings.h"
 #include "pg/store/store.h"
 #include "pg/util/query.h"
 #include "pg/util/relations.h"
@@ -28,16 +34,28 @@
 #define FAVOURITE_GENRES "3"
 #define FAVOURITE_DAMPING "5"
 
-/* The genres of a movie m, each once, as g(genre). */
+/* The genres of a movie m, each once, as g(genre); %s is the name of genre_list. */
 #define GENRES_OF_MOVIE \
-	" CROSS JOIN LATERAL (SELECT DISTINCT genre" \
-	"  FROM pg_catalog.string_to_table(m.genres::pg_catalog.text, '|') AS genre" \
-	"  WHERE genre OPERATOR(pg_catalog.<>) '') AS g"
+	" CROSS JOIN LATERAL pg_catalog.unnest(%s(m.genres::pg_catalog.text)) AS g (genre)"
 
 /* The mean rating of a group by the n and total of its members c. */
 #define GROUP_MEAN \
-	" (pg_catalog.sum(c.total) OPERATOR(pg_catalog./)" \
-	"  nullif(pg_catalog.sum(c.n), 0)::pg_catalog.float8)::pg_catalog.float4"
+	" CASE WHEN pg_catalog.sum(c.n) OPERATOR(pg_catalog.>) 0 THEN" \
+	"  (pg_catalog.sum(c.total) OPERATOR(pg_catalog./)" \
+	"   pg_catalog.sum(c.n)::pg_catalog.float8)::pg_catalog.float4 END"
+
+/* Columns that the relations must have, those first that every query reads. */
+static const InputColumn rating_columns[] = {
+	{"rating", INPUT_NUMBER}, {"movie_id", INPUT_ID}, {"user_id", INPUT_ID}
+};
+static const InputColumn user_rating_columns[] = {
+	{"rating", INPUT_NUMBER}, {"user_id", INPUT_ID}
+};
+static const InputColumn movie_columns[] = {
+	{"movie_id", INPUT_ID}, {"title", INPUT_TEXT}, {"genres", INPUT_TEXT},
+	{"year", INPUT_NUMBER, true}
+};
+static const InputColumn user_columns[] = {{"user_id", INPUT_ID}};
 
 PG_FUNCTION_INFO_V1(mlrec_rating_distribution);
 PG_FUNCTION_INFO_V1(mlrec_most_rated_movies);
@@ -48,22 +66,50 @@ PG_FUNCTION_INFO_V1(mlrec_user_demographics);
 PG_FUNCTION_INFO_V1(mlrec_user_profile);
 PG_FUNCTION_INFO_V1(mlrec_movie_details);
 
-/*
- * The quoted name of the relation that argument argno gives, where NULL means
- * the one called name; NULL if there is none and missing_ok.
- */
-static char *
-argument_name(FunctionCallInfo fcinfo, int argno, const char *name, bool missing_ok)
-{
-	Oid			relation = relation_argument(fcinfo, argno, name, missing_ok);
-
-	return OidIsValid(relation) ? relation_quoted(relation) : NULL;
-}
-
 static bool
 has_column(Oid relation, const char *column)
 {
-	return get_attnum(relation, column) != InvalidAttrNumber;
+	return get_attnum(relation, column) > 0;
+}
+
+/* Raises an error unless the relation has the first n of the columns. */
+static void
+require(Oid relation, const InputColumn *columns, int n)
+{
+	InputColumn found[lengthof(movie_columns)];
+
+	Assert(n <= lengthof(found));
+	memcpy(found, columns, sizeof(InputColumn) * n);
+	input_check(relation, found, n, 0);
+}
+
+/*
+ * The FROM item of the ratings, which must have the first n of the columns and
+ * only numbers that fit into the results.
+ */
+static char *
+ratings_source(Oid ratings, const InputColumn *columns, int n)
+{
+	require(ratings, columns, n);
+	latest_ratings_check(ratings, NULL, NULL);
+	return latest_ratings(ratings);
+}
+
+/* Likewise for the ratings that argument argno gives, with the columns rating, movie_id. */
+static char *
+ratings_argument(FunctionCallInfo fcinfo, int argno, int n)
+{
+	return ratings_source(relation_argument(fcinfo, argno, "ratings", false), rating_columns, n);
+}
+
+/* The quoted name of the movies that argument argno gives. */
+static char *
+movies_argument(FunctionCallInfo fcinfo, int argno, int n)
+{
+	Oid			movies = relation_argument(fcinfo, argno, "movies", false);
+
+	require(movies, movie_columns, n);
+	return relation_quoted(movies);
 }
 
 /*
@@ -72,7 +118,7 @@ has_column(Oid relation, const char *column)
 Datum
 mlrec_rating_distribution(PG_FUNCTION_ARGS)
 {
-	char	   *ratings = argument_name(fcinfo, 0, "ratings", false);
+	char	   *ratings = ratings_argument(fcinfo, 0, 1);
 
 	query_return(fcinfo,
 				 psprintf("SELECT rating::pg_catalog.float4, n,"
@@ -125,8 +171,8 @@ return_movies(FunctionCallInfo fcinfo, int64 min_ratings, const char *order, con
 Datum
 mlrec_most_rated_movies(PG_FUNCTION_ARGS)
 {
-	return_movies(fcinfo, 1, "n DESC, movie_id", argument_name(fcinfo, 1, "ratings", false),
-				  argument_name(fcinfo, 2, "movies", false));
+	return_movies(fcinfo, 1, "n DESC, movie_id", ratings_argument(fcinfo, 1, 2),
+				  movies_argument(fcinfo, 2, 2));
 	return (Datum) 0;
 }
 
@@ -138,8 +184,8 @@ return_movies_by_mean(FunctionCallInfo fcinfo, const char *order)
 {
 	int64		min_ratings = PG_ARGISNULL(1) ? 1 : Max(PG_GETARG_INT32(1), 1);
 
-	return_movies(fcinfo, min_ratings, order, argument_name(fcinfo, 2, "ratings", false),
-				  argument_name(fcinfo, 3, "movies", false));
+	return_movies(fcinfo, min_ratings, order, ratings_argument(fcinfo, 2, 2),
+				  movies_argument(fcinfo, 3, 2));
 }
 
 /*
@@ -168,8 +214,8 @@ mlrec_lowest_rated_movies(PG_FUNCTION_ARGS)
 Datum
 mlrec_genre_summary(PG_FUNCTION_ARGS)
 {
-	char	   *ratings = argument_name(fcinfo, 0, "ratings", false);
-	char	   *movies = argument_name(fcinfo, 1, "movies", false);
+	char	   *ratings = ratings_argument(fcinfo, 0, 2);
+	char	   *movies = movies_argument(fcinfo, 1, 3);
 
 	query_return(
 		fcinfo,
@@ -181,9 +227,25 @@ mlrec_genre_summary(PG_FUNCTION_ARGS)
 				 " FROM %s AS m" GENRES_OF_MOVIE
 				 " LEFT JOIN counted AS c ON c.movie_id OPERATOR(pg_catalog.=) m.movie_id"
 				 " GROUP BY g.genre ORDER BY ratings DESC, g.genre",
-				 ratings, movies),
+				 ratings, movies, extension_object_quoted("genre_list")),
 		NULL);
 	return (Datum) 0;
+}
+
+/*
+ * An attribute of a user u as it is grouped and ordered: as what it is, or else,
+ * if its type has no order, such as json, as text.
+ */
+static char *
+group_value(Oid users, const char *attribute)
+{
+	Oid			type = get_atttype(users, get_attnum(users, attribute));
+	TypeCacheEntry *entry = lookup_type_cache(getBaseType(type),
+											  TYPECACHE_EQ_OPR | TYPECACHE_LT_OPR);
+
+	if (OidIsValid(entry->eq_opr) && OidIsValid(entry->lt_opr))
+		return psprintf("u.%s", attribute);
+	return psprintf("u.%s::pg_catalog.text AS %s", attribute, attribute);
 }
 
 /*
@@ -211,7 +273,7 @@ Datum
 mlrec_user_demographics(PG_FUNCTION_ARGS)
 {
 	static const char *const attributes[] = {"gender", "age", "occupation"};
-	char	   *ratings = argument_name(fcinfo, 0, "ratings", false);
+	Oid			ratings = relation_argument(fcinfo, 0, "ratings", false);
 	Oid			users = relation_argument(fcinfo, 1, "users", false);
 	int			found = 0;
 	StringInfoData columns;
@@ -223,7 +285,7 @@ mlrec_user_demographics(PG_FUNCTION_ARGS)
 	{
 		if (!has_column(users, attributes[i]))
 			continue;
-		appendStringInfo(&columns, "u.%s, ", attributes[i]);
+		appendStringInfo(&columns, "%s, ", group_value(users, attributes[i]));
 		append_attribute(&parts, attributes[i], found++);
 	}
 	if (found == 0)
@@ -233,6 +295,7 @@ mlrec_user_demographics(PG_FUNCTION_ARGS)
 						relation_quoted(users)),
 				 errhint("Pass a view of the users that has one of them.")));
 
+	require(users, user_columns, lengthof(user_columns));
 	query_return(fcinfo,
 				 psprintf("WITH known AS (SELECT %s c.n, c.total FROM %s AS u LEFT JOIN"
 						  " (SELECT user_id, pg_catalog.count(rating) AS n,"
@@ -240,7 +303,9 @@ mlrec_user_demographics(PG_FUNCTION_ARGS)
 						  "  GROUP BY user_id) AS c ON c.user_id OPERATOR(pg_catalog.=) u.user_id)"
 						  " SELECT attribute, value, users, ratings, mean"
 						  " FROM (%s) AS listed ORDER BY place, row",
-						  columns.data, relation_quoted(users), ratings, parts.data),
+						  columns.data, relation_quoted(users),
+						  ratings_source(ratings, user_rating_columns,
+										 lengthof(user_rating_columns)), parts.data),
 				 NULL);
 	return (Datum) 0;
 }
@@ -267,6 +332,10 @@ find_serving_relations(FunctionCallInfo fcinfo, StoreRelations *found)
 		found->movies = relation_argument(fcinfo, 2, "movies", false);
 	if (has_users && (!has_active || !PG_ARGISNULL(3)))
 		found->users = relation_argument(fcinfo, 3, "users", true);
+	require(found->ratings, rating_columns, has_users ? 3 : 2);
+	require(found->movies, movie_columns, lengthof(movie_columns));
+	if (OidIsValid(found->users))
+		require(found->users, user_columns, lengthof(user_columns));
 }
 
 /*
@@ -303,8 +372,10 @@ mlrec_user_profile(PG_FUNCTION_ARGS)
 {
 	StoreRelations from;
 	StringInfoData query;
+	ParamListInfo params = id_param(fcinfo);
 
 	find_serving_relations(fcinfo, &from);
+	latest_ratings_check(from.ratings, "user_id OPERATOR(pg_catalog.=) $1", params);
 	initStringInfo(&query);
 	appendStringInfo(
 		&query,
@@ -323,9 +394,9 @@ mlrec_user_profile(PG_FUNCTION_ARGS)
 		"  ARRAY(SELECT genre FROM liked ORDER BY liking DESC, n DESC, genre"
 		"   LIMIT " FAVOURITE_GENRES ")"
 		" FROM total AS t",
-		relation_quoted(from.ratings), relation_quoted(from.movies),
-		user_attribute(from.users, "gender"), user_attribute(from.users, "age"),
-		user_attribute(from.users, "occupation"));
+		latest_ratings(from.ratings), relation_quoted(from.movies),
+		extension_object_quoted("genre_list"), user_attribute(from.users, "gender"),
+		user_attribute(from.users, "age"), user_attribute(from.users, "occupation"));
 	if (OidIsValid(from.users))
 		appendStringInfo(&query,
 						 " LEFT JOIN %s AS u ON u.user_id OPERATOR(pg_catalog.=) $1"
@@ -333,8 +404,26 @@ mlrec_user_profile(PG_FUNCTION_ARGS)
 						 relation_quoted(from.users));
 	else
 		appendStringInfoString(&query, " WHERE t.n OPERATOR(pg_catalog.>) 0");
-	query_return(fcinfo, query.data, id_param(fcinfo));
+	query_return(fcinfo, query.data, params);
 	return (Datum) 0;
+}
+
+/*
+ * The expression of a movie's year by the rule that training has: by the column
+ * if it is a year, else by the title.
+ */
+static char *
+movie_year(Oid movies)
+{
+	char	   *by_title = psprintf("%s(m.title::pg_catalog.text)",
+									extension_object_quoted("title_year"));
+
+	if (!has_column(movies, "year"))
+		return by_title;
+	return psprintf("CASE WHEN m.year OPERATOR(pg_catalog.>=) 1"
+					"  AND m.year OPERATOR(pg_catalog.<=) %d"
+					" THEN pg_catalog.trunc(m.year)::pg_catalog.int4 ELSE %s END",
+					MAX_YEAR, by_title);
 }
 
 /*
@@ -345,20 +434,20 @@ Datum
 mlrec_movie_details(PG_FUNCTION_ARGS)
 {
 	StoreRelations from;
+	ParamListInfo params = id_param(fcinfo);
 
 	find_serving_relations(fcinfo, &from);
+	latest_ratings_check(from.ratings, "movie_id OPERATOR(pg_catalog.=) $1", params);
 	query_return(fcinfo,
 				 psprintf("SELECT $1, m.title::pg_catalog.text, m.genres::pg_catalog.text,"
-						  " coalesce(%s, %s(m.title::pg_catalog.text)), c.n,"
-						  " c.mean::pg_catalog.float4"
+						  " %s, c.n, c.mean::pg_catalog.float4"
 						  " FROM (SELECT pg_catalog.count(rating) AS n,"
 						  "  pg_catalog.avg(rating) AS mean FROM %s"
 						  "  WHERE movie_id OPERATOR(pg_catalog.=) $1) AS c"
 						  " LEFT JOIN %s AS m ON m.movie_id OPERATOR(pg_catalog.=) $1"
 						  " WHERE c.n OPERATOR(pg_catalog.>) 0 OR m.movie_id IS NOT NULL",
-						  has_column(from.movies, "year") ? "m.year::pg_catalog.int4" : "NULL",
-						  extension_object_quoted("title_year"), relation_quoted(from.ratings),
+						  movie_year(from.movies), latest_ratings(from.ratings),
 						  relation_quoted(from.movies)),
-				 id_param(fcinfo));
+				 params);
 	return (Datum) 0;
 }

@@ -24,9 +24,13 @@
 #include "pg/data/input.h"
 #include "pg/util/relations.h"
 
+#define MAX_COLUMNS 8
+
 typedef struct RowReceiver
 {
 	DestReceiver pub;
+	const InputColumn *column;
+	int			n;
 	InputRow	row;
 	void	   *arg;
 	MemoryContext row_context;
@@ -97,7 +101,7 @@ read_as(const InputColumn *column)
 		case INPUT_ID:
 			return "int8";
 		case INPUT_NUMBER:
-			return "float8";
+			return column->type == NUMERICOID ? "numeric" : "float8";
 		case INPUT_TIME:
 			return column->type == TIMESTAMPTZOID ? "timestamptz" :
 				column->type == TIMESTAMPOID ? "timestamp" : "int8";
@@ -130,13 +134,74 @@ required_columns(const InputColumn *column, int n)
 	return list.data;
 }
 
+bool
+input_accepts(Oid relation, const InputColumn *column)
+{
+	AttrNumber	number = get_attnum(relation, column->name);
+
+	return number > 0 && kind_accepts(column->kind, getBaseType(get_atttype(relation, number)));
+}
+
+static bool
+is_numeric(Oid relation, const char *column)
+{
+	return getBaseType(get_atttype(relation, get_attnum(relation, column))) == NUMERICOID;
+}
+
 /*
- * Looks the columns up and sets their types.  Raises ERRCODE_UNDEFINED_COLUMN
- * or ERRCODE_DATATYPE_MISMATCH.  The relation stays locked against changes
- * until the transaction ends.
+ * A cast of numeric to float8 would raise an error that says nothing but the
+ * number, with all its digits.
  */
+char *
+input_number(Oid relation, const char *column)
+{
+	return psprintf("%s::pg_catalog.%s", quote_identifier(column),
+					is_numeric(relation, column) ? "numeric" : "float8");
+}
+
+double
+input_double(Oid type, Datum value)
+{
+	if (type == NUMERICOID)
+		value = DirectFunctionCall1(numeric_float8_no_overflow, value);
+	return DatumGetFloat8(value);
+}
+
+static void
+refuse_absence(Oid relation, const InputColumn *columns, int n, const InputColumn *column,
+			   int32 model_id)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_UNDEFINED_COLUMN),
+			 errmsg("relation %s has no column \"%s\"", relation_quoted(relation), column->name),
+			 model_id != 0 ?
+			 errdetail("Recommender model %d reads the column.", model_id) :
+			 errdetail("Its columns must include %s.", required_columns(columns, n)),
+			 model_id != 0 ?
+			 errhint("Give the name %s to a view that has the column, or train a new model.",
+					 relation_quoted(relation)) :
+			 errhint("Adapt a table with other columns by a view, and pass the view.")));
+}
+
+static void
+refuse_type(Oid relation, const InputColumn *column, Oid type, int32 model_id)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_DATATYPE_MISMATCH),
+			 errmsg("column \"%s\" of relation %s has type %s", column->name,
+					relation_quoted(relation), format_type_be(type)),
+			 model_id != 0 ?
+			 errdetail("Recommender model %d reads the column. %s", model_id,
+					   kind_text(column->kind)) :
+			 errdetail_internal("%s", kind_text(column->kind)),
+			 model_id != 0 ?
+			 errhint("Give the name %s to a view that converts the column, or train a new model.",
+					 relation_quoted(relation)) :
+			 errhint("Convert the column in a view, and pass the view.")));
+}
+
 void
-input_check(Oid relation, InputColumn *column, int n)
+input_check(Oid relation, InputColumn *column, int n, int32 model_id)
 {
 	Relation	rel = relation_open(relation, AccessShareLock);
 
@@ -149,22 +214,12 @@ input_check(Oid relation, InputColumn *column, int n)
 		if (number == InvalidAttrNumber && column[i].optional)
 			continue;
 		if (number == InvalidAttrNumber)
-			ereport(ERROR,
-					(errcode(ERRCODE_UNDEFINED_COLUMN),
-					 errmsg("relation %s has no column \"%s\"", relation_quoted(relation),
-							column[i].name),
-					 errdetail("Its columns must include %s.", required_columns(column, n)),
-					 errhint("Adapt a table with other columns by a view, and pass the view.")));
+			refuse_absence(relation, column, n, &column[i], model_id);
 
 		type = get_atttype(relation, number);
 		column[i].type = getBaseType(type);
 		if (!kind_accepts(column[i].kind, column[i].type))
-			ereport(ERROR,
-					(errcode(ERRCODE_DATATYPE_MISMATCH),
-					 errmsg("column \"%s\" of relation %s has type %s", column[i].name,
-							relation_quoted(relation), format_type_be(type)),
-					 errdetail_internal("%s", kind_text(column[i].kind)),
-					 errhint("Convert the column in a view, and pass the view.")));
+			refuse_type(relation, &column[i], type, model_id);
 	}
 	relation_close(rel, NoLock);
 }
@@ -200,9 +255,17 @@ receiver_receive(TupleTableSlot *slot, DestReceiver *self)
 {
 	RowReceiver *receiver = (RowReceiver *) self;
 	MemoryContext caller = MemoryContextSwitchTo(receiver->row_context);
+	Datum		values[MAX_COLUMNS];
 
 	slot_getallattrs(slot);
-	receiver->row(receiver->arg, slot->tts_values, slot->tts_isnull);
+	for (int i = 0; i < receiver->n; i++)
+	{
+		values[i] = slot->tts_values[i];
+		if (receiver->column[i].type == NUMERICOID && receiver->column[i].kind == INPUT_NUMBER &&
+			!slot->tts_isnull[i])
+			values[i] = Float8GetDatum(input_double(NUMERICOID, values[i]));
+	}
+	receiver->row(receiver->arg, values, slot->tts_isnull);
 	MemoryContextSwitchTo(caller);
 	MemoryContextReset(receiver->row_context);
 	return true;
@@ -246,6 +309,9 @@ input_read(Oid relation, const InputColumn *column, int n, InputRow row, void *a
 	receiver.pub.rShutdown = receiver_nothing;
 	receiver.pub.rDestroy = receiver_nothing;
 	receiver.pub.mydest = DestTuplestore;	/* DestNone: nobody wants the rows */
+	Assert(n <= MAX_COLUMNS);
+	receiver.column = column;
+	receiver.n = n;
 	receiver.row = row;
 	receiver.arg = arg;
 	receiver.row_context = AllocSetContextCreate(CurrentMemoryContext, "mlrec input row",

@@ -25,7 +25,22 @@ typedef struct InputColumn
 /* Called with one row, in a context that lasts as long as the call */
 typedef void (*InputRow) (void *arg, const Datum *value, const bool *isnull);
 
-extern void input_check(Oid relation, InputColumn *column, int n);
+/* Whether the relation has the column, with a type that it may have. */
+extern bool input_accepts(Oid relation, const InputColumn *column);
+
+/* How a query has to select a column of numbers: as numeric or as float8. */
+extern char *input_number(Oid relation, const char *column);
+
+/* A number that was selected so; a numeric beyond the range of float8 is infinite. */
+extern double input_double(Oid type, Datum value);
+
+/*
+ * Looks the columns up and sets their types.  Raises ERRCODE_UNDEFINED_COLUMN
+ * or ERRCODE_DATATYPE_MISMATCH, in words for whoever passed the relation, or for
+ * whoever uses the model of that number, which is 0 where there is none.  The
+ * relation stays locked against changes until the transaction ends.
+ */
+extern void input_check(Oid relation, InputColumn *column, int n, int32 model_id);
 extern void input_read(Oid relation, const InputColumn *column, int n, InputRow row, void *arg);
 extern bool input_time_is_finite(const InputColumn *column, Datum value);
 extern char *input_time_text(const InputColumn *column, Datum value);

@@ -136,7 +136,7 @@ ratings_open(Oid relation, IdMap *movies, Size memory_limit)
 
 	list->relation = relation;
 	memcpy(list->column, rating_columns, sizeof(rating_columns));
-	input_check(relation, list->column, N_RATING_COLUMNS);
+	input_check(relation, list->column, N_RATING_COLUMNS, 0);
 
 	list->memory_limit = memory_limit;
 	list->movies = movies;

@@ -114,20 +114,26 @@ check_chronology(const Dataset *dataset, const StoreEntry *entry)
  * The model's data, read and split; refuses if there is nothing to test on.
  */
 static Dataset *
-load_test_data(const StoreEntry *entry)
+load_test_data(CachedModel *model, const StoreEntry *entry)
 {
 	StoreRelations relations;
 	SplitOptions split;
 	Dataset    *dataset;
 
 	store_find_relations(entry, &relations);
+	serve_check_columns(model, &relations);
 	find_split(&split, entry);
 	dataset = dataset_load(relations.ratings, relations.movies, relations.users, &split, 0);
 	if (dataset->ratings.n_trainval_rows == dataset->ratings.n_rows)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("recommender model %d has no test part", entry->model_id),
+				 entry->test_ratings > 0 ?
+				 errdetail("Its %lld test ratings are no longer in %s.",
+						   (long long) entry->test_ratings, entry->ratings) :
 				 errdetail("It was trained on all ratings of %s.", entry->ratings),
+				 entry->test_ratings > 0 ?
+				 errhint("Bring them back, wait for newer ratings, or train a new model.") :
 				 errhint("Train with test_fraction above 0, or wait for newer ratings.")));
 	if (!split.random)
 		check_chronology(dataset, entry);
@@ -200,7 +206,7 @@ mlrec_evaluate_recommender(PG_FUNCTION_ARGS)
 	caller = MemoryContextSwitchTo(context);
 	find_model(fcinfo, 0, &entry);
 	model = cache_get(entry.model_id);
-	remap_ratings(&ratings, load_test_data(&entry), model);
+	remap_ratings(&ratings, load_test_data(model, &entry), model);
 	put_evaluation((ReturnSetInfo *) fcinfo->resultinfo,
 				   measure_model(&ratings, model->model, &options));
 	MemoryContextSwitchTo(caller);

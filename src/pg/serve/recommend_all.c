@@ -19,6 +19,7 @@
 #include "utils/memutils.h"
 
 #include "pg/catalogue/cached_query.h"
+#include "pg/data/input.h"
 #include "pg/serve/recommend_batch.h"
 #include "pg/util/compat.h"
 #include "pg/util/relations.h"
@@ -86,19 +87,19 @@ some_people_text(Oid users)
 static char *
 ratings_text(Oid ratings)
 {
-	return psprintf("SELECT user_id::pg_catalog.int8, movie_id::pg_catalog.int8, "
-					"rating::pg_catalog.float8 FROM %s AS r "
+	return psprintf("SELECT user_id::pg_catalog.int8, movie_id::pg_catalog.int8, %s FROM %s AS r "
 					"WHERE user_id IS NOT NULL AND movie_id IS NOT NULL "
-					"ORDER BY r.user_id", relation_quoted(ratings));
+					"ORDER BY r.user_id", input_number(ratings, "rating"),
+					relation_quoted(ratings));
 }
 
 static char *
 some_ratings_text(Oid ratings)
 {
-	return psprintf("SELECT user_id::pg_catalog.int8, movie_id::pg_catalog.int8, "
-					"rating::pg_catalog.float8 FROM %s AS r "
+	return psprintf("SELECT user_id::pg_catalog.int8, movie_id::pg_catalog.int8, %s FROM %s AS r "
 					"WHERE user_id OPERATOR(pg_catalog.=) ANY ($1) AND movie_id IS NOT NULL "
-					"ORDER BY r.user_id", relation_quoted(ratings));
+					"ORDER BY r.user_id", input_number(ratings, "rating"),
+					relation_quoted(ratings));
 }
 
 static CachedQuery people_query = {people_text, 0, {0}};

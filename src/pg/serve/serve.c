@@ -21,6 +21,7 @@
 #include "num/base/topk.h"
 #include "num/net/dense.h"
 #include "pg/catalogue/search.h"
+#include "pg/data/input.h"
 #include "pg/embedding/embedding.h"
 #include "pg/serve/serve.h"
 #include "pg/util/compat.h"
@@ -66,6 +67,33 @@ model_for(FunctionCallInfo fcinfo, int32 model_id)
 	return site->model;
 }
 
+/*
+ * Checked again only after the definition of some relation may have changed, so
+ * that an answer pays next to nothing for it.
+ */
+void
+serve_check_columns(CachedModel *model, const StoreRelations *relations)
+{
+	InputColumn ratings[] = {
+		{"user_id", INPUT_ID}, {"movie_id", INPUT_ID}, {"rating", INPUT_NUMBER}
+	};
+	InputColumn movies[] = {
+		{"movie_id", INPUT_ID}, {"title", INPUT_TEXT}, {"genres", INPUT_TEXT},
+		{"year", INPUT_NUMBER, true}
+	};
+	InputColumn users[] = {{"user_id", INPUT_ID}};
+	uint64		generation = cache_relations_generation();
+	int32		model_id = model->entry.model_id;
+
+	if (model->columns_checked == generation)
+		return;
+	input_check(relations->ratings, ratings, lengthof(ratings), model_id);
+	input_check(relations->movies, movies, lengthof(movies), model_id);
+	if (OidIsValid(relations->users))
+		input_check(relations->users, users, lengthof(users), model_id);
+	model->columns_checked = generation;
+}
+
 void
 serve_begin(Serving *serving, FunctionCallInfo fcinfo, int32 model_id)
 {
@@ -74,6 +102,7 @@ serve_begin(Serving *serving, FunctionCallInfo fcinfo, int32 model_id)
 	serving->caller = MemoryContextSwitchTo(serving->context);
 	serving->model = model_for(fcinfo, model_id);
 	store_find_relations(&serving->model->entry, &serving->relations);
+	serve_check_columns(serving->model, &serving->relations);
 	SPI_connect();
 	MemoryContextSwitchTo(serving->context);
 	serving->catalogue = catalogue_now(serving->model, serving->relations.movies);
@@ -314,7 +343,7 @@ mlrec_nearest_movies(PG_FUNCTION_ARGS)
 	serve_refuse_null(fcinfo, 0, "vector");
 	unit_vector(vector, PG_GETARG_EMBEDDING_P(0));
 	InitMaterializedSRF(fcinfo, 0);
-	serve_begin(&serving, fcinfo, PG_ARGISNULL(2) ? 0 : PG_GETARG_INT32(2));
+	serve_begin(&serving, fcinfo, store_model_argument(fcinfo, 2));
 	n = Min(n, serving.catalogue->n_movies);
 	topk_init(&topk, palloc_extended(sizeof(TopkEntry) * Max(n, 1), MCXT_ALLOC_HUGE), n);
 	search_by_cosine(serving.catalogue, vector, search_recall(), serving.catalogue->hidden, &topk);

@@ -24,6 +24,12 @@ typedef struct Serving
 } Serving;
 
 /*
+ * Raises an error unless the relations of the model have the columns that it
+ * reads, of types that it can read.
+ */
+extern void serve_check_columns(CachedModel *model, const StoreRelations *relations);
+
+/*
  * Begin and end of an answer.  In between the current memory context is
  * serving->context.  After an error nothing needs to be ended.
  */

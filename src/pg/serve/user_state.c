@@ -20,6 +20,7 @@
 #include "utils/memutils.h"
 
 #include "pg/catalogue/cached_query.h"
+#include "pg/data/input.h"
 #include "pg/serve/user_state.h"
 #include "pg/util/relations.h"
 
@@ -32,8 +33,9 @@ static const char *const attribute_names[N_ATTRIBUTES] = {"gender", "age", "occu
 static char *
 ratings_text(Oid ratings)
 {
-	return psprintf("SELECT movie_id::pg_catalog.int8, rating::pg_catalog.float8 FROM %s "
-					"WHERE user_id OPERATOR(pg_catalog.=) $1", relation_quoted(ratings));
+	return psprintf("SELECT movie_id::pg_catalog.int8, %s FROM %s "
+					"WHERE user_id OPERATOR(pg_catalog.=) $1", input_number(ratings, "rating"),
+					relation_quoted(ratings));
 }
 
 static char *

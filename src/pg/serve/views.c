@@ -21,6 +21,7 @@
 
 #include "pg/catalogue/search.h"
 #include "pg/embedding/embedding.h"
+#include "pg/latest_ratings.h"
 #include "pg/serve/serve.h"
 #include "pg/util/compat.h"
 #include "pg/util/query.h"
@@ -127,6 +128,15 @@ count_rows(Oid relation)
 	return psprintf("(SELECT pg_catalog.count(*) FROM %s)", relation_quoted(relation));
 }
 
+/* Of ratings of one user and movie, one counts. */
+static char *
+count_ratings(Oid ratings)
+{
+	if (!OidIsValid(ratings))
+		return "0::pg_catalog.int8";
+	return psprintf("(SELECT pg_catalog.count(*) FROM %s)", latest_ratings(ratings));
+}
+
 static char *
 count_users(const StoreRelations *from)
 {
@@ -143,11 +153,9 @@ count_genres(Oid movies)
 {
 	if (!OidIsValid(movies))
 		return "0::pg_catalog.int8";
-	return psprintf("(SELECT pg_catalog.count(DISTINCT pg_catalog.btrim(g.genre)) FROM %s AS m "
-					"CROSS JOIN LATERAL pg_catalog.unnest("
-					"pg_catalog.string_to_array(m.genres::pg_catalog.text, '|')) AS g (genre) "
-					"WHERE pg_catalog.btrim(g.genre) OPERATOR(pg_catalog.<>) ALL "
-					"(ARRAY['', '(no genres listed)']))", relation_quoted(movies));
+	return psprintf("(SELECT pg_catalog.count(DISTINCT g.genre) FROM %s AS m CROSS JOIN LATERAL "
+					"pg_catalog.unnest(%s(m.genres::pg_catalog.text)) AS g (genre))",
+					relation_quoted(movies), extension_object_quoted("genre_list"));
 }
 
 /*
@@ -185,7 +193,7 @@ mlrec_recommender_stats(PG_FUNCTION_ARGS)
 					(Datum) 0, !active);
 	query_return(fcinfo,
 				 psprintf("SELECT %s, %s, %s, %s, $1, $2, $3, $4", count_users(&from),
-						  count_rows(from.movies), count_rows(from.ratings),
+						  count_rows(from.movies), count_ratings(from.ratings),
 						  count_genres(from.movies)), params);
 	return (Datum) 0;
 }

@@ -27,6 +27,7 @@ typedef struct CachedModel
 
 	struct Catalogue *catalogue;	/* of catalogue.c */
 	uint64		checked;		/* of cache.c: as of when it exists */
+	uint64		columns_checked;	/* of serve.c: as of when its relations have them */
 	struct CachedModel *next;	/* of cache.c */
 } CachedModel;
 

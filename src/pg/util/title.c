@@ -1,16 +1,21 @@
 /*
- * title.c: what a movie's title tells.
+ * title.c: what a movie's title and list of genres tell.
  */
 #include "postgres.h"
 
+#include "catalog/pg_type.h"
 #include "fmgr.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
 
+#include "num/data/movie_features.h"
 #include "pg/util/compat.h"
 #include "pg/util/title.h"
 
 #define YEAR_DIGITS 4
 
 PG_FUNCTION_INFO_V1(mlrec_title_year);
+PG_FUNCTION_INFO_V1(mlrec_genre_list);
 
 /*
  * The number that exactly YEAR_DIGITS digits at s stand for, or 0 when one of
@@ -63,4 +68,49 @@ mlrec_title_year(PG_FUNCTION_ARGS)
 	if (year == 0)
 		PG_RETURN_NULL();
 	PG_RETURN_INT32(year);
+}
+
+/* Whether the n genres, of those that are texts, have one of these bytes. */
+static bool
+has_genre(const Datum *genres, int n, const char *genre, size_t length)
+{
+	for (int i = 0; i < n; i++)
+	{
+		text	   *other = DatumGetTextPP(genres[i]);
+
+		if (VARSIZE_ANY_EXHDR(other) == length && memcmp(VARDATA_ANY(other), genre, length) == 0)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * genre_list(genres text) RETURNS text[]: the genres as training takes them from
+ * a list, each once.
+ */
+Datum
+mlrec_genre_list(PG_FUNCTION_ARGS)
+{
+	text	   *list = PG_GETARG_TEXT_PP(0);
+	const char *cursor = VARDATA_ANY(list);
+	const char *end = cursor + VARSIZE_ANY_EXHDR(list);
+	const char *genre;
+	size_t		length;
+	int			capacity = 8;
+	int			n = 0;
+	Datum	   *genres = palloc(sizeof(Datum) * capacity);
+
+	while (next_genre(&cursor, end, &genre, &length))
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (has_genre(genres, n, genre, length))
+			continue;
+		if (n == capacity)
+		{
+			capacity *= 2;
+			genres = repalloc(genres, sizeof(Datum) * capacity);
+		}
+		genres[n++] = PointerGetDatum(cstring_to_text_with_len(genre, (int) length));
+	}
+	PG_RETURN_ARRAYTYPE_P(construct_array(genres, n, TEXTOID, -1, false, TYPALIGN_INT));
 }
