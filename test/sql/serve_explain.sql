@@ -40,6 +40,17 @@ SELECT predict_rating(10, movie_id) = rating AS same FROM target, predicted;
 SELECT predict_rating(10, t.movie_id) = f.ranking_score AS as_recommended
 FROM target t JOIN recommend(10, 80, 80) f USING (movie_id);
 
+-- Of somebody with many ratings the strongest are found without leaving out each.
+BEGIN;
+INSERT INTO ratings SELECT 2000, m, 1 + m * 7 % 5, now() FROM generate_series(2, 80) m;
+CREATE TEMP TABLE strongest ON COMMIT DROP AS
+	SELECT n, rank() OVER (PARTITION BY n ORDER BY contribution DESC) AS rank, because_movie_id, contribution
+	FROM (VALUES (5), (1000)) AS asked (n), explain_recommendation(2000, 1, n) WHERE because_movie_id IS NOT NULL;
+SELECT count(*) FILTER (WHERE n = 5) AS five, count(*) FILTER (WHERE n = 1000) > 5 AS more,
+	count(*) - count(DISTINCT (rank, because_movie_id)) AS same
+FROM strongest WHERE rank <= 5;
+ROLLBACK;
+
 -- Somebody without ratings has no reasons but popularity.
 SELECT title FROM explain_recommendation(1000, 1);
 

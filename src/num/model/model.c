@@ -55,6 +55,24 @@ model_header(const Model *model)
 	return model->header;
 }
 
+const StageShape *
+model_shape(const Model *model, Stage stage)
+{
+	return &model->shape[stage];
+}
+
+const float *
+model_params(const Model *model, Stage stage)
+{
+	return model->params[stage];
+}
+
+const FoldedRanker *
+model_ranker(const Model *model)
+{
+	return &model->ranker;
+}
+
 /* Adds movies from..to of the input's history; movies without fit ratings say nothing. */
 static void
 add_history(const Model *model, History *history, const UserInput *input, int from)

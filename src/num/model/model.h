@@ -37,6 +37,11 @@ extern void model_open(Model *model, const void *file);
 
 extern const ModelFileHeader *model_header(const Model *model);
 
+/* What it is made of, for those who take it apart. */
+extern const StageShape *model_shape(const Model *model, Stage stage);
+extern const float *model_params(const Model *model, Stage stage);
+extern const FoldedRanker *model_ranker(const Model *model);
+
 /*
  * Vectors of n users.
  * retrieval [n * VECTOR_DIMS]: unit length.  ranking [n * VECTOR_DIMS].

@@ -1,0 +1,235 @@
+/*
+ * influence.c: see influence.h.
+ */
+#include "num/influence.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "num/base/simd.h"
+#include "num/net/ranker.h"
+#include "num/net/tower.h"
+
+/* Movies of a history at a time. */
+#define BLOCK 256
+
+/* The gradient of a target by the running sums of one stage's history. */
+typedef struct Slope
+{
+	float		sum[2 * VECTOR_DIMS];
+	float		deviations;
+} Slope;
+
+/* The movie of a rating, or -1 if the model has no mean of it, and the deviation. */
+static int32_t
+known_movie(const Influence *influence, int32_t i, float *deviation)
+{
+	const ModelFileHeader *header = model_header(influence->model);
+	const uint8_t *flags = model_file_section(header, MODEL_FILE_MOVIE_FLAGS);
+	const float *mean = model_file_section(header, MODEL_FILE_MOVIE_MEAN);
+	int32_t		movie = influence->input->history_movie[i];
+	bool		known = movie >= 0 && (flags[movie] & MOVIE_TRAINED);
+
+	*deviation = known ? influence->input->history_rating[i] - mean[movie] : 0;
+	return known ? movie : -1;
+}
+
+void
+influence_begin(Influence *influence, const Model *model, const UserInput *input)
+{
+	int32_t		movie[BLOCK];
+	float		deviation[BLOCK];
+
+	influence->model = model;
+	influence->input = input;
+	for (int stage = 0; stage < N_STAGES; stage++)
+	{
+		const StageShape *shape = model_shape(model, stage);
+
+		if (shape->history == 0)
+			continue;
+		history_begin(&influence->history[stage],
+					  tensor(model_params(model, stage), shape, HISTORY), shape->history,
+					  influence->sum[stage]);
+		for (int32_t from = 0; from < input->n_history; from += BLOCK)
+		{
+			int32_t		left = input->n_history - from;
+			int32_t		n = left < BLOCK ? left : BLOCK;
+
+			for (int32_t i = 0; i < n; i++)
+				movie[i] = known_movie(influence, from + i, &deviation[i]);
+			history_add(&influence->history[stage], movie, deviation, n);
+		}
+	}
+}
+
+/* The user's input to one stage's tower, without a movie unless it is -1. */
+static void
+gather(float *x, const Influence *influence, Stage stage, int32_t without, float deviation)
+{
+	const StageShape *shape = model_shape(influence->model, stage);
+	const UserInput *input = influence->input;
+
+	user_input(x, model_params(influence->model, stage), shape, input->user + 1,
+			   input->attribute);
+	if (shape->history > 0)
+		history_features(x + user_input_history(shape), &influence->history[stage],
+						 without, deviation);
+}
+
+void
+influence_without(const Influence *influence, const int32_t *without, int n,
+				  float *retrieval, float *ranking, float *scratch)
+{
+	for (int stage = 0; stage < N_STAGES; stage++)
+	{
+		const StageShape *shape = model_shape(influence->model, stage);
+		float	   *out = stage == STAGE_RETRIEVAL ? retrieval : ranking;
+		float	   *x = scratch;
+		float	   *hidden = x + (size_t) n * shape->user_inputs;
+
+		for (int i = 0; i < n; i++)
+		{
+			float		deviation;
+			int32_t		movie = known_movie(influence, without[i], &deviation);
+
+			gather(x + (size_t) i * shape->user_inputs, influence, stage, movie, deviation);
+		}
+		user_tower_forward(out, hidden, x, model_params(influence->model, stage), shape,
+						   DROPOUT_OFF, n);
+	}
+	unit_forward(retrieval, scratch, retrieval, n, VECTOR_DIMS);
+}
+
+/* ---------------------------------------------------------------------------
+ * The estimate
+ * ------------------------------------------------------------------------- */
+
+/* din [rows] = w [rows][columns] dout [columns], where the layer's output was above 0. */
+static void
+layer_back(float *din, const float *w, const float *dout, const float *in, int rows, int columns)
+{
+	for (int i = 0; i < rows; i++)
+		din[i] = in[i] > 0 ? simd_dot(w + (size_t) i * columns, dout, columns) : 0;
+}
+
+/* out [columns] = relu(in w + b) */
+static void
+layer(float *out, const float *in, const float *w, const float *b, int rows, int columns)
+{
+	memcpy(out, b, sizeof(float) * columns);
+	for (int i = 0; i < rows; i++)
+		simd_axpy(out, in[i], w + (size_t) i * columns, columns);
+	for (int i = 0; i < columns; i++)
+		out[i] = out[i] > 0 ? out[i] : 0;
+}
+
+/* dvector [VECTOR_DIMS]: the gradient of the predicted rating by the user's vector. */
+static void
+rating_gradient(float *dvector, const FoldedRanker *ranker, const float *user, const float *movie)
+{
+	float		h1[RANKER_HIDDEN1];
+	float		h2[RANKER_HIDDEN2];
+	float		h3[RANKER_HIDDEN3];
+	float		d[RANKER_HIDDEN1];
+
+	memcpy(h1, ranker->b1, sizeof(h1));
+	for (int i = 0; i < VECTOR_DIMS; i++)
+	{
+		simd_axpy(h1, user[i], ranker->w1_user + i * RANKER_HIDDEN1, RANKER_HIDDEN1);
+		simd_axpy(h1, movie[i], ranker->w1_movie + i * RANKER_HIDDEN1, RANKER_HIDDEN1);
+	}
+	for (int i = 0; i < RANKER_HIDDEN1; i++)
+		h1[i] = h1[i] > 0 ? h1[i] : 0;
+	layer(h2, h1, ranker->w2, ranker->b2, RANKER_HIDDEN1, RANKER_HIDDEN2);
+	layer(h3, h2, ranker->w3, ranker->b3, RANKER_HIDDEN2, RANKER_HIDDEN3);
+
+	for (int i = 0; i < RANKER_HIDDEN3; i++)
+		h3[i] = h3[i] > 0 ? ranker->w4[i] : 0;
+	layer_back(d, ranker->w3, h3, h2, RANKER_HIDDEN2, RANKER_HIDDEN3);
+	memcpy(h2, d, sizeof(h2));
+	layer_back(d, ranker->w2, h2, h1, RANKER_HIDDEN1, RANKER_HIDDEN2);
+	for (int i = 0; i < VECTOR_DIMS; i++)
+		dvector[i] = simd_dot(ranker->w1_user + i * RANKER_HIDDEN1, d, RANKER_HIDDEN1) +
+			(i == 0 ? 1 : movie[i]);
+}
+
+/* dvector: the gradient of the cosine by a vector that is not of unit length yet. */
+static void
+cosine_gradient(float *dvector, const float *vector, const float *movie)
+{
+	float		norm = sqrtf(simd_norm2(vector, VECTOR_DIMS));
+	float		dot = simd_dot(vector, movie, VECTOR_DIMS);
+
+	norm = norm > UNIT_EPSILON ? norm : UNIT_EPSILON;
+	for (int i = 0; i < VECTOR_DIMS; i++)
+		dvector[i] = (movie[i] - dot / (norm * norm) * vector[i]) / norm;
+}
+
+/* From the gradient by a user's vector to that by the sums of the history. */
+static void
+find_slope(Slope *slope, const Influence *influence, Stage stage, const InfluenceTarget *target,
+		   float *scratch)
+{
+	const StageShape *shape = model_shape(influence->model, stage);
+	const float *params = model_params(influence->model, stage);
+	const float *w1 = tensor(params, shape,
+							 TENSOR_USER_W1) + user_input_history(shape) * shape->hidden;
+	float		weight = stage == STAGE_RETRIEVAL ? target->cosine_weight : target->rating_weight;
+	float	   *hidden = scratch + shape->user_inputs;
+	float		scale = weight * history_scale(influence->history[stage].count);
+	float		vector[VECTOR_DIMS];
+	float		dvector[VECTOR_DIMS];
+
+	gather(scratch, influence, stage, -1, 0);
+	user_tower_forward(vector, hidden, scratch, params, shape, DROPOUT_OFF, 1);
+	if (stage == STAGE_RETRIEVAL)
+		cosine_gradient(dvector, vector, target->vector);
+	else
+		rating_gradient(dvector, model_ranker(influence->model), vector, target->rank_vector);
+	layer_back(hidden, tensor(params, shape, TENSOR_USER_W2), dvector, hidden, shape->hidden,
+			   VECTOR_DIMS);
+	for (int i = 0; i < 2 * shape->history; i++)
+		slope->sum[i] = scale * simd_dot(w1 + i * shape->hidden, hidden, shape->hidden);
+	slope->deviations = weight *
+		simd_dot(w1 + 2 * shape->history * shape->hidden, hidden, shape->hidden) /
+		(influence->history[stage].count + HISTORY_DAMPING);
+}
+
+/* Adds to out [n_history] what the ratings do through one stage. */
+static void
+add_estimates(float *out, const Influence *influence, Stage stage, const Slope *slope)
+{
+	const History *history = &influence->history[stage];
+	int32_t		width = history->width;
+
+	for (int32_t i = 0; i < influence->input->n_history; i++)
+	{
+		float		deviation;
+		int32_t		movie = known_movie(influence, i, &deviation);
+		const float *row = history->table + ((int64_t) movie + 1) * 2 * width;
+
+		if (movie < 0)
+			out[i] = -INFINITY;
+		else
+			out[i] += deviation * (simd_dot(slope->sum, row, width) + slope->deviations) +
+				simd_dot(slope->sum + width, row + width, width);
+	}
+}
+
+void
+influence_estimate(float *out, const Influence *influence, const InfluenceTarget *target,
+				   float *scratch)
+{
+	memset(out, 0, sizeof(float) * influence->input->n_history);
+	for (int stage = 0; stage < N_STAGES; stage++)
+	{
+		Slope		slope;
+
+		if (model_shape(influence->model, stage)->history == 0 ||
+			(stage == STAGE_RANKING && target->rating_weight == 0))
+			continue;
+		find_slope(&slope, influence, stage, target, scratch);
+		add_estimates(out, influence, stage, &slope);
+	}
+}
