@@ -49,12 +49,17 @@ PG_CFLAGS   = -Wall -Wextra -Wno-unused-parameter -Wno-sign-compare -Wno-missing
 # The server's headers and flags are those of the gcc that built it.
 CLANG_CFLAGS = $(if $(findstring clang,$(CC)),-Wno-ignored-attributes -Wno-unknown-warning-option \
               -Wno-ignored-optimization-argument)
-SHLIB_LINK  = $(NUM_LIBS) -Wl,--exclude-libs,ALL
+# The server loads modules into one name space, where a function of the same name
+# as one of the server's or of another module's would be taken for it: nothing is
+# exported but what has to be.
+SHLIB_LINK  = $(NUM_LIBS) -Wl,--exclude-libs,ALL -Wl,--version-script=src/exports.map
 
 # No bitcode: there is nothing here that the server's JIT could inline.
 override with_llvm := no
 PGXS := $(shell $(PG_CONFIG) --pgxs)
 include $(PGXS)
+
+mlrec.so: src/exports.map
 
 $(KERNELS:%=src/num/%.o): override CFLAGS += $(KERNEL_CFLAGS)
 $(EXACT:%=src/num/%.o): override CFLAGS += $(EXACT_CFLAGS)

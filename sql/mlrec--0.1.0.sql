@@ -660,7 +660,7 @@ CREATE FUNCTION @extschema@.predict_rating(user_id bigint, movie_id bigint,
 	LANGUAGE C STABLE PARALLEL RESTRICTED COST 10000;
 COMMENT ON FUNCTION @extschema@.predict_rating(bigint, bigint, integer) IS
 'the rating that a user would give a movie, on the scale of the ratings; the user''s own rating of it, if any, is not looked at.
-model_id NULL: the active model. Errors: a movie that neither movies nor the model knows, no model.';
+model_id NULL: the active model. Errors: a movie that is unknown to movies, as the caller sees it, and to the model; no model.';
 
 CREATE FUNCTION @extschema@.similar_movies(movie_id bigint, n integer DEFAULT 10,
 		model_id integer DEFAULT NULL)
@@ -726,7 +726,7 @@ CREATE VIEW @extschema@.movie_embeddings AS
 	FROM @extschema@.mlrec_model AS m
 		CROSS JOIN LATERAL @extschema@.recommender_movie_vectors(m.model_id) AS v;
 COMMENT ON VIEW @extschema@.movie_embeddings IS
-	'unit vectors of the movies of every model; their inner product with a user''s is the cosine';
+	'unit vectors of the movies of every model, as far as the caller sees them; their inner product with a user''s is the cosine';
 COMMENT ON COLUMN @extschema@.movie_embeddings.model_id IS 'number of the model';
 COMMENT ON COLUMN @extschema@.movie_embeddings.movie_id IS 'movie';
 COMMENT ON COLUMN @extschema@.movie_embeddings.embedding IS 'its retrieval vector, of length 1';
@@ -737,7 +737,7 @@ CREATE VIEW @extschema@.user_embeddings AS
 	FROM @extschema@.mlrec_model AS m
 		CROSS JOIN LATERAL @extschema@.recommender_user_vectors(m.model_id) AS v;
 COMMENT ON VIEW @extschema@.user_embeddings IS
-	'unit vectors of the users of every model, as of its training';
+	'unit vectors of the users of every model, as of its training, as far as the caller sees ratings of theirs';
 COMMENT ON COLUMN @extschema@.user_embeddings.model_id IS 'number of the model';
 COMMENT ON COLUMN @extschema@.user_embeddings.user_id IS 'user with training ratings';
 COMMENT ON COLUMN @extschema@.user_embeddings.embedding IS 'their or her retrieval vector, of length 1';

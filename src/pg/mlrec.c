@@ -7,10 +7,12 @@
 #include <cblas.h>
 
 #include "fmgr.h"
+#include "utils/guc.h"
 
 #include "pg/catalogue/search.h"
 #include "pg/store/load.h"
 #include "pg/train/train.h"
+#include "pg/util/compat.h"
 
 PG_MODULE_MAGIC;
 
@@ -27,4 +29,5 @@ _PG_init(void)
 	load_define_settings();
 	search_define_settings();
 	train_define_settings();
+	MarkGUCPrefixReserved("mlrec");
 }

@@ -23,6 +23,7 @@ required_length(const ModelFileHeader *header, ModelFileSection section)
 	switch (section)
 	{
 		case MODEL_FILE_USER_IDS: return users * sizeof(int64_t);
+		case MODEL_FILE_USER_RATINGS: return users * sizeof(int32_t);
 		case MODEL_FILE_MOVIE_IDS: return movies * sizeof(int64_t);
 		case MODEL_FILE_MOVIE_FLAGS: return movies;
 		case MODEL_FILE_MOVIE_MEAN: return movies * sizeof(float);

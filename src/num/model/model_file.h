@@ -15,12 +15,13 @@
 #include "num/net/tensors.h"
 
 #define MODEL_FILE_MAGIC 0x6d6c7265632e696dULL
-#define MODEL_FILE_VERSION 2
+#define MODEL_FILE_VERSION 3
 #define MODEL_FILE_ALIGN 64
 
 typedef enum ModelFileSection
 {
 	MODEL_FILE_USER_IDS,		/* int64 [n_users] ascending: users with train ratings */
+	MODEL_FILE_USER_RATINGS,	/* int32 [n_users], training ratings of each */
 	MODEL_FILE_MOVIE_IDS,		/* int64 [n_movies] ascending: the catalogue */
 	MODEL_FILE_MOVIE_FLAGS,		/* uint8 [n_movies]: MOVIE_LISTED, MOVIE_TRAINED */
 	MODEL_FILE_MOVIE_MEAN,		/* float [n_movies], damped mean rating */

@@ -84,11 +84,15 @@ fill_ids(void *file, const ExportInput *input)
 {
 	const Ratings *ratings = input->ratings;
 	int64_t    *user_ids = section(file, MODEL_FILE_USER_IDS);
+	int32_t    *user_ratings = section(file, MODEL_FILE_USER_RATINGS);
 	uint8_t    *flags = section(file, MODEL_FILE_MOVIE_FLAGS);
 
 	for (int32_t user = 0; user < ratings->n_users; user++)
 		if (ratings->n_train[user] > 0)
+		{
 			*user_ids++ = ratings->user_ids[user];
+			*user_ratings++ = ratings->n_trainval[user];
+		}
 	memcpy(section(file, MODEL_FILE_MOVIE_IDS), ratings->movie_ids,
 		   sizeof(int64_t) * ratings->n_movies);
 	for (int32_t movie = 0; movie < ratings->n_movies; movie++)

@@ -6,7 +6,7 @@
  * encoded from its genres and year and takes part like any other.  Both must
  * hold from COMMIT on, and within the transaction that makes the change before
  * that.  (Movies that had ratings but no row when the model was trained stay
- * eligible without one.)
+ * eligible without one, unless row security may hide what is known of them.)
  *
  * Only reading movies tells what is there.  For a few thousand movies that takes
  * under a millisecond, but that is as long as the rest of a recommendation.  So
@@ -92,7 +92,7 @@ list_movies(Catalogue *catalogue, Oid movies)
 	catalogue->n_known = header->n_movies;
 	catalogue->hidden = palloc_extended(Max(catalogue->n_known, 1), MCXT_ALLOC_HUGE);
 	for (int32 i = 0; i < catalogue->n_known; i++)
-		catalogue->hidden[i] = (flags[i] & MOVIE_LISTED) ? 1 : 0;
+		catalogue->hidden[i] = catalogue->listed_only || (flags[i] & MOVIE_LISTED) ? 1 : 0;
 	catalogue->fresh_ids = palloc(sizeof(int64) * listing.fresh_capacity);
 	catalogue_read_ids(movies, receive_id, &listing);
 
@@ -190,7 +190,7 @@ encode_fresh(Catalogue *catalogue, Oid movies)
  * ------------------------------------------------------------------------- */
 
 static Catalogue *
-build_catalogue(const CachedModel *model, Oid movies, MemoryContext parent)
+build_catalogue(const CachedModel *model, const StoreRelations *relations, MemoryContext parent)
 {
 	MemoryContext context = AllocSetContextCreate(parent, "mlrec catalogue",
 												  ALLOCSET_SMALL_SIZES);
@@ -199,13 +199,14 @@ build_catalogue(const CachedModel *model, Oid movies, MemoryContext parent)
 
 	catalogue->ref.context = context;
 	catalogue->model = model;
-	list_movies(catalogue, movies);
+	catalogue->listed_only = relations->is_restricted;
+	list_movies(catalogue, relations->movies);
 	if (catalogue->n_fresh > 0)
 	{
 		catalogue->hidden = repalloc_huge(catalogue->hidden, catalogue->n_movies);
 		memset(catalogue->hidden + catalogue->n_known, 0, catalogue->n_fresh);
 	}
-	encode_fresh(catalogue, movies);
+	encode_fresh(catalogue, relations->movies);
 	MemoryContextSwitchTo(caller);
 	return catalogue;
 }
@@ -214,18 +215,20 @@ build_catalogue(const CachedModel *model, Oid movies, MemoryContext parent)
  * catalogue_now: see catalogue.h.
  */
 const Catalogue *
-catalogue_now(CachedModel *model, Oid movies)
+catalogue_now(CachedModel *model, const StoreRelations *relations)
 {
+	Oid			movies = relations->movies;
 	CatalogueVersion *key = catalogue_version_now(movies);
 	Catalogue  *catalogue = model->catalogue;
 
-	if (catalogue != NULL && catalogue_version_holds(catalogue->key, key))
+	if (catalogue != NULL && catalogue->listed_only == relations->is_restricted &&
+		catalogue_version_holds(catalogue->key, key))
 	{
 		ref_hold(&catalogue->ref);
 		return catalogue;
 	}
 
-	catalogue = build_catalogue(model, movies, CurrentMemoryContext);
+	catalogue = build_catalogue(model, relations, CurrentMemoryContext);
 	if (!catalogue_version_is_sound(movies))
 		return catalogue;
 	catalogue->key = catalogue_version_copy(key, catalogue->ref.context);

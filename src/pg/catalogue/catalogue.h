@@ -18,7 +18,8 @@ typedef struct Catalogue
 	int32		n_known;		/* movies of the model */
 	int32		n_fresh;		/* movies in movies that the model does not know */
 	int32		n_movies;		/* both */
-	uint8	   *hidden;			/* [n_movies], 1: has lost its row in movies */
+	bool		listed_only;	/* of StoreRelations: is_restricted */
+	uint8	   *hidden;			/* [n_movies], 1: has no row in movies that can be seen */
 	int64	   *fresh_ids;		/* [n_fresh] ascending */
 	float	   *fresh_vectors;	/* [n_fresh * VECTOR_DIMS], unit: retrieval */
 	float	   *fresh_rank_vectors; /* [n_fresh * VECTOR_DIMS]: ranking */
@@ -29,7 +30,7 @@ typedef struct Catalogue
  * The movies as the caller's snapshot sees movies, pinned in the current memory
  * context, which the model must be too.  The caller is connected to SPI.
  */
-extern const Catalogue *catalogue_now(CachedModel *model, Oid movies);
+extern const Catalogue *catalogue_now(CachedModel *model, const StoreRelations *relations);
 
 /* A copy of hidden[], palloc'd, to be made the mask of one call. */
 extern uint8 *catalogue_hidden(const Catalogue *catalogue);

@@ -67,10 +67,10 @@ catalogue_movie_year(TupleTableSlot *slot)
 	return title_year(VARDATA_ANY(title), VARSIZE_ANY_EXHDR(title));
 }
 
-static Datum
-id_array(const int64 *ids, int32 n)
+Datum
+catalogue_id_array(const int64 *ids, int32 n)
 {
-	Datum	   *elements = palloc(sizeof(Datum) * n);
+	Datum	   *elements = palloc_extended(sizeof(Datum) * Max(n, 1), MCXT_ALLOC_HUGE);
 
 	for (int32 i = 0; i < n; i++)
 		elements[i] = Int64GetDatum(ids[i]);
@@ -94,7 +94,7 @@ catalogue_read_movies(Oid movies, const int64 *ids, int32 n, QueryRowCallback ro
 		cached_query_run(&all_movies_query, movies, NULL, NULL, row, arg);
 		return;
 	}
-	values[0] = id_array(ids, n);
+	values[0] = catalogue_id_array(ids, n);
 	cached_query_run(&movies_query, movies, values, NULL, row, arg);
 }
 

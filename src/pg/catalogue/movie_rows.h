@@ -34,6 +34,9 @@ extern void catalogue_read_ids(Oid movies, QueryRowCallback row, void *arg);
 extern void catalogue_read_movies(Oid movies, const int64 *ids, int32 n, QueryRowCallback row,
 								  void *arg);
 
+/* Ids as a bigint[]. */
+extern Datum catalogue_id_array(const int64 *ids, int32 n);
+
 /* The year of such a movie by its column, else by its title; 0 when neither tells. */
 extern int	catalogue_movie_year(TupleTableSlot *slot);
 

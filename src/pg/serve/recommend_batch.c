@@ -87,7 +87,7 @@ batch_add_user(Batch *batch, int64 user_id)
 		batch_finish(batch);
 	slot = &batch->slots[batch->n_slots++];
 	slot->state = user_state_create(batch->context);
-	user_state_begin(slot->state, batch->serving->model, user_id);
+	user_state_begin(slot->state, batch->serving->model, &batch->serving->relations, user_id);
 	return slot;
 }
 

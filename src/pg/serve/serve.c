@@ -105,7 +105,7 @@ serve_begin(Serving *serving, FunctionCallInfo fcinfo, int32 model_id)
 	serve_check_columns(serving->model, &serving->relations);
 	SPI_connect();
 	MemoryContextSwitchTo(serving->context);
-	serving->catalogue = catalogue_now(serving->model, serving->relations.movies);
+	serving->catalogue = catalogue_now(serving->model, &serving->relations);
 }
 
 void
@@ -185,12 +185,11 @@ serve_find_movie(const Serving *serving, int64 movie_id)
 {
 	int32		movie = catalogue_find(serving->catalogue, movie_id);
 
-	if (movie < 0)
+	if (movie < 0 || (serving->relations.movies_may_hide && serving->catalogue->hidden[movie]))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("movie %lld is unknown", (long long) movie_id),
-				 errdetail("Neither relation %s has it, nor had the ratings that the model was "
-						   "trained on.", serving->model->entry.movies),
+				 errdetail("Relation %s has no row of it.", serving->model->entry.movies),
 				 errhint("Insert the movie into %s; it needs no new training.",
 						 serving->model->entry.movies)));
 	return movie;

@@ -51,7 +51,10 @@ extern float serve_fraction(FunctionCallInfo fcinfo, int argno, const char *name
 		 it_ != NULL && serve_next_id(it_, &(id));)
 extern bool serve_next_id(ArrayIterator iterator, int64 *id);
 
-/* The index of a movie, or an error that it is unknown. */
+/*
+ * The index of a movie, or an error that it is unknown, as one is that is hidden
+ * from the current user.  One whose row has been deleted may be asked about.
+ */
 extern int32 serve_find_movie(const Serving *serving, int64 movie_id);
 
 /* Vectors of one user, [VECTOR_DIMS] each. */

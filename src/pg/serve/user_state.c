@@ -88,10 +88,25 @@ user_state_create(MemoryContext context)
 }
 
 /*
+ * What the model has learned of a user, who has the index, is used only for those
+ * who see ratings of the user.  Where some ratings may be hidden they must see as
+ * many as were trained on: what was learned from hidden ones is hidden too, and
+ * two users of whom the same can be seen are the same.
+ */
+static int32
+ratings_needed(const CachedModel *model, const StoreRelations *relations, int32 user)
+{
+	const int32 *trained = model_file_section(model->header, MODEL_FILE_USER_RATINGS);
+
+	return user >= 0 && relations->ratings_may_hide ? Max(trained[user], 1) : 1;
+}
+
+/*
  * user_state_begin: starts a user without ratings or attributes.
  */
 void
-user_state_begin(UserState *state, const CachedModel *model, int64 user_id)
+user_state_begin(UserState *state, const CachedModel *model, const StoreRelations *relations,
+				 int64 user_id)
 {
 	const ModelFileHeader *header = model->header;
 
@@ -101,6 +116,7 @@ user_state_begin(UserState *state, const CachedModel *model, int64 user_id)
 	memset(&state->input, 0, sizeof(UserInput));
 	state->input.user = id_find(model_file_section(header, MODEL_FILE_USER_IDS), header->n_users,
 								user_id);
+	state->needed = ratings_needed(model, relations, state->input.user);
 }
 
 /* Makes room for one more element of an array that has n. */
@@ -207,6 +223,9 @@ user_state_finish(UserState *state)
 	if (!sorted)
 		qsort(state->seen, state->n_seen, sizeof(SeenMovie), compare_seen);
 	repeated = !sorted && drop_repeated(state);
+	/* of movies that are newer than the model it has not learned */
+	if (state->n_seen < state->needed && !(state->needed == 1 && state->n_other > 0))
+		state->input.user = -1;
 
 	movie = MemoryContextAllocHuge(state->context, sizeof(int32) * Max(state->n_seen, 1));
 	rating = MemoryContextAllocHuge(state->context, sizeof(float) * Max(state->n_seen, 1));
@@ -284,12 +303,12 @@ user_state_read(const CachedModel *model, const StoreRelations *relations, int64
 	Reading		reading = {model, state, false};
 	Datum		values[] = {Int64GetDatum(user_id)};
 
-	user_state_begin(state, model, user_id);
+	user_state_begin(state, model, relations, user_id);
 	cached_query_run(&ratings_query, relations->ratings, values, NULL, receive_rating, &reading);
 	if (user_state_finish(state))
 	{
 		/* only their times tell which of a movie's ratings counts */
-		user_state_begin(state, model, user_id);
+		user_state_begin(state, model, relations, user_id);
 		cached_query_run(&ordered_ratings_query, relations->ratings, values, NULL,
 						 receive_rating, &reading);
 		user_state_finish(state);

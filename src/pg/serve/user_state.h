@@ -20,6 +20,7 @@ typedef struct UserState
 	int64		user_id;
 	UserInput	input;			/* history ascending by movie, movies unknown to
 								 * the model left out */
+	int32		needed;			/* ratings to be seen for the trained vector */
 	int32		n_seen;
 	SeenMovie  *seen;			/* ascending by movie */
 	int32		n_other;
@@ -45,7 +46,8 @@ extern void user_state_forget(UserState *state, int32 movie);
 
 /* The same step by step, for readers that see many users' rows. */
 extern UserState *user_state_create(MemoryContext context);
-extern void user_state_begin(UserState *state, const CachedModel *model, int64 user_id);
+extern void user_state_begin(UserState *state, const CachedModel *model,
+							 const StoreRelations *relations, int64 user_id);
 extern void user_state_add(UserState *state, const CachedModel *model, int64 movie_id,
 						   double rating);
 extern bool user_state_finish(UserState *state);

@@ -19,7 +19,9 @@
 #include "utils/resowner.h"
 #include "utils/snapmgr.h"
 
+#include "pg/catalogue/cached_query.h"
 #include "pg/catalogue/search.h"
+#include "pg/data/input.h"
 #include "pg/embedding/embedding.h"
 #include "pg/latest_ratings.h"
 #include "pg/serve/serve.h"
@@ -51,11 +53,12 @@ check_readable(Oid relation)
 }
 
 /*
- * Rows of an id and a vector, from two sections of a model file.
+ * Rows of an id and a vector, from two sections of a model file; hidden[i] is not 0 for
+ * those left out.  NULL: none.
  */
 static void
 put_vectors(ReturnSetInfo *result, const ModelFileHeader *header, ModelFileSection ids,
-			ModelFileSection vectors, int32 n)
+			ModelFileSection vectors, int32 n, const uint8 *hidden)
 {
 	const int64 *id = model_file_section(header, ids);
 	const float *vector = model_file_section(header, vectors);
@@ -67,53 +70,125 @@ put_vectors(ReturnSetInfo *result, const ModelFileHeader *header, ModelFileSecti
 		bool		nulls[2] = {false, false};
 
 		CHECK_FOR_INTERRUPTS();
+		if (hidden != NULL && hidden[i])
+			continue;
 		memcpy(embedding->x, vector, sizeof(float) * VECTOR_DIMS);
 		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 	}
 }
 
+static char *
+visible_users_text(Oid ratings)
+{
+	return psprintf("SELECT u FROM pg_catalog.unnest($1) AS u WHERE EXISTS (SELECT FROM %s AS r "
+					"WHERE r.user_id OPERATOR(pg_catalog.=) u)", relation_quoted(ratings));
+}
+
+static CachedQuery visible_users_query = {visible_users_text, 1, {INT8ARRAYOID}};
+
+typedef struct VisibleUsers
+{
+	const int64 *ids;			/* [n] ascending */
+	int32		n;
+	uint8	   *hidden;			/* [n] */
+} VisibleUsers;
+
+static void
+receive_visible(void *arg, TupleTableSlot *slot)
+{
+	VisibleUsers *users = arg;
+	bool		isnull;
+	int64		id = slot_int64(slot, 1, &isnull);
+
+	users->hidden[id_find(users->ids, users->n, id)] = 0;
+}
+
+/* Marks the users of whose ratings the caller sees none; in the current context. */
+static uint8 *
+hidden_users(const ModelFileHeader *header, Oid ratings)
+{
+	MemoryContext caller = CurrentMemoryContext;	/* SPI changes it */
+	VisibleUsers users = {model_file_section(header, MODEL_FILE_USER_IDS), header->n_users};
+	Datum		ids[1];
+
+	users.hidden = palloc_extended(Max(users.n, 1), MCXT_ALLOC_HUGE);
+	memset(users.hidden, 1, users.n);
+	ids[0] = catalogue_id_array(users.ids, users.n);
+	SPI_connect();
+	MemoryContextSwitchTo(caller);
+	cached_query_run(&visible_users_query, ratings, ids, NULL, receive_visible, &users);
+	SPI_finish();
+	return users.hidden;
+}
+
 /*
- * The result of one of the two functions below.  A model whose relations are
- * gone has no rows, so that the views work on for the others.
+ * Whether a model's relation of these ids is such that it can be read.  One that
+ * has lost it has no rows, so that the views work on for the others.
  */
-static Datum
-return_vectors(FunctionCallInfo fcinfo, bool of_movies)
+static bool
+has_relation(const StoreEntry *entry, bool of_movies)
+{
+	static const InputColumn movie_id = {"movie_id", INPUT_ID};
+	static const InputColumn user_id = {"user_id", INPUT_ID};
+	StoreRelations relations;
+
+	if (!store_relations_exist(entry))
+		return false;
+	store_find_relations(entry, &relations);
+	return of_movies ? input_accepts(relations.movies, &movie_id) :
+		input_accepts(relations.ratings, &user_id);
+}
+
+/*
+ * recommender_movie_vectors(model_id int) -> movie_id, embedding: of the movies
+ * that the caller sees
+ */
+Datum
+mlrec_model_movie_vectors(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+	CachedModel *model = cache_get(store_model_argument(fcinfo, 0));
+	StoreRelations relations;
+	Serving		serving;
+
+	InitMaterializedSRF(fcinfo, 0);
+	if (!has_relation(&model->entry, true))
+		return (Datum) 0;
+	store_find_relations(&model->entry, &relations);
+	check_readable(relations.movies);
+	if (!relations.movies_may_hide)
+	{
+		put_vectors(result, model->header, MODEL_FILE_MOVIE_IDS, MODEL_FILE_MOVIE_VECTORS,
+					model->header->n_movies, NULL);
+		return (Datum) 0;
+	}
+	serve_begin(&serving, fcinfo, model->entry.model_id);
+	put_vectors(result, serving.model->header, MODEL_FILE_MOVIE_IDS, MODEL_FILE_MOVIE_VECTORS,
+				serving.model->header->n_movies, serving.catalogue->hidden);
+	serve_end(&serving);
+	return (Datum) 0;
+}
+
+/*
+ * recommender_user_vectors(model_id int) -> user_id, embedding: of the users
+ * with ratings in the training, as of the training, of whom the caller sees some
+ */
+Datum
+mlrec_model_user_vectors(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
 	CachedModel *model = cache_get(store_model_argument(fcinfo, 0));
 	StoreRelations relations;
 
 	InitMaterializedSRF(fcinfo, 0);
-	if (!store_relations_exist(&model->entry))
+	if (!has_relation(&model->entry, false))
 		return (Datum) 0;
 	store_find_relations(&model->entry, &relations);
-	check_readable(of_movies ? relations.movies : relations.ratings);
-	if (of_movies)
-		put_vectors(result, model->header, MODEL_FILE_MOVIE_IDS, MODEL_FILE_MOVIE_VECTORS,
-					model->header->n_movies);
-	else
-		put_vectors(result, model->header, MODEL_FILE_USER_IDS, MODEL_FILE_USER_VECTORS,
-					model->header->n_users);
+	check_readable(relations.ratings);
+	put_vectors(result, model->header, MODEL_FILE_USER_IDS, MODEL_FILE_USER_VECTORS,
+				model->header->n_users,
+				relations.ratings_may_hide ? hidden_users(model->header, relations.ratings) : NULL);
 	return (Datum) 0;
-}
-
-/*
- * recommender_movie_vectors(model_id int) -> movie_id, embedding
- */
-Datum
-mlrec_model_movie_vectors(PG_FUNCTION_ARGS)
-{
-	return return_vectors(fcinfo, true);
-}
-
-/*
- * recommender_user_vectors(model_id int) -> user_id, embedding: of the users
- * with ratings in the training, as of the training
- */
-Datum
-mlrec_model_user_vectors(PG_FUNCTION_ARGS)
-{
-	return return_vectors(fcinfo, false);
 }
 
 /* ---------------------------------------------------------------------------

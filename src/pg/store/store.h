@@ -48,6 +48,9 @@ typedef struct StoreRelations
 	Oid			ratings;
 	Oid			movies;
 	Oid			users;			/* InvalidOid: there is none */
+	bool		ratings_may_hide;	/* the current user may see a part of the rows only */
+	bool		movies_may_hide;
+	bool		is_restricted;	/* ratings or movies are, for the current user */
 } StoreRelations;
 
 /* Takes a piece of a model file; false: no more, please. */

@@ -382,6 +382,10 @@ store_find_relations(const StoreEntry *entry, StoreRelations *relations)
 	relations->ratings = find_relation(entry, entry->ratings);
 	relations->movies = find_relation(entry, entry->movies);
 	relations->users = entry->users == NULL ? InvalidOid : find_relation(entry, entry->users);
+	relations->ratings_may_hide = relation_may_hide(relations->ratings);
+	relations->movies_may_hide = relation_may_hide(relations->movies);
+	relations->is_restricted = relation_is_restricted(relations->ratings) ||
+		relation_is_restricted(relations->movies);
 }
 
 /*

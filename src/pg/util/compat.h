@@ -63,6 +63,11 @@ client_is_connected(void)
 	return pq_check_connection();
 }
 
+/* Before 15 settings of an unknown name were warned of, not refused. */
+#if PG_VERSION_NUM < 150000
+#define MarkGUCPrefixReserved(prefix) EmitWarningsOnPlaceholders(prefix)
+#endif
+
 /* In front of a declaration, since 18. */
 #ifndef pg_noreturn
 #define pg_noreturn __attribute__((noreturn))

@@ -25,6 +25,7 @@
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
+#include "utils/rls.h"
 
 #include "pg/util/relations.h"
 
@@ -110,6 +111,39 @@ relation_quoted(Oid relation)
 				(errcode(ERRCODE_UNDEFINED_TABLE),
 				 errmsg("relation with OID %u does not exist", relation)));
 	return quote_qualified_identifier(schema, name);
+}
+
+/*
+ * relation_is_restricted: a view that reads as its invoker counts as restricted,
+ * since the tables that it reads may be.
+ */
+bool
+relation_is_restricted(Oid relation)
+{
+#if PG_VERSION_NUM >= 150000
+	if (get_rel_relkind(relation) == RELKIND_VIEW)
+	{
+		Relation	view = table_open(relation, AccessShareLock);
+		bool		as_invoker = RelationHasSecurityInvoker(view);
+
+		table_close(view, AccessShareLock);
+		return as_invoker;
+	}
+#endif
+	return check_enable_rls(relation, InvalidOid, true) == RLS_ENABLED;
+}
+
+/*
+ * relation_may_hide: what a view leaves out, or a server elsewhere, may depend on
+ * who asks.
+ */
+bool
+relation_may_hide(Oid relation)
+{
+	char		kind = get_rel_relkind(relation);
+
+	return kind == RELKIND_VIEW || kind == RELKIND_FOREIGN_TABLE ||
+		relation_is_restricted(relation);
 }
 
 /*
