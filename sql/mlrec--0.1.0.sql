@@ -484,8 +484,10 @@ COMMENT ON COLUMN @extschema@.mlrec_model.relevance IS 'weights of the order by 
 CREATE UNIQUE INDEX mlrec_model_active ON @extschema@.mlrec_model (active) WHERE active;
 COMMENT ON INDEX @extschema@.mlrec_model_active IS 'at most one model is active';
 
+-- No foreign key: pg_restore -j and the initial copies of logical replication
+-- fill the two tables side by side.  The trigger model_removed takes its place.
 CREATE TABLE @extschema@.mlrec_model_chunk (
-	model_id integer NOT NULL REFERENCES @extschema@.mlrec_model ON DELETE CASCADE,
+	model_id integer NOT NULL,
 	chunk_no integer NOT NULL,
 	data bytea NOT NULL,
 	PRIMARY KEY (model_id, chunk_no)
@@ -500,16 +502,62 @@ SELECT pg_catalog.pg_extension_config_dump('@extschema@.mlrec_model_id', '');
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.mlrec_model', '');
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.mlrec_model_chunk', '');
 
+-- Row triggers, and enabled always: the workers that apply logical replication
+-- fire no statement triggers but for TRUNCATE, and only what is enabled for them.
+
 CREATE FUNCTION @extschema@.mlrec_model_changed() RETURNS trigger
 	AS 'MODULE_PATHNAME', 'mlrec_model_changed' LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION @extschema@.mlrec_model_changed() IS
 	'tells the model caches of all sessions that mlrec_model changed';
 
-CREATE TRIGGER model_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE
+CREATE TRIGGER model_changed AFTER INSERT OR UPDATE OR DELETE
 	ON @extschema@.mlrec_model
-	FOR EACH STATEMENT EXECUTE FUNCTION @extschema@.mlrec_model_changed();
+	FOR EACH ROW EXECUTE FUNCTION @extschema@.mlrec_model_changed();
 COMMENT ON TRIGGER model_changed ON @extschema@.mlrec_model IS
 	'tells the model caches of all sessions';
+
+CREATE TRIGGER models_truncated AFTER TRUNCATE
+	ON @extschema@.mlrec_model
+	FOR EACH STATEMENT EXECUTE FUNCTION @extschema@.mlrec_model_changed();
+COMMENT ON TRIGGER models_truncated ON @extschema@.mlrec_model IS
+	'tells the model caches of all sessions';
+
+-- Before, so that a subscriber is told of the weights first and finds them there.
+CREATE FUNCTION @extschema@.mlrec_model_removed() RETURNS trigger
+	AS 'MODULE_PATHNAME', 'mlrec_model_removed' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION @extschema@.mlrec_model_removed() IS
+	'removes the weights of models that are removed';
+
+CREATE TRIGGER model_removed BEFORE DELETE
+	ON @extschema@.mlrec_model
+	FOR EACH ROW EXECUTE FUNCTION @extschema@.mlrec_model_removed();
+COMMENT ON TRIGGER model_removed ON @extschema@.mlrec_model IS
+	'removes the weights of the model';
+
+CREATE TRIGGER models_emptied BEFORE TRUNCATE
+	ON @extschema@.mlrec_model
+	FOR EACH STATEMENT EXECUTE FUNCTION @extschema@.mlrec_model_removed();
+COMMENT ON TRIGGER models_emptied ON @extschema@.mlrec_model IS
+	'removes the weights of all models';
+
+CREATE FUNCTION @extschema@.mlrec_model_activated() RETURNS trigger
+	AS 'MODULE_PATHNAME', 'mlrec_model_activated' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION @extschema@.mlrec_model_activated() IS
+	'deactivates the active model where replication activates another one';
+
+CREATE TRIGGER model_activated BEFORE INSERT OR UPDATE
+	ON @extschema@.mlrec_model
+	FOR EACH ROW WHEN (NEW.active)
+	EXECUTE FUNCTION @extschema@.mlrec_model_activated();
+COMMENT ON TRIGGER model_activated ON @extschema@.mlrec_model IS
+	'lets the latest activation win on a subscriber that has activated a model of its own';
+
+ALTER TABLE @extschema@.mlrec_model
+	ENABLE ALWAYS TRIGGER model_changed,
+	ENABLE ALWAYS TRIGGER models_truncated,
+	ENABLE ALWAYS TRIGGER model_removed,
+	ENABLE ALWAYS TRIGGER models_emptied,
+	ENABLE REPLICA TRIGGER model_activated;
 
 CREATE VIEW @extschema@.recommender_models AS
 	SELECT model_id, created_at, active, ratings, movies, users, train_ratings, test_ratings, seed,
@@ -538,6 +586,12 @@ CREATE FUNCTION @extschema@.activate_recommender(model_id integer) RETURNS void
 COMMENT ON FUNCTION @extschema@.activate_recommender(integer) IS
 'serve from this model, in all sessions, from COMMIT on. Not for PUBLIC until granted. Error: no such model.';
 REVOKE EXECUTE ON FUNCTION @extschema@.activate_recommender(integer) FROM PUBLIC;
+
+CREATE FUNCTION @extschema@.deactivate_recommender() RETURNS void
+	AS 'MODULE_PATHNAME', 'mlrec_deactivate_recommender' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION @extschema@.deactivate_recommender() IS
+'serve from no model, in all sessions, from COMMIT on, until one is activated; nothing happens if none is active. Not for PUBLIC until granted.';
+REVOKE EXECUTE ON FUNCTION @extschema@.deactivate_recommender() FROM PUBLIC;
 
 CREATE FUNCTION @extschema@.drop_recommender(model_id integer) RETURNS void
 	AS 'MODULE_PATHNAME', 'mlrec_drop_recommender' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;

@@ -31,6 +31,7 @@ SET ROLE serve_row_security_reader;
 SELECT count(*) FROM recommend(6);
 SELECT count(*) > 0 AS listed FROM recommender_models;
 SELECT activate_recommender(:model);
+SELECT deactivate_recommender();
 SELECT drop_recommender(:model);
 SELECT * FROM train_recommender();
 SELECT 1 FROM mlrec_model;

@@ -110,6 +110,81 @@ ROLLBACK;
 SELECT count(*) = (SELECT count(*) FROM one) AS first_answers FROM recommend(6, 80, 80) NATURAL JOIN one;
 SELECT count(*) FROM mlrec_model_chunk c WHERE NOT EXISTS (SELECT FROM mlrec_model m WHERE m.model_id = c.model_id);
 
+-- No model is active until one is activated.
+BEGIN;
+SELECT deactivate_recommender();
+SELECT count(*) FILTER (WHERE active) AS active FROM recommender_models;
+SELECT status FROM recommender_health();
+SELECT count(*) = (SELECT count(*) FROM one) AS named_answers FROM recommend(6, 80, 80, :model) NATURAL JOIN one;
+SELECT deactivate_recommender();
+SAVEPOINT ready;
+\set VERBOSITY terse
+SELECT * FROM recommend(6);
+\set VERBOSITY default
+ROLLBACK TO ready;
+SELECT activate_recommender(:model);
+SELECT count(*) = (SELECT count(*) FROM one) AS first_answers FROM recommend(6, 80, 80) NATURAL JOIN one;
+ROLLBACK;
+BEGIN READ ONLY;
+SELECT deactivate_recommender();
+ROLLBACK;
+
+-- The weights go with their model, whoever removes it and how.
+BEGIN;
+SELECT count(*) > 0 AS weights FROM mlrec_model_chunk WHERE model_id = :model;
+DELETE FROM mlrec_model WHERE model_id = :model;
+SELECT count(*) FROM mlrec_model_chunk WHERE model_id = :model;
+SELECT status FROM recommender_health();
+ROLLBACK;
+BEGIN;
+CREATE ROLE store_models_cleaner;
+GRANT SELECT, DELETE ON mlrec_model TO store_models_cleaner;
+SET ROLE store_models_cleaner;
+DELETE FROM mlrec_model WHERE model_id = :model;
+RESET ROLE;
+SELECT count(*) FROM mlrec_model_chunk WHERE model_id = :model;
+ROLLBACK;
+BEGIN;
+TRUNCATE mlrec_model;
+SELECT count(*) FROM mlrec_model_chunk;
+SELECT status FROM recommender_health();
+ROLLBACK;
+BEGIN;
+SET LOCAL session_replication_role = replica;
+DELETE FROM mlrec_model;
+SELECT count(*) FROM mlrec_model_chunk;
+SELECT status FROM recommender_health();
+ROLLBACK;
+SELECT count(*) = (SELECT count(*) FROM one) AS first_answers FROM recommend(6, 80, 80) NATURAL JOIN one;
+
+-- A new model takes no number that is there, wherever that came from.
+BEGIN;
+SELECT last_value AS last FROM mlrec_model_id \gset
+INSERT INTO mlrec_model
+	SELECT :last + n, now(), false, 'a.b', 'a.c', NULL, 1, 0, 1, '{}', NULL, 0, 0, 0, 0, 0, NULL, NULL
+	FROM unnest(ARRAY[1, 2, 4]) n;
+SELECT DISTINCT model_id - :last AS further FROM train_recommender(retrieval_epochs => 1, ranking_epochs => 1);
+SELECT DISTINCT model_id - :last AS further FROM train_recommender(retrieval_epochs => 1, ranking_epochs => 1);
+ROLLBACK;
+
+-- Where replication activates a model, the latest one wins.
+BEGIN;
+SET LOCAL session_replication_role = replica;
+INSERT INTO mlrec_model
+	SELECT -1, now(), true, 'a.b', 'a.c', NULL, 1, 0, 1, '{}', NULL, 0, 0, 0, 0, 0, NULL, NULL;
+SELECT model_id FROM mlrec_model WHERE active;
+UPDATE mlrec_model SET active = true WHERE model_id = :model;
+SELECT model_id = :model AS active FROM mlrec_model WHERE active;
+SELECT count(*) = (SELECT count(*) FROM one) AS first_answers FROM recommend(6, 80, 80) NATURAL JOIN one;
+ROLLBACK;
+BEGIN;
+\set VERBOSITY terse
+UPDATE mlrec_model SET active = true;
+INSERT INTO mlrec_model
+	SELECT -1, now(), true, 'a.b', 'a.c', NULL, 1, 0, 1, '{}', NULL, 0, 0, 0, 0, 0, NULL, NULL;
+\set VERBOSITY default
+ROLLBACK;
+
 \set ECHO none
 SELECT drop_recommender(:model) \g /dev/null
 DROP SCHEMA store_models CASCADE;

@@ -12,14 +12,15 @@ SET search_path = store_privileges, public;
 CREATE ROLE store_privileges_trainer;
 GRANT USAGE, CREATE ON SCHEMA store_privileges TO store_privileges_trainer;
 GRANT SELECT ON ratings, movies, users TO store_privileges_trainer;
-GRANT EXECUTE ON FUNCTION train_recommender, activate_recommender, drop_recommender
-	TO store_privileges_trainer;
+GRANT EXECUTE ON FUNCTION train_recommender, activate_recommender, deactivate_recommender,
+	drop_recommender TO store_privileges_trainer;
 
 SET ROLE store_privileges_trainer;
 SELECT max(model_id) AS own FROM train_recommender(retrieval_epochs => 1, ranking_epochs => 1) \gset
 SELECT current_user;
 SELECT active FROM recommender_models WHERE model_id = :own;
 SELECT count(*) FROM recommend(5);
+SELECT deactivate_recommender();
 SELECT activate_recommender(:model);
 SELECT drop_recommender(:own);
 SELECT current_user;
@@ -36,10 +37,14 @@ END
 $$;
 CREATE OPERATOR <> (LEFTARG = integer, RIGHTARG = integer, FUNCTION = not_equal);
 CREATE OPERATOR = (LEFTARG = integer, RIGHTARG = integer, FUNCTION = not_equal);
+SELECT max(model_id) AS own FROM train_recommender(retrieval_epochs => 1, ranking_epochs => 1,
+	activate => false) \gset
 SET client_min_messages = notice;
 SET search_path = store_privileges, pg_catalog, public;
+SELECT deactivate_recommender();
 SELECT activate_recommender(:model);
 SELECT count(*) FROM recommend(5);
+SELECT drop_recommender(:own);
 
 -- An error half-way leaves no other user.
 \set VERBOSITY sqlstate
@@ -60,6 +65,6 @@ SET client_min_messages = warning;
 SET search_path = store_privileges, public;
 SELECT drop_recommender(:model) \g /dev/null
 DROP SCHEMA store_privileges CASCADE;
-REVOKE ALL ON FUNCTION train_recommender, activate_recommender, drop_recommender
-	FROM store_privileges_trainer;
+REVOKE ALL ON FUNCTION train_recommender, activate_recommender, deactivate_recommender,
+	drop_recommender FROM store_privileges_trainer;
 DROP ROLE store_privileges_trainer;

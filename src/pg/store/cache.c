@@ -3,7 +3,7 @@
  *
  * A backend keeps the models that it served from last.  Which model is the
  * active one, and whether a model still exists, is looked up again only after
- * a change of mlrec_model: its statement trigger sends a relcache
+ * a change of mlrec_model: its triggers send a relcache
  * invalidation, which each lookup asks for and our callback counts.  What we
  * know carries the count from before it was read, so a change that arrives
  * during the reading is not lost.
@@ -28,6 +28,7 @@
 #include "utils/snapmgr.h"
 
 #include "pg/store/cache.h"
+#include "pg/store/shared_file.h"
 
 /* Models kept besides those in use; A/B tests alternate between two. */
 #define MAX_MODELS 4
@@ -128,6 +129,23 @@ trim_models(void)
 }
 
 /*
+ * Removes the shared file of a model that is gone, unless it is we who have
+ * dropped it, who might yet roll back.  Whoever drops a model removes its file, but
+ * on a standby there is nobody who does.
+ */
+static void
+remove_file(const CachedModel *model)
+{
+	char	   *path;
+
+	if (!model->shared || IsInParallelMode() || TransactionIdIsValid(GetTopTransactionIdIfAny()))
+		return;
+	path = shared_file_path(model->entry.model_id, model->entry.checksum);
+	shared_file_remove(path);
+	pfree(path);
+}
+
+/*
  * Lets models go that were dropped, or whose creation was rolled back.
  */
 static void
@@ -139,11 +157,14 @@ forget_missing(Snapshot snapshot)
 	{
 		CachedModel *model = *link;
 		StoreEntry	entry;
+		bool		there = store_read(model->entry.model_id, snapshot, &entry);
 
-		if (store_read(model->entry.model_id, snapshot, &entry) && is_model(model, &entry))
+		if (there && is_model(model, &entry))
 			link = &model->next;
 		else
 		{
+			if (!there || entry.checksum != model->entry.checksum)
+				remove_file(model);
 			*link = model->next;
 			ref_release(&model->ref);
 		}

@@ -136,6 +136,9 @@ make_file(Loaded *loaded, const StoreEntry *entry, Snapshot snapshot)
 		return false;
 	check_model_file(entry, loaded->file.map, true);
 	shared_file_publish(&loaded->file);
+	/* who has dropped the model meanwhile has found no file to remove */
+	if (store_is_leaving(entry->model_id))
+		shared_file_remove(loaded->file.path);
 	return true;
 }
 

@@ -19,7 +19,8 @@
  * holds, was tried.  Where connections come one at a time, each had to write
  * the file again, and its first answer took five times as long.)  It goes
  *
- *	- when its model is dropped;
+ *	- when its model is dropped: at COMMIT, or at PREPARE TRANSACTION; on a standby
+ *	  when a session notices that had served from it;
  *	- when a backend that makes another file finds that the model, or its whole
  *	  database, is no more;
  *	- when the server starts, and after a crash: the file lives in

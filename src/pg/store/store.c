@@ -10,14 +10,18 @@
  * This file writes; store_read.c reads.
  *
  * Who may do what: everybody may read the list of models.  Writing is for
- * those who may execute train_recommender, activate_recommender and
- * drop_recommender; they need no rights on the tables, since the writes below
+ * those who may execute train_recommender, activate_recommender and the like;
+ * they need no rights on the tables, since the writes below
  * run as the tables' owner.  The statements name every operator and type in
  * full, so that nothing on the caller's search_path runs with these rights.
  *
  * Writers take SHARE ROW EXCLUSIVE on mlrec_model: they wait for each
- * other, never for readers, and readers never for them.  A statement trigger
- * on the table tells the caches of all backends that something changed.
+ * other, never for readers, and readers never for them.  Triggers on the table
+ * tell the caches of all backends that something changed, and remove the chunks
+ * of a model whose row goes, whoever removes it.  (A foreign key would do that,
+ * too.  But the two tables are also filled side by side, by pg_restore -j and by
+ * the initial copies of logical replication, and then it refuses the one that is
+ * ahead.)
  */
 #include "postgres.h"
 
@@ -62,8 +66,11 @@ static List *stored = NIL;
 static List *dropped = NIL;
 
 PG_FUNCTION_INFO_V1(mlrec_activate_recommender);
+PG_FUNCTION_INFO_V1(mlrec_deactivate_recommender);
 PG_FUNCTION_INFO_V1(mlrec_drop_recommender);
 PG_FUNCTION_INFO_V1(mlrec_model_changed);
+PG_FUNCTION_INFO_V1(mlrec_model_removed);
+PG_FUNCTION_INFO_V1(mlrec_model_activated);
 
 /* ---------------------------------------------------------------------------
  * Names and rights
@@ -128,20 +135,53 @@ execute(const char *statement, int n, Oid *types, Datum *values, const char *nul
  * Writing
  * ------------------------------------------------------------------------- */
 
+/* Whether a model of that number is there, though no snapshot of ours may see it. */
+static bool
+is_taken(int32 model_id)
+{
+	StoreEntry	entry;
+	bool		taken;
+
+	PushActiveSnapshot(GetLatestSnapshot());
+	taken = store_read(model_id, GetActiveSnapshot(), &entry);
+	PopActiveSnapshot();
+	return taken;
+}
+
 /*
  * store_next_id: a number for a new model.  Like every sequence, this one has
- * gaps where a training did not end well.
+ * gaps where a training did not end well.  Models also come by replication, which
+ * leaves the sequence as it is: numbers that are there are passed over.
  */
 int32
 store_next_id(void)
 {
 	SavedUserContext saved;
-	int64		id;
+	int32		id;
 
 	switch_to_owner(&saved, store_table());
-	id = nextval_internal(store_relation(ID_SEQUENCE), true);
+	do
+		id = (int32) nextval_internal(store_relation(ID_SEQUENCE), true);
+	while (is_taken(id));
 	SetUserIdAndSecContext(saved.user, saved.security);
-	return (int32) id;
+	return id;
+}
+
+/*
+ * Gives the model another number if one of its number has come while it was
+ * trained.  The caller holds the lock of writers, so that none comes after this.
+ */
+static void
+avoid_taken_id(StoreEntry *entry)
+{
+	int32		id = entry->model_id;
+
+	if (!is_taken(id))
+		return;
+	entry->model_id = store_next_id();
+	ereport(NOTICE,
+			(errmsg("the model is stored as model %d", entry->model_id),
+			 errdetail("While it was trained, another model %d has come.", id)));
 }
 
 static void
@@ -208,20 +248,33 @@ insert_chunks(int32 model_id, const char *file, Size size)
 }
 
 /*
+ * Makes all models but one inactive.
+ */
+static void
+clear_active(int32 but)
+{
+	Oid			types[] = {INT4OID};
+	Datum		values[] = {Int32GetDatum(but)};
+
+	execute(psprintf("UPDATE %s SET active = false "
+					 "WHERE active AND model_id OPERATOR(pg_catalog.<>) $1",
+					 extension_object_quoted(STORE_MODELS)),
+			1, types, values, NULL, SPI_OK_UPDATE);
+}
+
+/*
  * Makes the model the active one; false if there is no such model.
  */
 static bool
 set_active(int32 model_id)
 {
-	const char *table = extension_object_quoted(STORE_MODELS);
 	Oid			types[] = {INT4OID};
 	Datum		values[] = {Int32GetDatum(model_id)};
 
-	execute(psprintf("UPDATE %s SET active = false "
-					 "WHERE active AND model_id OPERATOR(pg_catalog.<>) $1", table),
-			1, types, values, NULL, SPI_OK_UPDATE);
+	clear_active(model_id);
 	return execute(psprintf("UPDATE %s SET active = true "
-							"WHERE model_id OPERATOR(pg_catalog.=) $1", table),
+							"WHERE model_id OPERATOR(pg_catalog.=) $1",
+							extension_object_quoted(STORE_MODELS)),
 				   1, types, values, NULL, SPI_OK_UPDATE) == 1;
 }
 
@@ -241,15 +294,18 @@ remove_all(const List *files)
  * know any more: those dropped, if it commits, and those stored.  The latter go
  * even so, since a savepoint may have been rolled back: if the model is there,
  * the next session makes its file again.
+ *
+ * Of COMMIT PREPARED an extension is not told, nor does the session that calls it
+ * know what it commits.  So the files go at PREPARE already, and until the end of
+ * the prepared transaction nobody makes them again (load.c).
  */
 static void
 remove_files(XactEvent event, void *arg)
 {
 	if (event != XACT_EVENT_COMMIT && event != XACT_EVENT_ABORT && event != XACT_EVENT_PREPARE)
 		return;
-	if (event != XACT_EVENT_PREPARE)
-		remove_all(stored);
-	if (event == XACT_EVENT_COMMIT)
+	remove_all(stored);
+	if (event != XACT_EVENT_ABORT)
 		remove_all(dropped);
 	stored = dropped = NIL;		/* their memory goes with the transaction */
 }
@@ -270,9 +326,10 @@ remember(List **files, int32 model_id, uint64 checksum)
 
 /*
  * store_save: stores the finalized file of a model and what is known of it, under
- * entry->model_id (from store_next_id), and completes the entry.  With
- * `activate` it is the active model from the caller's COMMIT on.  Not in
- * parallel mode; the caller has checked PreventCommandIfReadOnly.
+ * entry->model_id (from store_next_id) or, if that was taken since, the next
+ * number, and completes the entry.  With `activate` it is the active model from
+ * the caller's COMMIT on.  Not in parallel mode; the caller has checked
+ * PreventCommandIfReadOnly.
  */
 void
 store_save(StoreEntry *entry, const void *file, Size size, bool activate)
@@ -284,8 +341,9 @@ store_save(StoreEntry *entry, const void *file, Size size, bool activate)
 	entry->size = size;
 	entry->checksum = ((const ModelFileHeader *) file)->checksum;
 
-	remember(&stored, entry->model_id, entry->checksum);
 	begin_write(&saved);
+	avoid_taken_id(entry);
+	remember(&stored, entry->model_id, entry->checksum);
 	insert_model(entry);
 	insert_chunks(entry->model_id, file, size);
 	if (activate)
@@ -314,8 +372,24 @@ mlrec_activate_recommender(PG_FUNCTION_ARGS)
 }
 
 /*
+ * deactivate_recommender(): there is no active model once the caller has
+ * committed.
+ */
+Datum
+mlrec_deactivate_recommender(PG_FUNCTION_ARGS)
+{
+	SavedUserContext saved;
+
+	PreventCommandIfReadOnly("deactivate_recommender()");
+	begin_write(&saved);
+	clear_active(0);			/* which is no model's number */
+	end_write(&saved);
+	PG_RETURN_VOID();
+}
+
+/*
  * drop_recommender(model_id int): removes a model, the active one too.  Its
- * chunks follow through their foreign key.
+ * chunks go by the trigger below.
  */
 Datum
 mlrec_drop_recommender(PG_FUNCTION_ARGS)
@@ -339,17 +413,91 @@ mlrec_drop_recommender(PG_FUNCTION_ARGS)
 	PG_RETURN_VOID();
 }
 
-/*
- * Statement trigger on mlrec_model: tells every backend, this one at the
- * end of the command and others at COMMIT, that the table changed.
- */
-Datum
-mlrec_model_changed(PG_FUNCTION_ARGS)
+/* ---------------------------------------------------------------------------
+ * Triggers on mlrec_model
+ *
+ * They fire for logical replication too, in its workers, and there is no order
+ * in which the rows of several models come.
+ * ------------------------------------------------------------------------- */
+
+static TriggerData *
+trigger_data(FunctionCallInfo fcinfo, const char *function)
 {
 	if (!CALLED_AS_TRIGGER(fcinfo))
 		ereport(ERROR,
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-				 errmsg("mlrec_model_changed() can only be called as a trigger")));
-	CacheInvalidateRelcache(((TriggerData *) fcinfo->context)->tg_relation);
+				 errmsg("%s() can only be called as a trigger", function)));
+	return (TriggerData *) fcinfo->context;
+}
+
+/* The number of the model in a row that a trigger was given. */
+static int32
+row_id(const TriggerData *trigger, HeapTuple row)
+{
+	bool		isnull;
+
+	return DatumGetInt32(heap_getattr(row, 1, RelationGetDescr(trigger->tg_relation), &isnull));
+}
+
+/* Like begin_write, within a statement that has its lock on the table. */
+static void
+begin_trigger(SavedUserContext *saved, const TriggerData *trigger)
+{
+	switch_to_owner(saved, RelationGetRelid(trigger->tg_relation));
+	SPI_connect();
+}
+
+/*
+ * After a row was inserted, updated or deleted, or TRUNCATE: tells every backend,
+ * this one at the end of the command and others at COMMIT, that the table changed.
+ */
+Datum
+mlrec_model_changed(PG_FUNCTION_ARGS)
+{
+	CacheInvalidateRelcache(trigger_data(fcinfo, "mlrec_model_changed")->tg_relation);
 	return PointerGetDatum(NULL);
+}
+
+/*
+ * Before a row is deleted, or TRUNCATE: the chunks of the model, or of all, go.
+ */
+Datum
+mlrec_model_removed(PG_FUNCTION_ARGS)
+{
+	TriggerData *trigger = trigger_data(fcinfo, "mlrec_model_removed");
+	const char *chunks = extension_object_quoted(STORE_CHUNKS);
+	SavedUserContext saved;
+
+	begin_trigger(&saved, trigger);
+	if (TRIGGER_FIRED_BY_TRUNCATE(trigger->tg_event))
+		execute(psprintf("TRUNCATE %s", chunks), 0, NULL, NULL, NULL, SPI_OK_UTILITY);
+	else
+	{
+		Oid			types[] = {INT4OID};
+		Datum		values[] = {Int32GetDatum(row_id(trigger, trigger->tg_trigtuple))};
+
+		execute(psprintf("DELETE FROM %s WHERE model_id OPERATOR(pg_catalog.=) $1", chunks),
+				1, types, values, NULL, SPI_OK_DELETE);
+	}
+	end_write(&saved);
+	return PointerGetDatum(trigger->tg_trigtuple);
+}
+
+/*
+ * Before replication brings a row of an active model: another that was active here
+ * no longer is.  Else a subscriber that has activated a model of its own could
+ * apply nothing more, not even what makes the publisher's model inactive again.
+ */
+Datum
+mlrec_model_activated(PG_FUNCTION_ARGS)
+{
+	TriggerData *trigger = trigger_data(fcinfo, "mlrec_model_activated");
+	HeapTuple	row = TRIGGER_FIRED_BY_UPDATE(trigger->tg_event) ?
+		trigger->tg_newtuple : trigger->tg_trigtuple;
+	SavedUserContext saved;
+
+	begin_trigger(&saved, trigger);
+	clear_active(row_id(trigger, row));
+	end_write(&saved);
+	return PointerGetDatum(row);
 }

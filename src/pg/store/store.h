@@ -15,7 +15,7 @@
 /* What is known of a model besides its model file. */
 typedef struct StoreEntry
 {
-	int32		model_id;
+	int32		model_id;		/* store_save may set another */
 	TimestampTz created_at;		/* set by store_save */
 	bool		active;			/* set by store_save */
 
@@ -61,6 +61,7 @@ extern void store_save(StoreEntry *entry, const void *file, Size size, bool acti
 
 extern bool store_read(int32 model_id, Snapshot snapshot, StoreEntry *entry);
 extern bool store_read_active(Snapshot snapshot, StoreEntry *entry);
+extern bool store_is_leaving(int32 model_id);
 extern Size store_load(const StoreEntry *entry, Snapshot snapshot, StoreSink sink, void *arg);
 
 extern bool store_json_number(const char *json, const char *key, double *number);

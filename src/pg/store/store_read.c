@@ -228,6 +228,29 @@ store_read_active(Snapshot snapshot, StoreEntry *entry)
 }
 
 /*
+ * store_is_leaving: whether a model is gone, or deleted by a transaction that has
+ * not ended, perhaps a prepared one, and will be gone if that commits.
+ */
+bool
+store_is_leaving(int32 model_id)
+{
+	Relation	table = table_open(store_table(), AccessShareLock);
+	TupleTableSlot *slot = table_slot_create(table, NULL);
+	SnapshotData dirty;
+	TableScanDesc scan;
+	bool		stays = false;
+
+	InitDirtySnapshot(dirty);
+	scan = table_beginscan(table, &dirty, 0, NULL);
+	while (!stays && table_scan_getnextslot(scan, ForwardScanDirection, slot))
+		stays = column_id(slot) == model_id && !TransactionIdIsValid(dirty.xmax);
+	table_endscan(scan);
+	ExecDropSingleTupleTableSlot(slot);
+	table_close(table, AccessShareLock);
+	return !stays;
+}
+
+/*
  * store_load: hands file of a model to `sink`, piece by piece, at most
  * entry->size bytes.  Returns how many bytes there are in the tables, which
  * differs from entry->size if these were tampered with, or how many were taken

@@ -39,13 +39,25 @@ set_metric(Datum *value, bool *isnull, float metric)
 }
 
 static void
-add_row(const TrainReport *report, const EpochReport *epoch, float seconds)
+add_row(TrainReport *report, const EpochReport *epoch, float seconds)
 {
+	if (report->n_rows == report->capacity)
+	{
+		report->capacity *= 2;
+		report->rows = repalloc(report->rows, sizeof(ReportRow) * report->capacity);
+	}
+	report->rows[report->n_rows++] = (ReportRow) {report->stage, *epoch, seconds};
+}
+
+static void
+put_row(const ReportRow *row, int32 model_id, ReturnSetInfo *result)
+{
+	const EpochReport *epoch = &row->epoch;
 	Datum		value[RESULT_COLUMNS];
 	bool		isnull[RESULT_COLUMNS] = {false};
 
-	value[0] = Int32GetDatum(report->model_id);
-	value[1] = CStringGetTextDatum(stage_names[report->stage]);
+	value[0] = Int32GetDatum(model_id);
+	value[1] = CStringGetTextDatum(stage_names[row->stage]);
 	value[2] = Int32GetDatum(epoch->epoch);
 	set_metric(&value[3], &isnull[3], epoch->train_loss);
 	set_metric(&value[4], &isnull[4], epoch->val_loss);
@@ -53,9 +65,9 @@ add_row(const TrainReport *report, const EpochReport *epoch, float seconds)
 	set_metric(&value[6], &isnull[6], epoch->val_rmse);
 	set_metric(&value[7], &isnull[7], epoch->val_mae);
 	value[8] = Float4GetDatum(epoch->learning_rate);
-	value[9] = Float4GetDatum(seconds);
+	value[9] = Float4GetDatum(row->seconds);
 	value[10] = BoolGetDatum(epoch->is_best);
-	tuplestore_putvalues(report->rows, report->columns, value, isnull);
+	tuplestore_putvalues(result->setResult, result->setDesc, value, isnull);
 }
 
 /* Tells a person at psql how an epoch went. */
@@ -93,6 +105,15 @@ check_client(void)
 }
 
 void
+train_report_init(TrainReport *report)
+{
+	report->refitting = false;
+	report->n_rows = 0;
+	report->capacity = 16;
+	report->rows = palloc(sizeof(ReportRow) * report->capacity);
+}
+
+void
 train_report_begin(TrainReport *report, Stage stage)
 {
 	report->stage = stage;
@@ -112,4 +133,11 @@ train_report_epoch(TrainReport *report, const EpochReport *epoch)
 	announce(report, epoch, seconds);
 	check_client();
 	INSTR_TIME_SET_CURRENT(report->epoch_start);
+}
+
+void
+train_report_put(const TrainReport *report, int32 model_id, ReturnSetInfo *result)
+{
+	for (int i = 0; i < report->n_rows; i++)
+		put_row(&report->rows[i], model_id, result);
 }

@@ -6,17 +6,25 @@
 
 #include "postgres.h"
 
+#include "nodes/execnodes.h"
 #include "portability/instr_time.h"
-#include "utils/tuplestore.h"
 
 #include "num/train/trainer.h"
 
+/* A row of the result */
+typedef struct ReportRow
+{
+	Stage		stage;
+	EpochReport epoch;
+	float		seconds;
+} ReportRow;
+
 typedef struct TrainReport
 {
-	int32		model_id;
 	bool		refitting;
-	Tuplestorestate *rows;		/* a row for each epoch */
-	TupleDesc	columns;
+	ReportRow  *rows;			/* [n_rows], a row for each epoch */
+	int			n_rows;
+	int			capacity;
 
 	/* the epoch at hand */
 	Stage		stage;
@@ -24,6 +32,9 @@ typedef struct TrainReport
 } TrainReport;
 
 extern const char *train_report_stage(Stage stage);
+
+/* Starts empty, in the current memory context. */
+extern void train_report_init(TrainReport *report);
 
 /* A stage begins. */
 extern void train_report_begin(TrainReport *report, Stage stage);
@@ -33,5 +44,8 @@ extern void train_report_begin(TrainReport *report, Stage stage);
  * nobody to read them.
  */
 extern void train_report_epoch(TrainReport *report, const EpochReport *epoch);
+
+/* Puts the rows into the result, with the number that the model was stored under. */
+extern void train_report_put(const TrainReport *report, int32 model_id, ReturnSetInfo *result);
 
 #endif							/* MLREC_TRAIN_REPORT_H */

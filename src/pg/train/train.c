@@ -59,6 +59,7 @@ typedef struct Training
 	float	   *rates[N_STAGES];	/* their learning rates */
 	double		ndcg;			/* by relevance, on the validation rows */
 	double		popularity_ndcg;
+	int32		model_id;		/* of the new model */
 	const ModelFileHeader *start;	/* the model to go on from, or NULL */
 
 	int			shortage_level; /* of the message that there are too few workers */
@@ -251,7 +252,7 @@ static bool
 decide_activation(Training *training, ModelFileHeader *file, Oid ratings)
 {
 	NewModel	new_model = {
-		.model_id = training->report.model_id,
+		.model_id = training->model_id,
 		.relation = relation_quoted(ratings),
 		.dataset = training->dataset,
 		.file = file,
@@ -322,8 +323,8 @@ relevance_json(const Training *training, const ModelFileHeader *file)
 	return json.data;
 }
 
-/* Measures the model, finalized now, and stores it. */
-static void
+/* Measures the model, finalized now, and stores it; returns its number. */
+static int32
 store(const Training *training, ModelFileHeader *file, bool activate,
 	  Oid ratings, Oid movies, Oid users)
 {
@@ -331,7 +332,7 @@ store(const Training *training, ModelFileHeader *file, bool activate,
 	const OptionValues *options = &training->options;
 	Model	   *model = alloc_aligned(model_size(), 0);
 	StoreEntry	entry = {
-		.model_id = training->report.model_id,
+		.model_id = training->model_id,
 		.ratings = relation_quoted(ratings),
 		.movies = relation_quoted(movies),
 		.users = OidIsValid(users) ? relation_quoted(users) : NULL,
@@ -354,6 +355,7 @@ store(const Training *training, ModelFileHeader *file, bool activate,
 		entry.metrics = measure_summary(&dataset->ratings, model);
 	entry.relevance = relevance_json(training, file);
 	store_save(&entry, file, file->size, activate);
+	return entry.model_id;
 }
 
 static void
@@ -455,8 +457,7 @@ mlrec_train_recommender(PG_FUNCTION_ARGS)
 	caller = MemoryContextSwitchTo(context);
 	before = find_before(options);
 	training.start = before ? before->header : NULL;
-	training.report.rows = result->setResult;
-	training.report.columns = result->setDesc;
+	train_report_init(&training.report);
 	/* who asked for workers is warned, who left it to us merely told */
 	training.shortage_level = options->workers_given ? WARNING : NOTICE;
 	training.dataset = dataset_load(ratings, movies, users, &split,
@@ -466,7 +467,7 @@ mlrec_train_recommender(PG_FUNCTION_ARGS)
 		warn_of_seen(before, training.dataset, ratings);
 	check_dataset(training.dataset, ratings);
 	alloc_statistics(&training.movie_stats, training.dataset->ratings.n_movies);
-	training.report.model_id = store_next_id();
+	training.model_id = store_next_id();
 	for (Stage stage = 0; stage < N_STAGES; stage++)
 		training.rates[stage] = palloc0(sizeof(float) * options->epochs[stage]);
 
@@ -475,7 +476,8 @@ mlrec_train_recommender(PG_FUNCTION_ARGS)
 	activate = decide_activation(&training, file, ratings);
 	if (options->refit && has_validation(training.dataset))
 		file = refit(&training, &split, file);
-	store(&training, file, activate, ratings, movies, users);
+	train_report_put(&training.report,
+					 store(&training, file, activate, ratings, movies, users), result);
 
 	MemoryContextSwitchTo(caller);
 	MemoryContextDelete(context);
