@@ -16,12 +16,19 @@
  */
 #include "postgres.h"
 
+#include "access/table.h"
+#include "catalog/pg_am.h"
 #include "nodes/params.h"
+#include "nodes/plannodes.h"
+#include "optimizer/optimizer.h"
 #include "tcop/dest.h"
 #include "tcop/pquery.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
+#include "utils/plancache.h"
+#include "utils/rel.h"
+#include "utils/resowner.h"
 
 #include "pg/catalogue/cached_query.h"
 #include "pg/data/input.h"
@@ -164,12 +171,90 @@ parameters(const CachedQuery *query, const Datum *values, const char *nulls)
 	return list;
 }
 
+/* ---------------------------------------------------------------------------
+ * What a plan reads
+ * ------------------------------------------------------------------------- */
+
 /*
- * cached_query_run: see cached_query.h.
+ * Whether a plan node gives every row of a table of the query, which it scans, or
+ * some.  Conditions of an index scan are not among `qual`.
  */
-void
-cached_query_run(CachedQuery *query, Oid relation, const Datum *values, const char *nulls,
-		  QueryRowCallback row, void *arg)
+static bool
+scans_all(const Plan *plan)
+{
+	if (plan->qual != NIL || plan->initPlan != NIL)
+		return false;
+	switch (nodeTag(plan))
+	{
+		case T_SeqScan:
+			return true;
+		case T_IndexScan:
+			return ((const IndexScan *) plan)->indexqual == NIL;
+		case T_IndexOnlyScan:
+			return ((const IndexOnlyScan *) plan)->indexqual == NIL;
+		default:
+			return false;
+	}
+}
+
+static bool
+is_heap(Oid relation)
+{
+	Relation	opened = table_open(relation, NoLock);	/* the plan has locked it */
+	bool		heap = opened->rd_rel->relam == HEAP_TABLE_AM_OID;
+
+	table_close(opened, NoLock);
+	return heap;
+}
+
+/*
+ * Whether the plan is a bare scan of the relation, as cached_query.h has it.  A view, a
+ * policy that says anything, partitions, a foreign table, an extension that keeps
+ * the rows elsewhere: each shows as another node, another relation, or a condition.
+ * An index that has not all rows is not used without its condition.
+ */
+static bool
+is_bare_scan(const PlannedStmt *statement, Oid relation)
+{
+	const Plan *plan = statement->planTree;
+	const RangeTblEntry *table;
+
+	if (statement->commandType != CMD_SELECT || statement->subplans != NIL ||
+		statement->rowMarks != NIL || !scans_all(plan))
+		return false;
+	table = list_nth(statement->rtable, ((const Scan *) plan)->scanrelid - 1);
+	return table->rtekind == RTE_RELATION && table->relid == relation && is_heap(relation) &&
+		!contain_mutable_functions((Node *) plan->targetlist);
+}
+
+/*
+ * Whether what a plan without parameters has just read, was read by a bare scan.
+ * The relation is locked since, so it is planned as it was.
+ */
+static bool
+plan_is_bare_scan(SPIPlanPtr plan, Oid relation)
+{
+	CachedPlan *cached = SPI_plan_get_cached_plan(plan);
+	bool		bare;
+
+	if (cached == NULL)
+		return false;
+	bare = list_length(cached->stmt_list) == 1 &&
+		is_bare_scan(linitial_node(PlannedStmt, cached->stmt_list), relation);
+	ReleaseCachedPlan(cached, CurrentResourceOwner);
+	return bare;
+}
+
+/* ---------------------------------------------------------------------------
+ * Running
+ * ------------------------------------------------------------------------- */
+
+/*
+ * Runs the query; sets *bare, unless it is NULL, to whether this was a bare scan.
+ */
+static void
+run(CachedQuery *query, Oid relation, const Datum *values, const char *nulls, QueryRowCallback row,
+	void *arg, bool *bare)
 {
 	RowReceiver receiver = row_receiver(row, arg);
 	MemoryContext caller = CurrentMemoryContext;	/* SPI changes it */
@@ -185,10 +270,34 @@ cached_query_run(CachedQuery *query, Oid relation, const Datum *values, const ch
 	options.read_only = true;
 	options.dest = &receiver.receiver;
 	result = SPI_execute_plan_extended(kept->plan, &options);
-	MemoryContextSwitchTo(caller);
 	if (result != SPI_OK_SELECT)
 		elog(ERROR, "\"%s\" failed: %s", kept->text, SPI_result_code_string(result));
+	if (bare != NULL)
+		*bare = plan_is_bare_scan(kept->plan, relation);
+	MemoryContextSwitchTo(caller);
 	MemoryContextDelete(context);
+}
+
+/*
+ * cached_query_run: see cached_query.h.
+ */
+void
+cached_query_run(CachedQuery *query, Oid relation, const Datum *values, const char *nulls,
+		  QueryRowCallback row, void *arg)
+{
+	run(query, relation, values, nulls, row, arg, NULL);
+}
+
+/*
+ * prepared_scan: see cached_query.h.
+ */
+bool
+prepared_scan(CachedQuery *query, Oid relation, QueryRowCallback row, void *arg)
+{
+	bool		bare;
+
+	run(query, relation, NULL, NULL, row, arg, &bare);
+	return bare;
 }
 
 /*

@@ -34,7 +34,14 @@ extern void cached_query_run(CachedQuery *query, Oid relation, const Datum *valu
 					  QueryRowCallback row, void *arg);
 
 /*
- * Likewise, but to be read through a cursor; cached_query_fetch reads up to n rows
+ * Likewise, without parameters; returns whether this was a bare scan: whether the
+ * plan reads the relation itself, a heap, and nothing else, and leaves out no row.
+ * Then the rows depend on nothing but the snapshot.
+ */
+extern bool prepared_scan(CachedQuery *query, Oid relation, QueryRowCallback row, void *arg);
+
+/*
+ * Like cached_query_run, but to be read through a cursor; cached_query_fetch reads up to n rows
  * and returns how many it has read.  SPI_cursor_close ends it.  row() must not
  * run queries.
  */

@@ -11,7 +11,8 @@
  * Only reading movies tells what is there.  For a few thousand movies that takes
  * under a millisecond, but that is as long as the rest of a recommendation.  So
  * the result is kept together with a key, and as long as the key stays the same
- * nothing is read (catalogue_version.c).
+ * nothing is read (catalogue_version.c).  A key tells of the rows of one heap, so the
+ * result is kept only if the plan of the query was a bare scan of just that.
  */
 #include "postgres.h"
 
@@ -75,9 +76,10 @@ compare_ids(const void *a, const void *b)
 }
 
 /*
- * Marks the movies that are gone and collects the fresh ones.
+ * Marks the movies that are gone and collects the fresh ones.  Returns whether the
+ * relation was read by a bare scan.
  */
-static void
+static bool
 list_movies(Catalogue *catalogue, Oid movies)
 {
 	const ModelFileHeader *header = catalogue->model->header;
@@ -88,13 +90,14 @@ list_movies(Catalogue *catalogue, Oid movies)
 		.fresh_capacity = 16
 	};
 	int32		n = 0;
+	bool		bare;
 
 	catalogue->n_known = header->n_movies;
 	catalogue->hidden = palloc_extended(Max(catalogue->n_known, 1), MCXT_ALLOC_HUGE);
 	for (int32 i = 0; i < catalogue->n_known; i++)
 		catalogue->hidden[i] = catalogue->listed_only || (flags[i] & MOVIE_LISTED) ? 1 : 0;
 	catalogue->fresh_ids = palloc(sizeof(int64) * listing.fresh_capacity);
-	catalogue_read_ids(movies, receive_id, &listing);
+	bare = catalogue_read_ids(movies, receive_id, &listing);
 
 	qsort(catalogue->fresh_ids, catalogue->n_fresh, sizeof(int64), compare_ids);
 	for (int32 i = 0; i < catalogue->n_fresh; i++)
@@ -104,6 +107,7 @@ list_movies(Catalogue *catalogue, Oid movies)
 	}
 	catalogue->n_fresh = n;
 	catalogue->n_movies = catalogue->n_known + n;
+	return bare;
 }
 
 /* ---------------------------------------------------------------------------
@@ -189,8 +193,13 @@ encode_fresh(Catalogue *catalogue, Oid movies)
  * The catalogue
  * ------------------------------------------------------------------------- */
 
+/*
+ * The movies of now; sets *lasting to whether they are those of any other moment
+ * that has the same key.
+ */
 static Catalogue *
-build_catalogue(const CachedModel *model, const StoreRelations *relations, MemoryContext parent)
+build_catalogue(const CachedModel *model, const StoreRelations *relations,
+				MemoryContext parent, bool *lasting)
 {
 	MemoryContext context = AllocSetContextCreate(parent, "mlrec catalogue",
 												  ALLOCSET_SMALL_SIZES);
@@ -200,7 +209,7 @@ build_catalogue(const CachedModel *model, const StoreRelations *relations, Memor
 	catalogue->ref.context = context;
 	catalogue->model = model;
 	catalogue->listed_only = relations->is_restricted;
-	list_movies(catalogue, relations->movies);
+	*lasting = list_movies(catalogue, relations->movies);
 	if (catalogue->n_fresh > 0)
 	{
 		catalogue->hidden = repalloc_huge(catalogue->hidden, catalogue->n_movies);
@@ -220,6 +229,7 @@ catalogue_now(CachedModel *model, const StoreRelations *relations)
 	Oid			movies = relations->movies;
 	CatalogueVersion *key = catalogue_version_now(movies);
 	Catalogue  *catalogue = model->catalogue;
+	bool		lasting;
 
 	if (catalogue != NULL && catalogue->listed_only == relations->is_restricted &&
 		catalogue_version_holds(catalogue->key, key))
@@ -228,8 +238,8 @@ catalogue_now(CachedModel *model, const StoreRelations *relations)
 		return catalogue;
 	}
 
-	catalogue = build_catalogue(model, relations, CurrentMemoryContext);
-	if (!catalogue_version_is_sound(movies))
+	catalogue = build_catalogue(model, relations, CurrentMemoryContext, &lasting);
+	if (!lasting)
 		return catalogue;
 	catalogue->key = catalogue_version_copy(key, catalogue->ref.context);
 	MemoryContextSetParent(catalogue->ref.context, model->ref.context);

@@ -19,11 +19,8 @@ extern CatalogueVersion *catalogue_version_copy(const CatalogueVersion *key, Mem
 
 /*
  * Whether what was read as of one key is what would be read as of the other, a
- * later one.
+ * later one.  This holds of a heap that is read without conditions.
  */
 extern bool catalogue_version_holds(const CatalogueVersion *key, const CatalogueVersion *now);
-
-/* Whether keys mean anything: whether rows come and go with transactions alone. */
-extern bool catalogue_version_is_sound(Oid movies);
 
 #endif							/* MLREC_CATALOGUE_CATALOGUE_VERSION_H */

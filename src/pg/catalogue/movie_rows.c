@@ -78,10 +78,10 @@ catalogue_id_array(const int64 *ids, int32 n)
 										   FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
 }
 
-void
+bool
 catalogue_read_ids(Oid movies, QueryRowCallback row, void *arg)
 {
-	cached_query_run(&ids_query, movies, NULL, NULL, row, arg);
+	return prepared_scan(&ids_query, movies, row, arg);
 }
 
 void

@@ -28,9 +28,9 @@ extern void catalogue_movie_columns(const MovieText *text, Datum *values, bool *
 /*
  * Calls row() for the rows of movies: with the movie_id of each, or with movie_id,
  * title, genres and year of at least those of n movies, ids ascending.  The caller
- * is connected to SPI.
+ * is connected to SPI.  The former returns whether this was a bare scan.
  */
-extern void catalogue_read_ids(Oid movies, QueryRowCallback row, void *arg);
+extern bool catalogue_read_ids(Oid movies, QueryRowCallback row, void *arg);
 extern void catalogue_read_movies(Oid movies, const int64 *ids, int32 n, QueryRowCallback row,
 								  void *arg);
 
