@@ -8,7 +8,7 @@ use Test::More;
 
 my $node = PostgreSQL::Test::Cluster->new('shared');
 $node->init;
-$node->append_conf('postgresql.conf', "mlrec.share_models_above = 0\nrestart_after_crash = on");
+$node->append_conf('postgresql.conf', "mlrec.share_models_above = 0\nrestart_after_crash = on\nmax_prepared_transactions = 2");
 $node->start;
 $node->safe_psql('postgres', 'CREATE EXTENSION mlrec');
 $node->safe_psql('postgres', slurp_file('test/small_world.sql') =~ s/ \\gset/;/r);
@@ -56,6 +56,27 @@ is(scalar files(), 2, 'which a drop that is rolled back leaves');
 $node->safe_psql('postgres', "SELECT drop_recommender($second); SELECT activate_recommender(1)");
 is_deeply([ files() ], [$file], 'and a drop removes');
 is($session->query($question) =~ s/\n//r, $expected, 'the first model is served on');
+
+# Dropped in a prepared transaction: who has the file keeps it, others serve
+# without until the end, and then there is none, or again one.
+my $third = $node->safe_psql('postgres', $train);
+my $third_answer = $node->safe_psql('postgres', $question);
+is(scalar files(), 2, 'a third model has a file');
+$session->query($question);
+$node->safe_psql('postgres', "BEGIN; SELECT drop_recommender($third); PREPARE TRANSACTION 'drop'");
+is($session->query($question) =~ s/\n//r, $third_answer, 'a drop that is prepared takes nothing from who serves');
+is($node->safe_psql('postgres', $question), $third_answer, 'nor from who comes then');
+$node->safe_psql('postgres', "ROLLBACK PREPARED 'drop'");
+is($node->safe_psql('postgres', $question), $third_answer, 'and may be rolled back');
+is(scalar files(), 2, 'after which there is a file again');
+$node->safe_psql('postgres', "BEGIN; SELECT drop_recommender($third); SELECT activate_recommender(1); PREPARE TRANSACTION 'drop'");
+is($node->safe_psql('postgres', $question), $third_answer, 'it is served until COMMIT PREPARED');
+$node->safe_psql('postgres', "COMMIT PREPARED 'drop'");
+is_deeply([ files() ], [$file], 'which leaves no file');
+is($session->query($question) =~ s/\n//r, $expected, 'and the other model');
+$node->safe_psql('postgres', "BEGIN; $train; SELECT count(*) FROM recommend(5); PREPARE TRANSACTION 'train'");
+$node->safe_psql('postgres', "ROLLBACK PREPARED 'train'");
+is_deeply([ files() ], [$file], 'a training that was prepared and rolled back leaves no file');
 $session->quit;
 
 # What is left of models that are no more goes when the next file is made.

@@ -95,6 +95,82 @@ is(offered(9), 1, 'an old snapshot has the movies of its time');
 $session->query('COMMIT');
 is(offered(9), 0, 'a new one those of now');
 
+# All that holds of a heap that is scanned as it is.  What is anything else is
+# read for each answer, though nothing says that it changed.
+$node->safe_psql('postgres', q{
+	ALTER TABLE movies RENAME TO heap_movies;
+	CREATE TABLE plain (LIKE heap_movies INCLUDING ALL); INSERT INTO plain TABLE heap_movies;
+	CREATE ROLE reader; GRANT SELECT ON ALL TABLES IN SCHEMA public TO reader; VACUUM});
+
+# Makes movies of `statement`, then returns how often `relation` is read for the
+# second answer and those after it.
+sub reads
+{
+	my ($statement, $relation, $role) = @_;
+	my $count = "SELECT pg_stat_get_xact_numscans('$relation'::regclass)
+		+ coalesce((SELECT sum(pg_stat_get_xact_numscans(indexrelid)) FROM pg_index WHERE indrelid = '$relation'::regclass), 0)";
+	my @reads;
+	$node->safe_psql('postgres', $statement);
+	$node->safe_psql('postgres', 'VACUUM');
+	$session->query('SET ROLE ' . ($role // 'postgres'));
+	$session->query('SELECT count(*) FROM recommend(5)');
+	for (1 .. 2)
+	{
+		$session->query('BEGIN');
+		my $before = $session->query($count) =~ s/\s//gr;
+		$session->query('SELECT count(*) FROM recommend(5)');
+		push @reads, $session->query($count) - $before;
+		$session->query('COMMIT');
+		rate();
+	}
+	$session->query('RESET ROLE');
+	return "@reads";
+}
+
+my $remove = 'ALTER TABLE movies RENAME TO gone; DROP TABLE gone CASCADE';
+is(reads('ALTER TABLE plain RENAME TO movies', 'movies'), '1 1', 'a table is read for the titles alone');
+is(reads('GRANT SELECT ON movies TO reader', 'movies', 'reader'), '1 1', 'whoever asks');
+is(reads('ALTER TABLE movies ENABLE ROW LEVEL SECURITY; CREATE POLICY most ON movies TO reader USING (movie_id < 1000)',
+		'movies', 'reader'), '2 2', 'a table with a policy is read twice');
+is(reads('SELECT 1', 'movies'), '1 1', 'but not for its owner, who is not bound by it');
+is(reads('DROP POLICY most ON movies; CREATE POLICY all_of_it ON movies TO reader USING (true)', 'movies', 'reader'),
+	'1 1', 'nor if the policy leaves out nothing');
+is(reads('DROP POLICY all_of_it ON movies; CREATE POLICY by_hour ON movies TO reader
+		USING (movie_id > 0 OR extract(hour FROM clock_timestamp()) > 25)', 'movies', 'reader'),
+	'2 2', 'one that depends on the time of day is asked each time');
+is(reads('ALTER TABLE movies DISABLE ROW LEVEL SECURITY; CREATE TABLE child () INHERITS (movies)', 'movies'),
+	'2 2', 'a table with a child is read twice');
+is(reads("$remove; CREATE VIEW movies AS TABLE heap_movies", 'heap_movies'), '2 2', 'a view');
+is(reads('DROP VIEW movies; CREATE VIEW movies AS SELECT * FROM heap_movies WHERE movie_id > random()', 'heap_movies'),
+	'2 2', 'a view with a condition');
+is(reads('DROP VIEW movies; CREATE TABLE movies (LIKE heap_movies) PARTITION BY RANGE (movie_id);
+		CREATE TABLE part PARTITION OF movies DEFAULT; INSERT INTO movies TABLE heap_movies', 'part'),
+	'2 2', 'a partitioned table, of one partition too');
+is(reads('DROP TABLE movies; CREATE MATERIALIZED VIEW movies AS TABLE heap_movies; GRANT SELECT ON movies TO reader', 'movies'),
+	'1 1', 'a materialized view is a heap');
+is(reads('DROP MATERIALIZED VIEW movies; CREATE ACCESS METHOD heap2 TYPE TABLE HANDLER heap_tableam_handler;
+		CREATE TABLE movies (LIKE heap_movies) USING heap2; INSERT INTO movies TABLE heap_movies', 'movies'),
+	'2 2', 'a table of another access method is not one that we know');
+is(reads('DROP TABLE movies; CREATE TABLE movies (LIKE heap_movies INCLUDING ALL);
+		INSERT INTO movies TABLE heap_movies; GRANT SELECT ON movies TO reader', 'movies'), '1 1', 'a table again');
+$session->query('SET enable_seqscan = off');
+is(reads('SELECT 1', 'movies'), '10 10', 'its ids may be read through the index; ten titles are');
+$session->query('RESET enable_seqscan');
+
+SKIP:
+{
+	skip 'file_fdw is not installed', 2
+	  if $node->safe_psql('postgres', q{SELECT count(*) FROM pg_available_extensions WHERE name = 'file_fdw'}) eq '0';
+	my $file = $node->data_dir . '/movies.csv';
+	append_to_file($file, "7,Seven,War\n8,Eight,War\n");
+	$node->safe_psql('postgres', qq{DROP TABLE movies; CREATE EXTENSION file_fdw; CREATE SERVER files FOREIGN DATA WRAPPER file_fdw;
+		CREATE FOREIGN TABLE movies (movie_id int, title text, genres text) SERVER files OPTIONS (filename '$file', format 'csv')});
+	my $list = q{SELECT string_agg(title, ' ' ORDER BY movie_id) FROM recommend(999, exclude_seen => false)};
+	is($session->query($list), "Seven Eight", 'a file as a foreign table');
+	append_to_file($file, "9,Nine,War\n2000,Fresh,War\n");
+	is($session->query($list), "Seven Eight Nine Fresh", 'is read again, though no transaction has changed it');
+}
+
 $_->quit for $session, $other;
 $node->stop;
 done_testing();
