@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "num/influence.h"
+#include "num/model/influence.h"
 #include "random_model.h"
 #include "num/base/simd.h"
 

@@ -25,7 +25,7 @@
 
 #include "num/data/movie_features.h"
 #include "pg/data/input.h"
-#include "pg/latest_ratings.h"
+#include "pg/data/latest_ratings.h"
 #include "pg/store/store.h"
 #include "pg/util/query.h"
 #include "pg/util/relations.h"

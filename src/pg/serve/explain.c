@@ -22,7 +22,7 @@
 #include "utils/builtins.h"
 
 #include "num/base/topk.h"
-#include "num/influence.h"
+#include "num/model/influence.h"
 #include "pg/serve/serve.h"
 #include "pg/util/compat.h"
 

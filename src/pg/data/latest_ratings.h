@@ -1,8 +1,8 @@
 /*
  * latest_ratings.h: the ratings that count.
  */
-#ifndef MLREC_LATEST_RATINGS_H
-#define MLREC_LATEST_RATINGS_H
+#ifndef MLREC_DATA_LATEST_RATINGS_H
+#define MLREC_DATA_LATEST_RATINGS_H
 
 #include "nodes/params.h"
 
@@ -19,4 +19,4 @@ extern char *latest_ratings(Oid ratings);
  */
 extern void latest_ratings_check(Oid ratings, const char *condition, ParamListInfo params);
 
-#endif							/* MLREC_LATEST_RATINGS_H */
+#endif							/* MLREC_DATA_LATEST_RATINGS_H */

@@ -1,7 +1,7 @@
 /*
  * influence.c: see influence.h.
  */
-#include "num/influence.h"
+#include "num/model/influence.h"
 
 #include <math.h>
 #include <string.h>
@@ -49,7 +49,7 @@ influence_begin(Influence *influence, const Model *model, const UserInput *input
 		if (shape->history == 0)
 			continue;
 		history_begin(&influence->history[stage],
-					  tensor(model_params(model, stage), shape, HISTORY), shape->history,
+					  tensor(model_params(model, stage), shape, TENSOR_HISTORY), shape->history,
 					  influence->sum[stage]);
 		for (int32_t from = 0; from < input->n_history; from += BLOCK)
 		{

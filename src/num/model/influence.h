@@ -7,8 +7,8 @@
  * for each rating: the estimate, a gradient taken once, costs each rating two dot
  * products, and tells which ratings are worth asking about.
  */
-#ifndef MLREC_INFLUENCE_H
-#define MLREC_INFLUENCE_H
+#ifndef MLREC_MODEL_INFLUENCE_H
+#define MLREC_MODEL_INFLUENCE_H
 
 #include "num/model/model.h"
 #include "num/net/history.h"
@@ -49,4 +49,4 @@ typedef struct InfluenceTarget
 extern void influence_estimate(float *out, const Influence *influence,
 							   const InfluenceTarget *target, float *scratch);
 
-#endif							/* MLREC_INFLUENCE_H */
+#endif							/* MLREC_MODEL_INFLUENCE_H */

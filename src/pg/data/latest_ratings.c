@@ -21,7 +21,7 @@
 #include "utils/rel.h"
 
 #include "pg/data/input.h"
-#include "pg/latest_ratings.h"
+#include "pg/data/latest_ratings.h"
 #include "pg/util/relations.h"
 
 /* Whether the index lets a user and a movie have one rating at most. */
