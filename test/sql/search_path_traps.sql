@@ -77,7 +77,7 @@ INSERT INTO called VALUES
 	('train_recommender mlrec_activation', $$SELECT * FROM public.train_recommender(retrieval_epochs => 1, ranking_epochs => 1, activate => false, comment => 'traps')$$),
 	('train_recommender', $$SELECT * FROM public.train_recommender('search_path_traps.ratings', 'search_path_traps.movies', 'search_path_traps.users',
 		retrieval_epochs => 1, ranking_epochs => 1, activate => 'if_better', from_model => MODEL, split => 'random', comment => 'traps')$$),
-	('activate_recommender', 'SELECT public.activate_recommender(MODEL)'),
+	('activate_recommender mlrec_model_activated', 'SELECT public.activate_recommender(MODEL)'),
 	('evaluate_recommender', 'SELECT * FROM public.evaluate_recommender()'),
 	('load_movielens', $$SELECT * FROM public.load_movielens(SAMPLE, 'loaded')$$),
 	('rating_distribution', 'SELECT * FROM public.rating_distribution()'),
@@ -113,7 +113,8 @@ INSERT INTO called VALUES
 		public.embedding_cmp(e, e) FROM (SELECT '[1]'::public.embedding AS e) AS e$$),
 	('embedding_hash embedding_hash_extended', $$SELECT public.embedding_hash(e), public.embedding_hash_extended(e, 1) FROM (SELECT '[1]'::public.embedding AS e) AS e$$),
 	('sum avg embedding_accum embedding_sum embedding_avg', $$SELECT public.sum(e), public.avg(e) FROM (SELECT '[1]'::public.embedding AS e) AS e$$),
-	('drop_recommender', 'SELECT public.drop_recommender(MODEL)');
+	('deactivate_recommender', 'SELECT public.deactivate_recommender()'),
+	('drop_recommender mlrec_model_removed', 'SELECT public.drop_recommender(MODEL)');
 
 -- Nothing is left out, but what SQL cannot call in this way,
 SELECT DISTINCT p.proname FROM pg_depend d JOIN pg_proc p ON p.oid = d.objid

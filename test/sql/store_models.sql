@@ -179,7 +179,7 @@ SELECT count(*) = (SELECT count(*) FROM one) AS first_answers FROM recommend(6, 
 ROLLBACK;
 BEGIN;
 \set VERBOSITY terse
-UPDATE mlrec_model SET active = true;
+UPDATE mlrec_model SET active = true WHERE model_id = :model;
 INSERT INTO mlrec_model
 	SELECT -1, now(), true, 'a.b', 'a.c', NULL, 1, 0, 1, '{}', NULL, 0, 0, 0, 0, 0, NULL, NULL;
 \set VERBOSITY default
