@@ -690,12 +690,16 @@ ranking_score: the predicted rating on the scale of the ratings. retrieval_score
 Errors: an argument null or out of range, no model, a relation of the model that is missing or may not be read.';
 
 CREATE FUNCTION @extschema@.recommend_json(user_id bigint, top_k_retrieve integer DEFAULT 200,
-		top_n_final integer DEFAULT 10)
+		top_n_final integer DEFAULT 10, model_id integer DEFAULT NULL,
+		candidates bigint[] DEFAULT NULL, exclude bigint[] DEFAULT NULL,
+		exclude_seen boolean DEFAULT true, order_by text DEFAULT 'rating',
+		diversity real DEFAULT 0)
 	RETURNS json
 	AS 'MODULE_PATHNAME', 'mlrec_recommend_json'
 	LANGUAGE C STABLE PARALLEL RESTRICTED COST 20000;
-COMMENT ON FUNCTION @extschema@.recommend_json(bigint, integer, integer) IS
-'{"user_id", "gender", "age", "occupation", "recommendations": [{"rank", "movie_id", "title", "genres", "year", "ranking_score", "retrieval_score"}]}: the rows of recommend() for the active model, best first. Arguments and errors as there.';
+COMMENT ON FUNCTION @extschema@.recommend_json(bigint, integer, integer, integer, bigint[], bigint[],
+	boolean, text, real) IS
+'{"user_id", "gender", "age", "occupation", "recommendations": [{"rank", "movie_id", "title", "genres", "year", "ranking_score", "retrieval_score"}]}: the rows of recommend(), best first. Arguments and errors as there.';
 
 CREATE FUNCTION @extschema@.recommend_all(top_k_retrieve integer DEFAULT 200,
 		top_n_final integer DEFAULT 10, user_ids bigint[] DEFAULT NULL)

@@ -18,6 +18,18 @@ SELECT count(*) FROM json_to_recordset(recommend_json(4, 80, 80) -> 'recommendat
 		retrieval_score real)
 	NATURAL JOIN recommend(4, 80, 80);
 
+-- The other arguments mean what they mean to recommend.
+\set options 'candidates => ARRAY[3, 5, 7, 9, 11, 13, 15, 17, 19, 21], exclude => ARRAY[5], exclude_seen => false, order_by => ''relevance'', diversity => 0.4'
+WITH j AS (
+	SELECT j.* FROM json_to_recordset(recommend_json(4, 80, 7, :options) -> 'recommendations')
+		AS j (rank int, movie_id bigint, title text, genres text, year int, ranking_score real,
+			retrieval_score real)),
+	r AS (SELECT * FROM recommend(4, 80, 7, :options))
+SELECT (SELECT count(*) FROM j) AS n, (SELECT count(*) FROM (TABLE j EXCEPT TABLE r) d) AS only_json,
+	(SELECT count(*) FROM (TABLE r EXCEPT TABLE j) d) AS only_rows;
+SELECT recommend_json(4, model_id => 0);
+SELECT recommend_json(4, order_by => 'taste');
+
 -- Somebody unknown; nothing to recommend; a title that needs quoting.
 SELECT (recommend_json(1000)::jsonb - 'recommendations') AS stranger;
 SELECT recommend_json(4, 80, 0) -> 'recommendations' AS none;

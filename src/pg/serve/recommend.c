@@ -338,10 +338,27 @@ order_argument(FunctionCallInfo fcinfo, int argno)
 }
 
 /*
- * recommend(user_id bigint, top_k_retrieve int, top_n_final int, model_id int,
- * candidates bigint[], exclude bigint[], exclude_seen boolean, order_by text,
- * diversity real) -> rank, movie_id, title, genres, year, ranking_score,
- * retrieval_score
+ * Read the arguments of recommend and recommend_json into *wish: (user_id
+ * bigint, top_k_retrieve int, top_n_final int, model_id int, candidates
+ * bigint[], exclude bigint[], exclude_seen boolean, order_by text, diversity
+ * real).  The user and the model are left to the caller.
+ */
+static void
+read_wish(FunctionCallInfo fcinfo, RecommendRequest *request)
+{
+	request->retrieve = serve_count(fcinfo, 1, "top_k_retrieve", 1);
+	request->n = serve_count(fcinfo, 2, "top_n_final", 0);
+	request->candidates = PG_ARGISNULL(4) ? NULL : PG_GETARG_ARRAYTYPE_P(4);
+	request->exclude = PG_ARGISNULL(5) ? NULL : PG_GETARG_ARRAYTYPE_P(5);
+	serve_refuse_null(fcinfo, 6, "exclude_seen");
+	request->exclude_seen = PG_GETARG_BOOL(6);
+	request->by_relevance = order_argument(fcinfo, 7);
+	request->diversity = serve_fraction(fcinfo, 8, "diversity");
+}
+
+/*
+ * recommend(arguments of read_wish) -> rank, movie_id, title, genres, year,
+ * ranking_score, retrieval_score
  */
 Datum
 mlrec_recommend(PG_FUNCTION_ARGS)
@@ -354,15 +371,7 @@ mlrec_recommend(PG_FUNCTION_ARGS)
 	MovieText  *texts;
 	int32		n;
 
-	request.retrieve = serve_count(fcinfo, 1, "top_k_retrieve", 1);
-	request.n = serve_count(fcinfo, 2, "top_n_final", 0);
-	request.candidates = PG_ARGISNULL(4) ? NULL : PG_GETARG_ARRAYTYPE_P(4);
-	request.exclude = PG_ARGISNULL(5) ? NULL : PG_GETARG_ARRAYTYPE_P(5);
-	serve_refuse_null(fcinfo, 6, "exclude_seen");
-	request.exclude_seen = PG_GETARG_BOOL(6);
-	request.by_relevance = order_argument(fcinfo, 7);
-	request.diversity = serve_fraction(fcinfo, 8, "diversity");
-
+	read_wish(fcinfo, &request);
 	InitMaterializedSRF(fcinfo, 0);
 	serve_begin(&serving, fcinfo, store_model_argument(fcinfo, 3));
 	n = recommend(&workspace, &serving, &request, user_id);
@@ -456,13 +465,13 @@ append_recommendation(StringInfo json, const Recommendation *item, const MovieTe
 }
 
 /*
- * recommend_json(user_id bigint, top_k_retrieve int, top_n_final int) RETURNS json
+ * recommend_json(arguments of read_wish) RETURNS json
  */
 Datum
 mlrec_recommend_json(PG_FUNCTION_ARGS)
 {
 	int64		user_id = serve_id(fcinfo, 0, "user_id");
-	RecommendRequest request = {.exclude_seen = true};
+	RecommendRequest request = {0};
 	StringInfoData json;
 	Serving		serving;
 	RankWorkspace workspace;
@@ -470,9 +479,8 @@ mlrec_recommend_json(PG_FUNCTION_ARGS)
 	text	   *answer;
 	int32		n;
 
-	request.retrieve = serve_count(fcinfo, 1, "top_k_retrieve", 1);
-	request.n = serve_count(fcinfo, 2, "top_n_final", 0);
-	serve_begin(&serving, fcinfo, 0);
+	read_wish(fcinfo, &request);
+	serve_begin(&serving, fcinfo, store_model_argument(fcinfo, 3));
 	n = recommend(&workspace, &serving, &request, user_id);
 	texts = recommend_describe(&serving, workspace.items, n, serving.context);
 
