@@ -458,7 +458,8 @@ CREATE TABLE @extschema@.mlrec_model (
 	size_bytes bigint NOT NULL,
 	checksum bigint NOT NULL,
 	comment text,
-	relevance jsonb
+	relevance jsonb,
+	epochs jsonb
 );
 COMMENT ON TABLE @extschema@.mlrec_model IS
 	'trained recommender models; their weights are in mlrec_model_chunk';
@@ -480,6 +481,8 @@ COMMENT ON COLUMN @extschema@.mlrec_model.size_bytes IS 'size of the model';
 COMMENT ON COLUMN @extschema@.mlrec_model.checksum IS 'checksum of the model';
 COMMENT ON COLUMN @extschema@.mlrec_model.comment IS 'what train_recommender was told to note';
 COMMENT ON COLUMN @extschema@.mlrec_model.relevance IS 'weights of the order by relevance and what it reached on the validation ratings';
+
+COMMENT ON COLUMN @extschema@.mlrec_model.epochs IS 'the epochs of the training in their order: the columns of train_recommender, and whether it was the refit';
 
 CREATE UNIQUE INDEX mlrec_model_active ON @extschema@.mlrec_model (active) WHERE active;
 COMMENT ON INDEX @extschema@.mlrec_model_active IS 'at most one model is active';
@@ -561,7 +564,7 @@ ALTER TABLE @extschema@.mlrec_model
 
 CREATE VIEW @extschema@.recommender_models AS
 	SELECT model_id, created_at, active, ratings, movies, users, train_ratings, test_ratings, seed,
-		metrics, size_bytes, comment, options, relevance
+		metrics, size_bytes, comment, options, relevance, epochs
 	FROM @extschema@.mlrec_model;
 COMMENT ON VIEW @extschema@.recommender_models IS
 	'trained recommender models with the relations, options and metrics of their training, and the weights of the order by relevance';
@@ -579,6 +582,7 @@ COMMENT ON COLUMN @extschema@.recommender_models.size_bytes IS 'size of the mode
 COMMENT ON COLUMN @extschema@.recommender_models.comment IS 'what train_recommender was told to note';
 COMMENT ON COLUMN @extschema@.recommender_models.options IS 'the other options of the training';
 COMMENT ON COLUMN @extschema@.recommender_models.relevance IS 'weights of the order by relevance and what it reached on the validation ratings';
+COMMENT ON COLUMN @extschema@.recommender_models.epochs IS 'the epochs of the training in their order: the columns of train_recommender, and whether it was the refit';
 GRANT SELECT ON @extschema@.recommender_models TO PUBLIC;
 
 CREATE FUNCTION @extschema@.activate_recommender(model_id integer) RETURNS void

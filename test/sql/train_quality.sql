@@ -45,6 +45,16 @@ FROM epochs GROUP BY 1, 2, 3, 4, 5 ORDER BY stage DESC, loss DESC;
 SELECT (SELECT count(*) FROM test) = test_ratings AS test_ratings, train_ratings + test_ratings = 47566 AS all_rows
 FROM recommender_models WHERE model_id = :model;
 
+-- The epochs are kept with the model.
+CREATE TEMP TABLE kept AS SELECT model_id, e.* FROM recommender_models, jsonb_to_recordset(epochs)
+	AS e (stage text, epoch int, train_loss real, val_loss real, val_auc real, val_rmse real, val_mae real,
+		learning_rate real, seconds real, is_best boolean) WHERE model_id = :model;
+SELECT (SELECT count(*) FROM (TABLE kept EXCEPT TABLE epochs) d) AS only_kept,
+	(SELECT count(*) FROM (TABLE epochs EXCEPT TABLE kept) d) AS only_told;
+SELECT e->>'stage' AS stage, e->>'refit' AS refit, e->'val_loss' = 'null' AS without_loss
+FROM recommender_models, jsonb_array_elements(epochs) e WHERE model_id = :model
+GROUP BY 1, 2, 3 ORDER BY stage DESC, refit;
+
 -- Ratings are predicted better than by the mean of the movie, or by how kind
 -- users and good movies are, both static and live.
 SELECT protocol, metric, max(value) FILTER (WHERE system = 'mlrec') < 0.9 * max(value) FILTER (WHERE system = 'item_mean')

@@ -188,14 +188,14 @@ static void
 insert_model(const StoreEntry *entry)
 {
 	char	   *statement = psprintf("INSERT INTO %s VALUES ($1, $2, false, $3, $4, $5, $6, $7, "
-									 "$8, $9, $10, $11, $12, $13, $14, $15, $16, $17)",
+									 "$8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)",
 									 extension_object_quoted(STORE_MODELS));
 	Oid			types[] = {INT4OID, TIMESTAMPTZOID, TEXTOID, TEXTOID, TEXTOID, INT8OID, INT8OID,
 		INT8OID, JSONBOID, JSONBOID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, TEXTOID,
-	JSONBOID};
+	JSONBOID, JSONBOID};
 	const char *texts[] = {NULL, NULL, entry->ratings, entry->movies, entry->users, NULL, NULL,
 		NULL, entry->options, entry->metrics, NULL, NULL, NULL, NULL, NULL, entry->comment,
-	entry->relevance};
+	entry->relevance, entry->epochs};
 	Datum		values[lengthof(types)];
 	char		nulls[lengthof(types)];
 

@@ -32,6 +32,8 @@ typedef struct StoreEntry
 	char	   *relevance;		/* JSON object: the weights of the order by
 								 * relevance and what it reached on the
 								 * validation rows; may be NULL */
+	char	   *epochs;			/* JSON array: the epochs of the training; not
+								 * read back */
 
 	/* the last training row in the order of the split; all 0 if it is random */
 	int64		boundary_time;

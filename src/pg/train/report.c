@@ -70,6 +70,35 @@ put_row(const ReportRow *row, int32 model_id, ReturnSetInfo *result)
 	tuplestore_putvalues(result->setResult, result->setDesc, value, isnull);
 }
 
+/* A metric as a member of a JSON object: NaN is null. */
+static void
+append_metric(StringInfo json, const char *key, float metric)
+{
+	if (isnan(metric))
+		appendStringInfo(json, ", \"%s\": null", key);
+	else
+		appendStringInfo(json, ", \"%s\": %s", key,
+						 DatumGetCString(DirectFunctionCall1(float4out, Float4GetDatum(metric))));
+}
+
+static void
+add_object(const TrainReport *report, const EpochReport *epoch, float seconds)
+{
+	StringInfo	json = report->epochs;
+
+	appendStringInfo(json, "%s{\"stage\": \"%s\", \"epoch\": %d, \"refit\": %s, \"is_best\": %s",
+					 json->len > 0 ? ", " : "", stage_names[report->stage], epoch->epoch,
+					 report->refitting ? "true" : "false", epoch->is_best ? "true" : "false");
+	append_metric(json, "train_loss", epoch->train_loss);
+	append_metric(json, "val_loss", epoch->val_loss);
+	append_metric(json, "val_auc", epoch->val_auc);
+	append_metric(json, "val_rmse", epoch->val_rmse);
+	append_metric(json, "val_mae", epoch->val_mae);
+	append_metric(json, "learning_rate", epoch->learning_rate);
+	append_metric(json, "seconds", seconds);
+	appendStringInfoChar(json, '}');
+}
+
 /* Tells a person at psql how an epoch went. */
 static void
 announce(const TrainReport *report, const EpochReport *epoch, float seconds)
@@ -111,6 +140,7 @@ train_report_init(TrainReport *report)
 	report->n_rows = 0;
 	report->capacity = 16;
 	report->rows = palloc(sizeof(ReportRow) * report->capacity);
+	report->epochs = makeStringInfo();
 }
 
 void
@@ -130,6 +160,7 @@ train_report_epoch(TrainReport *report, const EpochReport *epoch)
 	INSTR_TIME_SUBTRACT(now, report->epoch_start);
 	seconds = INSTR_TIME_GET_DOUBLE(now);
 	add_row(report, epoch, seconds);
+	add_object(report, epoch, seconds);
 	announce(report, epoch, seconds);
 	check_client();
 	INSTR_TIME_SET_CURRENT(report->epoch_start);

@@ -6,6 +6,7 @@
 
 #include "postgres.h"
 
+#include "lib/stringinfo.h"
 #include "nodes/execnodes.h"
 #include "portability/instr_time.h"
 
@@ -25,6 +26,8 @@ typedef struct TrainReport
 	ReportRow  *rows;			/* [n_rows], a row for each epoch */
 	int			n_rows;
 	int			capacity;
+	StringInfo	epochs;			/* the same rows as JSON objects, to be kept with
+								 * the model: "{...}, {...}" */
 
 	/* the epoch at hand */
 	Stage		stage;
@@ -40,7 +43,7 @@ extern void train_report_init(TrainReport *report);
 extern void train_report_begin(TrainReport *report, Stage stage);
 
 /*
- * An epoch is over: a row, a notice, and the end of the session if there is
+ * An epoch is over: a row twice, a notice, and the end of the session if there is
  * nobody to read them.
  */
 extern void train_report_epoch(TrainReport *report, const EpochReport *epoch);

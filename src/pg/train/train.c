@@ -354,6 +354,7 @@ store(const Training *training, ModelFileHeader *file, bool activate,
 	if (entry.test_ratings > 0)
 		entry.metrics = measure_summary(&dataset->ratings, model);
 	entry.relevance = relevance_json(training, file);
+	entry.epochs = psprintf("[%s]", training->report.epochs->data);
 	store_save(&entry, file, file->size, activate);
 	return entry.model_id;
 }
