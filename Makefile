@@ -4,6 +4,8 @@
 #   make installcheck         test what is installed, on the server that runs
 #   make check [ML1M=dir]     everything from set-up to the last test
 #   make demo  [ML1M=dir]     load, train and recommend on a throw-away server
+#   make web   [ML1M=dir]     the same in the browser; DATABASE_URL=... make web
+#                             serves a database of yours, make web-install prepares it
 #   make bench [ML1M=dir]     measure
 #   make lint, make format    what the source must look like
 #
@@ -11,14 +13,16 @@
 
 # These do their own set-up, the server's headers included, and so must work
 # on a machine that has nothing yet: they do not read PGXS.
-DEV_TARGETS = check demo bench lint format
+DEV_TARGETS = check demo web web-install bench lint format
 ifneq ($(filter $(DEV_TARGETS),$(MAKECMDGOALS)),)
 
 .PHONY: $(MAKECMDGOALS)
-export ML1M PG_CONFIG CC
+export ML1M PG_CONFIG CC DATABASE_URL
 
 check demo lint:
 	@test/$@
+web web-install:
+	@src/web/run $@
 bench:
 	@test/bench/run
 format:

@@ -20,7 +20,7 @@ BEGIN;
 
 -- The extension may be in any schema.  Bodies between BEGIN ATOMIC and END are
 -- parsed now, so they need no search_path later.
-SELECT extnamespace::regnamespace AS mlrec FROM pg_extension WHERE extname = 'mlrec' \gset
+SELECT (SELECT extnamespace::regnamespace FROM pg_extension WHERE extname = 'mlrec') AS mlrec \gset
 \if :{?mlrec}
 \else
 	DO $$ BEGIN RAISE 'the extension mlrec is not in database "%"', current_database()

@@ -337,7 +337,7 @@ function download() {
 // Bring the controls, the address and the lists in line with the state.
 function settle(user = false) {
 	$("user").value = state.user;
-	$("guest").textContent = isGuest() ? "Leave: back to user 1" : "Rate as a guest";
+	$("guest").textContent = isGuest() ? "Leave" : "Rate as a guest";
 	for (const key of ["n", "k", "diversity"]) {
 		$(key).value = state[key];
 		$(`${key}-value`).textContent = state[key];
