@@ -27,7 +27,9 @@ WITH j AS (
 	r AS (SELECT * FROM recommend(4, 80, 7, :options))
 SELECT (SELECT count(*) FROM j) AS n, (SELECT count(*) FROM (TABLE j EXCEPT TABLE r) d) AS only_json,
 	(SELECT count(*) FROM (TABLE r EXCEPT TABLE j) d) AS only_rows;
+\set VERBOSITY terse
 SELECT recommend_json(4, model_id => 0);
+\set VERBOSITY default
 SELECT recommend_json(4, order_by => 'taste');
 
 -- Somebody unknown; nothing to recommend; a title that needs quoting.
