@@ -4,7 +4,7 @@
 # The serial OpenBLAS, as a static archive: the threaded build starts a thread
 # in every backend that loads it, and the server's signal handlers may then run
 # in that thread.
-MULTIARCH   := $(shell gcc -print-multiarch 2>/dev/null)
+MULTIARCH   := $(shell { $(CC) -print-multiarch || $(CC) -dumpmachine | sed s/-pc-/-/; } 2>/dev/null)
 BLAS_DIR    ?= /usr/lib/$(MULTIARCH)/openblas-serial
 BLAS_INC    ?= /usr/include/$(MULTIARCH)/openblas-serial
 NUM_CPPFLAGS = -I$(BLAS_INC)
