@@ -15,14 +15,40 @@ die() {
 	exit 1
 }
 
-# The pg_config of a server that is here with all that tests need: $PG_CONFIG,
-# or else the newest under Debian's root, or else the one on the path.
+# Make calls these scripts, and they call make: for a build of its own, with the
+# variables of the first one's command line, but none of its other flags.
+unset MFLAGS MAKELEVEL
+jobs=$(nproc 2>/dev/null || echo 1)
+if [[ " ${MAKEFLAGS:-}" =~ \ -j([0-9]+) ]]; then jobs=${BASH_REMATCH[1]}; fi
+case ${MAKEFLAGS:-} in
+	*' -- '*) export MAKEFLAGS=" -- ${MAKEFLAGS#* -- }" ;;
+	*) unset MAKEFLAGS ;;
+esac
+
+# A shell that does not know ML1M=~/x for an assignment leaves the ~ to us.
+case ${ML1M:-} in
+	'~' | '~/'*) export ML1M=$HOME${ML1M#'~'} ;;
+esac
+
+# Building writes into the tree.
+check_writable() {
+	local closed
+	closed=$(find "$top" -path "$top/.git" -prune -o -path "$top/data" -prune -o \
+		-type d ! -writable -print -quit 2>/dev/null)
+	[ -z "$closed" ] ||
+		die "$closed may not be written by $(id -un): take it over (chown -R), or build in a copy of your own"
+}
+
+# The pg_config of a server that is here with all that building and testing need:
+# $PG_CONFIG, or else the newest under Debian's root, or else the one on the path.
+# A server without headers has the rest of PGXS all the same.
 find_pg_config() {
 	local candidate
 	for candidate in ${PG_CONFIG:-$(ls -d /usr/lib/postgresql/*/bin/pg_config 2>/dev/null | sort -rV) pg_config}; do
 		have "$candidate" || continue
 		[ -x "$("$candidate" --bindir)/initdb" ] || continue
 		[ -e "$("$candidate" --pgxs)" ] || continue
+		[ -e "$("$candidate" --includedir-server)/postgres.h" ] || continue
 		command -v "$candidate"
 		return
 	done
@@ -41,15 +67,25 @@ as_server() (
 )
 
 # Make $work, a directory that the server may read and write, and see to it
-# that it and a server in it are gone at the end, on errors and ^C too.
+# that it and a server in it are gone at the end, on errors and ^C too.  The path
+# of a socket in it may not have more than 107 bytes, nor blanks a path that make
+# installs to.
 make_work() {
 	local place
+	if [ "$(id -u)" = 0 ] && ! id postgres >/dev/null 2>&1; then
+		die "there is no user called postgres, and root may not run a server" "Call this as another user than root."
+	fi
 	umask 022
 	trap clean_up EXIT
 	trap 'exit 129' HUP
 	trap 'exit 130' INT
 	trap 'exit 143' TERM
 	for place in "${TMPDIR:-/tmp}" /tmp /var/tmp; do
+		if [[ ${#place} -gt 60 || $place = *[!A-Za-z0-9_./+-]* || $place != /* ]]; then
+			say "TMPDIR=$place is no path for a server's socket; taking /tmp"
+			unset TMPDIR
+			continue
+		fi
 		work=$(mktemp -d "$place/mlrec.XXXXXX") || continue
 		chmod 755 "$work"
 		[ "$(id -u)" != 0 ] || chown postgres "$work"
@@ -74,10 +110,9 @@ clean_up() {
 
 # Build the extension and lay it out under $work/inst, as a package would.
 build() {
-	local jobs
-	jobs=$(nproc 2>/dev/null || echo 1)
 	bindir=$("$PG_CONFIG" --bindir)
-	make -C "$top" --no-print-directory -s -j "$jobs" PG_CONFIG="$PG_CONFIG" all
+	say "building for $("$PG_CONFIG" --version)"
+	make -C "$top" --no-print-directory -s -j "$jobs" PG_CONFIG="$PG_CONFIG" ${CC:+CC="$CC"} all
 	make -C "$top" --no-print-directory -s PG_CONFIG="$PG_CONFIG" DESTDIR="$work/inst" install >/dev/null
 	chmod -R a+rX "$work/inst"
 	write_settings >"$work/settings.conf"
@@ -124,16 +159,30 @@ start_server() {
 stage_ml1m() {
 	local from=${ML1M:-$top/data/ml-1m} file
 	ml1m=
-	if [ ! -e "$from/ratings.dat" ]; then
-		[ -z "${ML1M:-}" ] || die "there is no ratings.dat in ML1M=$ML1M"
-		return 0
-	fi
+	if [ -z "${ML1M:-}" ] && [ ! -e "$from/ratings.dat" ]; then return; fi
+	check_ml1m "$from"
 	mkdir -p "$work/ml-1m"
 	for file in movies users ratings; do
 		cp "$from/$file.dat" "$work/ml-1m/"
 	done
 	chmod -R u+w,a+rX "$work/ml-1m"
 	ml1m=$work/ml-1m
+}
+
+# check_ml1m DIRECTORY: its three files are there.
+check_ml1m() {
+	local from=$1 file other
+	[ -d "$from" ] || die "ML1M=$from is no directory" "It names the one with movies.dat, users.dat and ratings.dat."
+	for file in ratings movies users; do
+		[ -r "$from/$file.dat" ] && continue
+		[ ! -e "$from/$file.dat" ] || die "$from/$file.dat may not be read by $(id -un)"
+		for other in ratings.csv u.data ml-1m/ratings.dat; do
+			[ ! -e "$from/$other" ] || die "ML1M=$from is not MovieLens 1M: it has $other, but no $file.dat" \
+				"ML1M names the directory with movies.dat, users.dat and ratings.dat." \
+				"Other releases are loaded by SELECT * FROM load_movielens('directory')."
+		done
+		die "there is no $file.dat in $from" "MovieLens 1M has movies.dat, users.dat and ratings.dat."
+	done
 }
 
 # Write the generated sample to $work/sample.
