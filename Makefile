@@ -1,32 +1,55 @@
 # mlrec: a two-stage recommender inside PostgreSQL
 #
-#   make, make install        build and install (PG_CONFIG=... chooses the server)
+#   make setup                install what building needs (Debian and Ubuntu)
+#   make                      build
+#   make install              install into the server that PG_CONFIG=... names
 #   make installcheck         test what is installed, on the server that runs
-#   make check [ML1M=dir]     everything from set-up to the last test
-#   make demo  [ML1M=dir]     load, train and recommend on a throw-away server
-#   make web   [ML1M=dir]     the same in the browser; DATABASE_URL=... make web
-#                             serves a database of yours, make web-install prepares it
-#   make bench [ML1M=dir]     measure
-#   make lint, make format    what the source must look like
 #
-# ML1M is a directory with MovieLens 1M; data/ml-1m is taken if it is there.
+#   make demo                 set up, build, load MovieLens 1M, train and recommend, on
+#                             a throw-away server; SAMPLE=1: with a small generated sample
+#   make check                set up, build and run all tests; ONLY="unit regress/x": these
+#   make check-all            the tests on Debian 12 and 13 (PostgreSQL 15 and 17) as well
+#   make fresh                from a machine that has nothing yet to a server with mlrec
+#   make web                  the same in the browser; DATABASE_URL=... make web serves a
+#                             database of yours, make web-install prepares it
+#   make bench                measure
+#   make lint, make format    what the source must look like
+#   make help                 this
+#
+# ML1M=dir names a directory with MovieLens 1M; data/ml-1m is taken if it is there.
+# PG_CONFIG=path chooses among several servers, CC=clang another compiler.
 
 # These do their own set-up, the server's headers included, and so must work
 # on a machine that has nothing yet: they do not read PGXS.
-DEV_TARGETS = check demo web web-install bench lint format
+DEV_TARGETS = setup demo check check-all fresh web web-install bench lint format help
 ifneq ($(filter $(DEV_TARGETS),$(MAKECMDGOALS)),)
 
 .PHONY: $(MAKECMDGOALS)
-export ML1M PG_CONFIG CC DATABASE_URL
+.NOTPARALLEL:
+export ML1M PG_CONFIG SAMPLE DATABASE_URL
+ifneq ($(origin CC),default)
+export CC
+endif
 
-check demo lint:
+setup:
+	@server=$$(test/setup) && echo "make and make install will find what they need, for the server of $$server"
+demo lint:
 	@test/$@
 web web-install:
 	@src/web/run $@
+check:
+	@test/check $(ONLY)
+check-all:
+	@test/check
+	@test/fresh --full --suite bookworm --suite trixie
+fresh:
+	@test/fresh
 bench:
 	@test/bench/run
 format:
 	@test/lint --fix
+help:
+	@sed -n '/^#/!q; s/^# \{0,1\}//; p' $(firstword $(MAKEFILE_LIST))
 $(filter-out $(DEV_TARGETS),$(MAKECMDGOALS)):
 	@$(MAKE) --no-print-directory $@
 
@@ -43,6 +66,9 @@ REGRESS_OPTS = --inputdir=test
 ISOLATION    = $(sort $(patsubst test/specs/%.spec,%,$(wildcard test/specs/*.spec)))
 ISOLATION_OPTS = --inputdir=test --outputdir=.
 REGRESS_PREP = build/sample/ratings.dat
+# The tests' databases, whatever the template of the server has.
+ENCODING     = UTF8
+NO_LOCALE    = 1
 
 include src/num/num.mk
 
@@ -60,7 +86,24 @@ SHLIB_LINK  = $(NUM_LIBS) -Wl,--exclude-libs,ALL -Wl,--version-script=src/export
 
 # No bitcode: there is nothing here that the server's JIT could inline.
 override with_llvm := no
-PGXS := $(shell $(PG_CONFIG) --pgxs)
+
+# What stands in the way is said in one line, not found out by the compiler.
+PGXS := $(shell $(PG_CONFIG) --pgxs 2>/dev/null)
+ifeq ($(and $(PGXS),$(wildcard $(shell $(PG_CONFIG) --includedir-server)/postgres.h)),)
+$(error $(PG_CONFIG) leads to no server headers (postgres.h). make setup installs what is missing; PG_CONFIG=path names another)
+endif
+ifneq ($(filter-out clean,$(or $(MAKECMDGOALS),all)),)
+ifeq ($(wildcard $(BLAS_DIR)/libopenblas.a),)
+$(error There is no $(BLAS_DIR)/libopenblas.a. make setup installs what is missing; BLAS_DIR and BLAS_INC name another)
+endif
+# A tree that is built can be installed from without being written to.
+CLOSED := $(shell test -e mlrec.so && test -z "$$(find src sql -newer mlrec.so)" || \
+            find . -path ./.git -prune -o -path ./data -prune -o -type d ! -writable -print -quit)
+ifneq ($(CLOSED),)
+$(error $(abspath $(CLOSED)) may not be written: take it over (chown -R), or build in a copy of your own)
+endif
+endif
+
 include $(PGXS)
 
 mlrec.so: src/exports.map
@@ -68,10 +111,20 @@ mlrec.so: src/exports.map
 $(KERNELS:%=src/num/%.o): override CFLAGS += $(KERNEL_CFLAGS)
 $(EXACT:%=src/num/%.o): override CFLAGS += $(EXACT_CFLAGS)
 
+# Objects made for another server are of no use, nor by another compiler than is
+# asked for.
+MADE_FOR = $(VERSION)$(if $(findstring command,$(origin CC)), $(CC))
+$(OBJS): build/made-for
+build/made-for: made-for
+	@mkdir -p $(@D)
+	@case "$$(cat $@ 2>/dev/null)" in '$(MADE_FOR)'*) ;; *) echo '$(MADE_FOR)' >$@ ;; esac
+.PHONY: made-for
+made-for:
+
 # For tests on a server that the extension is installed in; the server must be
 # able to read this directory.
 installcheck: export MLREC_SAMPLE = $(CURDIR)/build/sample
-installcheck: export MLREC_ML1M = $(if $(ML1M),$(abspath $(ML1M)))
+installcheck: export MLREC_ML1M = $(if $(ML1M),$(shell cd "$(ML1M:~/%=$(HOME)/%)" && pwd))
 
 build/sample/ratings.dat: test/sample/generate
 	mkdir -p $(@D)
