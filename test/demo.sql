@@ -1,69 +1,98 @@
 -- What make demo runs.  :data is the directory of the data set.
+SET extra_float_digits = -3;
+
+\echo
+\echo '=== Load =====================================================================\n'
 \set ECHO queries
-
-\echo '\n=== Load =====================================================================\n'
 CREATE EXTENSION mlrec;
-\timing on
 SELECT * FROM load_movielens(:'data');
-\timing off
 
-\echo '\n=== Look at the data =========================================================\n'
-SELECT * FROM rating_distribution();
-SELECT * FROM most_rated_movies(5);
-SELECT * FROM top_rated_movies(5);
-SELECT * FROM lowest_rated_movies(5);
-SELECT * FROM genre_summary();
-SELECT * FROM user_demographics();
+\set ECHO none
+CREATE TEMP TABLE words (attribute text, value text, words text);
+INSERT INTO words VALUES
+    ('gender', 'F', 'women'), ('gender', 'M', 'men'),
+    ('age', '1', 'under 18'), ('age', '18', '18 to 24'), ('age', '25', '25 to 34'), ('age', '35', '35 to 44'),
+    ('age', '45', '45 to 49'), ('age', '50', '50 to 55'), ('age', '56', '56 and older'),
+    ('occupation', '0', 'other'), ('occupation', '1', 'academic, educator'), ('occupation', '2', 'artist'),
+    ('occupation', '3', 'clerical, admin'), ('occupation', '4', 'student'), ('occupation', '5', 'customer service'),
+    ('occupation', '6', 'doctor, health care'), ('occupation', '7', 'executive, managerial'),
+    ('occupation', '8', 'farmer'), ('occupation', '9', 'homemaker'), ('occupation', '10', 'pupil'),
+    ('occupation', '11', 'lawyer'), ('occupation', '12', 'programmer'), ('occupation', '13', 'retired'),
+    ('occupation', '14', 'sales, marketing'), ('occupation', '15', 'scientist'),
+    ('occupation', '16', 'self-employed'), ('occupation', '17', 'technician, engineer'),
+    ('occupation', '18', 'tradesman, craftsman'), ('occupation', '19', 'unemployed'), ('occupation', '20', 'writer');
 
-\echo '\n=== Train ====================================================================\n'
+\echo '=== Look at the data =========================================================\n'
+\set ECHO queries
+SELECT rating, ratings, share, repeat('*', round(100 * share)::int) AS " " FROM rating_distribution();
+SELECT title, ratings, mean_rating FROM top_rated_movies(3);
+SELECT title, ratings, mean_rating FROM lowest_rated_movies(3);
+SELECT genre, movies, ratings, mean_rating FROM genre_summary() LIMIT 5;
+SELECT attribute, words, users, mean_rating FROM user_demographics() JOIN words USING (attribute, value)
+ WHERE attribute <> 'occupation';
+
+\set ECHO none
+\echo '=== Train two networks: retrieval finds movies, ranking predicts their stars ===\n'
+\set ECHO queries
 \timing on
-SELECT model_id, stage, count(*) AS epochs, max(val_auc) AS val_auc, min(val_rmse) AS val_rmse,
-       min(val_mae) AS val_mae, sum(seconds) AS seconds
-  FROM train_recommender()
- GROUP BY model_id, stage
- ORDER BY stage DESC;
-\timing off
-
-\echo '\n=== How good it is on the test part, which training has not seen =============\n'
-SELECT protocol.key AS protocol, system.key AS system, users.key AS users, metric.*
-  FROM recommender_models,
-       jsonb_each(metrics) AS protocol,
-       jsonb_each(protocol.value) AS system,
-       jsonb_each(system.value) AS users,
-       jsonb_to_record(users.value) AS metric (rmse real, mae real, auc_rating real, auc_retrieval real,
-                                               "recall@200" real, "ndcg@10" real, "hit@10" real)
- WHERE active
- ORDER BY protocol, users, system;
-
-\echo '\n=== Recommend ================================================================\n'
-SELECT * FROM user_profile(1);
-\timing on
-SELECT * FROM recommend(1, 200, 10);
+SELECT stage, count(*) AS epochs FROM train_recommender() GROUP BY stage ORDER BY stage DESC;
 \timing off
 
 \set ECHO none
+\echo
+\echo '=== How good is it? The latest fifth of the ratings, unseen in training, says ===\n'
+SELECT what AS " ",
+       round((metrics #>> ARRAY[protocol, 'mlrec', 'all', metric])::numeric, 3) AS mlrec,
+       round((metrics #>> ARRAY[protocol, 'bias', 'all', metric])::numeric, 3) AS "user + movie mean",
+       round((metrics #>> ARRAY[protocol, 'item mean', 'all', metric])::numeric, 3) AS "movie mean",
+       round((metrics #>> ARRAY[protocol, 'popularity', 'all', metric])::numeric, 3) AS popularity
+  FROM recommender_models,
+       (VALUES (1, 'live', 'rmse', 'error of a predicted rating, in stars (RMSE)'),
+               (2, 'live', 'auc_rating', 'chance to tell a liked movie from another (AUC)'),
+               (3, 'static', 'hit@10', 'users who find a movie they like in a list of ten'),
+               (4, 'static', 'ndcg@10', 'the same, weighted by place in the list (NDCG)'))
+         AS line (place, protocol, metric, what)
+ WHERE active
+ ORDER BY place;
+
+\echo '=== Recommend to user 1 ======================================================\n'
+SELECT concat('User 1 (', string_agg(words, '; ' ORDER BY attribute <> 'gender', attribute), ') has rated ', min(ratings),
+              ' movies, with ', min(mean_rating), ' stars on average.') AS user_1
+  FROM user_profile(1) AS profile
+       JOIN words ON (attribute, value) IN (('gender', gender), ('age', age), ('occupation', occupation))
+\gset
+\echo :user_1 '\n'
+\set ECHO queries
+\timing on
+SELECT rank, title, genres, ranking_score, retrieval_score FROM recommend(1, 200, 10);
+\timing off
+\set ECHO none
+\echo
+\echo '(ranking_score is the rating predicted for user 1; retrieval_score, from -1 to 1, how well the movie fits.)\n'
+
 SELECT movie_id AS first, title FROM recommend(1, 200, 1)
 \gset
-\echo '\n=== Why user 1 should see' :title
-\echo
+\echo '=== Why' :title'?\n'
 \set ECHO queries
-SELECT * FROM explain_recommendation(1, :first) LIMIT 5;
+SELECT title AS because_of, your_rating, similarity, contribution FROM explain_recommendation(1, :first, 4);
 
 \set ECHO none
-SELECT movie_id AS movie, title
+SELECT movie_id AS known, title
   FROM (SELECT movie_id, title, 1 AS choice FROM movies WHERE title LIKE 'Star Wars: Episode IV - %'
          UNION ALL
         SELECT movie_id, title, 2 FROM most_rated_movies(1)) AS known
  ORDER BY choice
  LIMIT 1
 \gset
-\echo '\n=== Like' :title
-\echo
+\echo '=== What is like' :title'?\n'
 \set ECHO queries
-SELECT * FROM similar_movies(:movie, 10);
+SELECT title, genres, similarity FROM similar_movies(:known, 5);
 
-\echo '\n=== A new user rates one movie: no training, and ROLLBACK takes it back =======\n'
+\set ECHO none
+\echo '=== Live: a new user, then a first rating. Nothing is trained in between ======\n'
+\set ECHO queries
 BEGIN;
-INSERT INTO ratings (user_id, movie_id, rating, rated_at) SELECT 1000000, :movie, 5, max(rated_at) FROM ratings;
-SELECT rank, title, genres, ranking_score, retrieval_score FROM recommend(1000000, 200, 5);
+SELECT rank, title, genres FROM recommend(1000000, 200, 4, order_by => 'relevance');
+INSERT INTO ratings (user_id, movie_id, rating, rated_at) SELECT 1000000, :known, 5, max(rated_at) FROM ratings;
+SELECT rank, title, genres FROM recommend(1000000, 200, 4, order_by => 'relevance');
 ROLLBACK;
