@@ -7,11 +7,11 @@
 #
 #   make demo                 set up, build, load MovieLens 1M, train and recommend, on
 #                             a throw-away server; SAMPLE=1: with a small generated sample
+#   make web                  the same in the browser; DATABASE_URL=... make web serves a
+#                             database of yours, make web-install prepares it
 #   make check                set up, build and run all tests; ONLY="unit regress/x": these
 #   make check-all            the tests on Debian 12 and 13 (PostgreSQL 15 and 17) as well
 #   make fresh                from a machine that has nothing yet to a server with mlrec
-#   make web                  the same in the browser; DATABASE_URL=... make web serves a
-#                             database of yours, make web-install prepares it
 #   make bench                measure
 #   make lint, make format    what the source must look like
 #   make help                 this
