@@ -18,6 +18,10 @@ my $FORBIDDEN_HEADERS = qr/^(?:postgres|fmgr|stdio|malloc|pthread|unistd|.*\/.*)
 my $FORBIDDEN_CALLS = qr/\b(malloc|calloc|realloc|free|alloca|strdup|\w*printf|exit|abort|palloc\w*|
 	pfree|ereport|elog|CHECK_FOR_INTERRUPTS)\s*\(/x;
 
+# Who may call BLAS: training.  What serving computes must have the same bits in
+# any company, which BLAS does not promise.
+my %CALLS_BLAS = map { $_ => 1 } qw(src/num/net/layers.c src/pg/mlrec.c);
+
 my %layer;
 @layer{@LAYERS} = 0 .. $#LAYERS;
 my $src = abs_path('src') // die "there is no src here\n";
@@ -58,6 +62,7 @@ sub check_include
 	my ($quote, $spelled) = $what =~ /^(["<])([^">]+)[">]/;
 	return offence($path, $number, "cannot tell what \"$what\" includes") unless defined $spelled;
 
+	offence($path, $number, "must not call BLAS") if $spelled =~ /cblas/ && !$CALLS_BLAS{$path};
 	my $target = resolve($path, $spelled);
 	if (!defined $target)
 	{
