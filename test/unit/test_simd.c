@@ -141,27 +141,6 @@ check_updates(int n, int shift)
 	free(sum);
 }
 
-static void
-check_rows(int dims, int n_rows, int shift)
-{
-	float	   *rows = vector(n_rows * dims, shift);
-	float	   *query = vector(dims, 0);
-	float	   *out = vector(n_rows, 0);
-
-	simd_dot_rows(rows, query, n_rows, dims, out);
-	for (int row = 0; row < n_rows; row++)
-	{
-		double		dot = 0;
-
-		for (int i = 0; i < dims; i++)
-			dot += (double) rows[row * dims + i] * query[i];
-		CHECK_NEAR(out[row], dot, dims * EPSILON);
-	}
-	release(rows, shift);
-	release(query, 0);
-	release(out, 0);
-}
-
 /* Each odd value is found in each place. */
 static void
 check_finite(int n, int shift)
@@ -202,7 +181,6 @@ main(void)
 			check_sums(n, shift);
 			check_elementwise(n, shift);
 			check_updates(n, shift);
-			check_rows(n, shift + n % 5, shift);
 			check_finite(n, shift);
 		}
 	}

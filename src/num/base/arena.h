@@ -1,9 +1,9 @@
 /*
  * arena.h: many arrays in one block of the caller's memory.
  *
- * Carving is deterministic: the same calls give the same offsets.  So a first
- * pass over a NULL block tells the size, and every process that maps a shared
- * block finds its arrays by carving again.
+ * Carving is deterministic: the same calls give the same offsets.  So a pass with
+ * base NULL measures the size, and every process that maps a shared block finds
+ * its arrays by carving again.
  */
 #ifndef MLREC_BASE_ARENA_H
 #define MLREC_BASE_ARENA_H

@@ -1,14 +1,17 @@
 /*
  * idmap.c: any 64-bit ids to dense codes.
  *
- * An open-addressing table with linear probing, at most half full.  Rows give
- * their ids one by one while they stream in, so that they need not be kept at
- * full width; only the distinct ids are ever sorted (idmap_rank).
+ * An open-addressing table with linear probing, at most half full.  Ratings
+ * stream in with ids of 64 bits and are kept with codes of 32; only the distinct
+ * ids are ever sorted (idmap_rank).
  */
 #include "num/base/idmap.h"
 
+#include "num/base/precondition.h"
+#include "num/base/radix.h"
+
 #define DIGIT_BITS 11
-#define N_DIGITS (1 << DIGIT_BITS)
+#define N_BUCKETS (1 << DIGIT_BITS)
 
 static inline uint64_t
 slot_of(const IdMap *map, int64_t id)
@@ -31,12 +34,10 @@ probe(const IdMap *map, int64_t id)
 	return &map->slots[i];
 }
 
-/*
- * An empty map over slots [n_slots], a power of two of at least 2.
- */
 void
 idmap_init(IdMap *map, IdSlot *slots, uint64_t n_slots)
 {
+	NUM_ASSERT(n_slots >= 2 && (n_slots & (n_slots - 1)) == 0);
 	map->slots = slots;
 	map->n_slots = n_slots;
 	map->n = 0;
@@ -44,16 +45,12 @@ idmap_init(IdMap *map, IdSlot *slots, uint64_t n_slots)
 		slots[i].code = -1;
 }
 
-/* Whether the map must move to more slots before the next idmap_put. */
 bool
 idmap_is_full(const IdMap *map)
 {
 	return (uint64_t) map->n * 2 >= map->n_slots;
 }
 
-/*
- * Moves the map to other, larger slots.  The old ones are free afterwards.
- */
 void
 idmap_move(IdMap *map, IdSlot *slots, uint64_t n_slots)
 {
@@ -67,21 +64,18 @@ idmap_move(IdMap *map, IdSlot *slots, uint64_t n_slots)
 	*map = moved;
 }
 
-/* The id's code, or -1. */
 int32_t
 idmap_find(const IdMap *map, int64_t id)
 {
 	return probe(map, id)->code;
 }
 
-/*
- * The id's code, a new one when the id is new.  The map must not be full.
- */
 int32_t
 idmap_put(IdMap *map, int64_t id)
 {
 	IdSlot	   *slot = probe(map, id);
 
+	NUM_ASSERT(!idmap_is_full(map));
 	if (slot->code < 0)
 	{
 		slot->id = id;
@@ -90,7 +84,7 @@ idmap_put(IdMap *map, int64_t id)
 	return slot->code;
 }
 
-/* Ids as unsigned numbers of the same order, from 0 on */
+/* An id as an unsigned number of the same order, from 0 on. */
 static inline uint64_t
 ordinal(int64_t id, int64_t least)
 {
@@ -101,28 +95,17 @@ ordinal(int64_t id, int64_t least)
 static void
 sort_by_digit(IdSlot *out, const IdSlot *in, int32_t n, int64_t least, int shift)
 {
-	int32_t		place[N_DIGITS] = {0};
-	int32_t		sum = 0;
+	int32_t		next[N_BUCKETS] = {0};
 
 	for (int32_t i = 0; i < n; i++)
-		place[(ordinal(in[i].id, least) >> shift) & (N_DIGITS - 1)]++;
-	for (int d = 0; d < N_DIGITS; d++)
-	{
-		int32_t		count = place[d];
-
-		place[d] = sum;
-		sum += count;
-	}
+		next[(ordinal(in[i].id, least) >> shift) & (N_BUCKETS - 1)]++;
+	radix_starts(next, N_BUCKETS);
 	for (int32_t i = 0; i < n; i++)
-		out[place[(ordinal(in[i].id, least) >> shift) & (N_DIGITS - 1)]++] = in[i];
+		out[next[(ordinal(in[i].id, least) >> shift) & (N_BUCKETS - 1)]++] = in[i];
 }
 
-/*
- * Ids in ascending order, ids[n], and the place of each code among them,
- * rank[n].  The scratch has room for 2 n slots.
- */
 void
-idmap_rank(const IdMap *map, int64_t *ids, int32_t *rank, IdSlot *scratch)
+idmap_rank(const IdMap *map, int64_t *ids, int32_t *index, IdSlot *scratch)
 {
 	IdSlot	   *from = scratch;
 	IdSlot	   *to = scratch + map->n;
@@ -150,6 +133,6 @@ idmap_rank(const IdMap *map, int64_t *ids, int32_t *rank, IdSlot *scratch)
 	for (int32_t i = 0; i < n; i++)
 	{
 		ids[i] = from[i].id;
-		rank[from[i].code] = i;
+		index[from[i].code] = i;
 	}
 }

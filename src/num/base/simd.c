@@ -10,9 +10,8 @@
  * CPU of another maker would not match.
  *
  * A sum in one vector register waits for its own last addition.  Therefore dot
- * and distance run over the two halves of their input side by side, the cosine
- * has three sums anyhow, and rows are taken four at a time, which also loads
- * the query once for four.
+ * and distance run over the two halves of their input side by side; the cosine
+ * has three sums anyhow.
  *
  * Tried and rejected: vectors of 64 bytes as a compiler extension are twice
  * as fast as these loops on AVX-512 and a tenth as fast on AVX2, where gcc keeps
@@ -25,24 +24,9 @@
 #include <math.h>
 #include <stddef.h>
 
-/*
- * Clones need ifunc support in the C library and a compiler that knows the
- * feature levels.  Sanitizers start later than the dynamic linker resolves
- * ifuncs, so their builds do without; elsewhere the baseline has to do: NEON
- * belongs to it on 64-bit ARM.
- */
-#if defined(__x86_64__) && defined(__GLIBC__) && \
-	!defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) && \
-	((defined(__clang__) && __clang_major__ >= 18) || \
-	 (!defined(__clang__) && defined(__GNUC__) && __GNUC__ >= 12))
-#define KERNEL __attribute__((target_clones("default", "arch=x86-64-v3", "arch=x86-64-v4")))
-#define KERNEL_AVX2 __attribute__((target_clones("default", "arch=x86-64-v3")))
-#else
-#define KERNEL
-#define KERNEL_AVX2
-#endif
+#include "num/base/cpu.h"
 
-KERNEL float
+MULTIVERSION float
 simd_dot(const float *a, const float *b, int n)
 {
 	int			half = n / 2;
@@ -61,7 +45,7 @@ simd_dot(const float *a, const float *b, int n)
 	return sum + sum2;
 }
 
-KERNEL float
+MULTIVERSION float
 simd_l2sq(const float *a, const float *b, int n)
 {
 	int			half = n / 2;
@@ -83,7 +67,7 @@ simd_l2sq(const float *a, const float *b, int n)
 	return sum + sum2;
 }
 
-KERNEL float
+MULTIVERSION float
 simd_norm2(const float *a, int n)
 {
 	int			half = n / 2;
@@ -106,7 +90,7 @@ simd_norm2(const float *a, int n)
  * into three sums costs more than the loop saves (64 dimensions in a table: 6 per
  * cent slower), and long ones wait for memory anyhow.
  */
-KERNEL_AVX2 double
+MULTIVERSION_AVX2 double
 simd_cosine(const float *a, const float *b, int n)
 {
 	float		dot = 0;
@@ -126,96 +110,55 @@ simd_cosine(const float *a, const float *b, int n)
 	return dot / sqrt((double) aa * bb);
 }
 
-KERNEL void
-simd_dot_rows(const float *rows, const float *query, int n_rows, int dims, float *out)
-{
-	int			row = 0;
-
-	for (; row + 4 <= n_rows; row += 4)
-	{
-		const float *r0 = rows + (size_t) row * dims;
-		const float *r1 = r0 + dims;
-		const float *r2 = r1 + dims;
-		const float *r3 = r2 + dims;
-		float		sum0 = 0;
-		float		sum1 = 0;
-		float		sum2 = 0;
-		float		sum3 = 0;
-
-		for (int i = 0; i < dims; i++)
-		{
-			float		q = query[i];
-
-			sum0 += r0[i] * q;
-			sum1 += r1[i] * q;
-			sum2 += r2[i] * q;
-			sum3 += r3[i] * q;
-		}
-		out[row] = sum0;
-		out[row + 1] = sum1;
-		out[row + 2] = sum2;
-		out[row + 3] = sum3;
-	}
-	for (; row < n_rows; row++)
-	{
-		const float *r = rows + (size_t) row * dims;
-		float		sum = 0;
-
-		for (int i = 0; i < dims; i++)
-			sum += r[i] * query[i];
-		out[row] = sum;
-	}
-}
-
-KERNEL void
+MULTIVERSION void
 simd_axpy(float *y, float alpha, const float *x, int n)
 {
 	for (int i = 0; i < n; i++)
 		y[i] += alpha * x[i];
 }
 
-KERNEL void
+MULTIVERSION void
 simd_scale(float *x, float alpha, int n)
 {
 	for (int i = 0; i < n; i++)
 		x[i] *= alpha;
 }
 
-KERNEL void
+MULTIVERSION void
 simd_add(float *out, const float *a, const float *b, int n)
 {
 	for (int i = 0; i < n; i++)
 		out[i] = a[i] + b[i];
 }
 
-KERNEL void
+MULTIVERSION void
 simd_sub(float *out, const float *a, const float *b, int n)
 {
 	for (int i = 0; i < n; i++)
 		out[i] = a[i] - b[i];
 }
 
-KERNEL void
+MULTIVERSION void
 simd_mul(float *out, const float *a, const float *b, int n)
 {
 	for (int i = 0; i < n; i++)
 		out[i] = a[i] * b[i];
 }
 
-KERNEL void
+MULTIVERSION void
 simd_accumulate(double *sum, const float *x, int n)
 {
 	for (int i = 0; i < n; i++)
 		sum[i] += x[i];
 }
 
-KERNEL bool
+MULTIVERSION bool
 simd_all_finite(const float *x, int n)
 {
-	int			others = 0;
+	int			n_others = 0;
 
 	/* a comparison with a NaN is false; no early exit, or it cannot be vectorized */
 	for (int i = 0; i < n; i++)
-		others += !(fabsf(x[i]) <= FLT_MAX);
-	return others == 0;
+		n_others += !(fabsf(x[i]) <= FLT_MAX);
+	return n_others == 0;
 }

@@ -46,9 +46,6 @@ extern float simd_norm2(const float *a, int n);
  */
 extern double simd_cosine(const float *a, const float *b, int n);
 
-/* out[row] = rows[row][...] . query, for n_rows rows of dims floats each. */
-extern void simd_dot_rows(const float *rows, const float *query, int n_rows, int dims, float *out);
-
 /* y[i] += alpha * x[i] */
 extern void simd_axpy(float *y, float alpha, const float *x, int n);
 
@@ -63,7 +60,7 @@ extern void simd_mul(float *out, const float *a, const float *b, int n);
 /* sum[i] += x[i], in double precision */
 extern void simd_accumulate(double *sum, const float *x, int n);
 
-/* Is no x[i] a NaN or an infinity? */
+/* Whether every x[i] is finite. */
 extern bool simd_all_finite(const float *x, int n);
 
 #pragma GCC visibility pop

@@ -2,10 +2,10 @@
  * similarity.h: distances that hold for every pair of finite vectors.
  *
  * The kernels sum in single precision, where squares overflow and vanish early:
- * that would make infinite distances of finite vectors and zero vectors of
- * short ones.  So a sum is believed while it is sound, as all but contrived ones
- * are; otherwise it is taken again in double precision, where the product of
- * any two floats fits.  All results are finite; n may be zero.
+ * finite vectors would have infinite distances, and short ones the norm 0.  So a
+ * sum is used if it is sound (simd_sum_sound), as all but contrived ones are;
+ * otherwise it is computed again in double precision, where the product of any
+ * two floats fits.  All results are finite; n may be zero.
  */
 #ifndef MLREC_BASE_SIMILARITY_H
 #define MLREC_BASE_SIMILARITY_H

@@ -6,109 +6,103 @@
  * random order only about k ln(n / k) get in.  What counts is therefore the
  * loop that turns away, and topk_push_block does it a block of scores at a time.
  *
- * But where k is a good part of n the heap is the greater part of the work: of
- * 3,700 scores some 600 get among the best 200, each by a walk through eight
+ * Where k is a good part of n, however, the heap is the greater part of the work:
+ * of 3,700 scores some 600 get among the best 200, each by a walk through eight
  * levels, and taking the heap apart in order costs 200 more.  So when many of a
- * block get in, they and the entries kept so far are thrown together, the k best
- * of them are selected by partitioning, and the heap is built anew.  That took a
- * third of the time.
+ * block get in, they and the entries kept so far are put into one array, the k
+ * best of them are selected by partitioning, and the heap is built anew.  That
+ * took a third of the time.
  */
 #include "num/base/topk.h"
 
 #include <stdbool.h>
 #include <stddef.h>
-#include <string.h>
 
-/* Scores looked at together; the compiler makes vector compares of it. */
+#include "num/base/precondition.h"
+#include "num/base/radix.h"
+
+/* Scores compared together; the compiler makes vector instructions of it. */
 #define BLOCK 32
 
-/* Scores selected from together, and up to which k that is done. */
+/* Scores that one selection by partitioning takes, and the largest k of one. */
 #define MANY 1024
 #define MAX_SELECTED 1024
 
-/* So many newcomers are worth it. */
+/* With fewer newcomers than this, pushing them one by one is faster. */
 #define MIN_NEWCOMERS 24
 
-/* Fewer than so many are sorted by insertion. */
+/* Up to this many are sorted by insertion. */
 #define FEW 12
 
 /*
- * An entry as one integer, larger for better ones, so that comparing takes no
- * branch: bits of the score in an order that holds for negative ones too, then
- * the index upside down.
+ * An entry as one integer, larger for better entries, so that comparing takes no
+ * branch: the ordered bits of the score, then the complement of the index.
  */
 static inline int64_t
 rank(TopkEntry entry)
 {
-	int32_t		bits;
-
-	memcpy(&bits, &entry.score, sizeof(bits));
-	bits ^= bits < 0 ? INT32_MAX : 0;
-	return (int64_t) ((uint64_t) (uint32_t) bits << 32 | (uint32_t) ~entry.index);
+	return (int64_t) ((uint64_t) (uint32_t) float_to_ordered(entry.score) << 32 |
+					  (uint32_t) ~entry.index);
 }
 
-/* Likewise back again. */
+/* The entry of a rank: the inverse. */
 static inline TopkEntry
-ranked(int64_t rank)
+entry_of(int64_t rank)
 {
 	TopkEntry	entry;
-	int32_t		bits = (int32_t) (rank >> 32);
 
-	bits ^= bits < 0 ? INT32_MAX : 0;
-	memcpy(&entry.score, &bits, sizeof(bits));
+	entry.score = float_from_ordered((int32_t) (rank >> 32));
 	entry.index = (int32_t) ~(uint32_t) rank;
 	return entry;
 }
 
-/* Puts `entry` into the heap at `place`, whose own is no longer needed, or above it. */
+/* Puts `entry` into the heap at the free `slot`, or above it. */
 static inline void
-sift_up(TopkEntry *heap, int32_t place, TopkEntry entry)
+sift_up(TopkEntry *heap, int32_t slot, TopkEntry entry)
 {
-	while (place > 0)
+	while (slot > 0)
 	{
-		int32_t		parent = (place - 1) / 2;
+		int32_t		parent = (slot - 1) / 2;
 
 		if (rank(heap[parent]) <= rank(entry))
 			break;
-		heap[place] = heap[parent];
-		place = parent;
+		heap[slot] = heap[parent];
+		slot = parent;
 	}
-	heap[place] = entry;
+	heap[slot] = entry;
 }
 
 /*
- * Puts `entry` into the heap of n entries in place of the worst.  The hole that
- * the worst leaves goes down to the bottom, always to the worse child, and the
- * entry up from there: most entries belong near the bottom, and the way down has
- * no branch that a processor could guess wrong.
+ * Replaces the worst of the n entries of the heap by `entry`.  The slot that the
+ * worst leaves free moves down to the bottom, always to the worse child, and the
+ * entry is sifted up from there: most entries belong near the bottom, and the way
+ * down has no branch that a processor could predict wrongly.
  */
 static void
 replace_worst(TopkEntry *heap, int32_t n, TopkEntry entry)
 {
-	int32_t		place = 0;
+	int32_t		slot = 0;
 	int32_t		child = 1;
 
 	while (child + 1 < n)
 	{
 		child += rank(heap[child + 1]) < rank(heap[child]);
-		heap[place] = heap[child];
-		place = child;
-		child = 2 * place + 1;
+		heap[slot] = heap[child];
+		slot = child;
+		child = 2 * slot + 1;
 	}
 	if (child < n)
 	{
-		heap[place] = heap[child];
-		place = child;
+		heap[slot] = heap[child];
+		slot = child;
 	}
-	sift_up(heap, place, entry);
+	sift_up(heap, slot, entry);
 }
 
-/*
- * Starts an empty selection of at most k entries, k >= 0.
- */
 void
 topk_init(Topk *topk, TopkEntry *entries, int32_t k)
 {
+	NUM_ASSERT(k >= 0);
 	topk->entry = entries;
 	topk->k = k;
 	topk->n = 0;
@@ -123,22 +117,19 @@ push(Topk *topk, TopkEntry entry)
 		replace_worst(topk->entry, topk->n, entry);
 }
 
-/*
- * Offers one entry.  The score must not be NaN, which has no place in any
- * order.
- */
 void
 topk_push(Topk *topk, float score, int32_t index)
 {
 	/* adding zero makes of a negative zero, which ranks lower, a positive one */
 	TopkEntry	entry = {score + 0.0f, index};
 
+	NUM_ASSERT(score == score);
 	push(topk, entry);
 }
 
 /*
- * Puts those of n ranks that are larger than the one in the middle to the front,
- * it behind them, and returns its place.  There is no branch on what is compared.
+ * Partitions n ranks around the one in the middle, the larger ones first; returns
+ * the index of the pivot.  No branch depends on the values.
  */
 static int32_t
 partition(int64_t *ranks, int32_t n)
@@ -166,15 +157,15 @@ select_largest(int64_t *ranks, int32_t n, int32_t k)
 {
 	while (n > 1)
 	{
-		int32_t		place = partition(ranks, n);
+		int32_t		pivot = partition(ranks, n);
 
-		if (place >= k)
-			n = place;
+		if (pivot >= k)
+			n = pivot;
 		else
 		{
-			ranks += place + 1;
-			n -= place + 1;
-			k -= place + 1;
+			ranks += pivot + 1;
+			n -= pivot + 1;
+			k -= pivot + 1;
 		}
 	}
 }
@@ -185,20 +176,20 @@ sort_ranks(int64_t *ranks, int32_t n)
 {
 	while (n > FEW)
 	{
-		int32_t		place = partition(ranks, n);
+		int32_t		pivot = partition(ranks, n);
 
-		sort_ranks(ranks, place);
-		ranks += place + 1;
-		n -= place + 1;
+		sort_ranks(ranks, pivot);
+		ranks += pivot + 1;
+		n -= pivot + 1;
 	}
 	for (int32_t i = 1; i < n; i++)
 	{
 		int64_t		moved = ranks[i];
-		int32_t		place = i;
+		int32_t		to = i;
 
-		for (; place > 0 && ranks[place - 1] < moved; place--)
-			ranks[place] = ranks[place - 1];
-		ranks[place] = moved;
+		for (; to > 0 && ranks[to - 1] < moved; to--)
+			ranks[to] = ranks[to - 1];
+		ranks[to] = moved;
 	}
 }
 
@@ -209,27 +200,26 @@ make_heap(TopkEntry *heap, int32_t n)
 	for (int32_t root = n / 2 - 1; root >= 0; root--)
 	{
 		TopkEntry	entry = heap[root];
-		int32_t		place = root;
+		int32_t		slot = root;
 		int32_t		child;
 
-		while ((child = 2 * place + 1) < n)
+		while ((child = 2 * slot + 1) < n)
 		{
 			if (child + 1 < n)
 				child += rank(heap[child + 1]) < rank(heap[child]);
 			if (rank(heap[child]) >= rank(entry))
 				break;
-			heap[place] = heap[child];
-			place = child;
+			heap[slot] = heap[child];
+			slot = child;
 		}
-		heap[place] = entry;
+		heap[slot] = entry;
 	}
 }
 
 /*
  * Offers up to MANY scores together, with index[i], or first + i if that is NULL.
- * Selecting from ranks in a fixed order costs at the worst as much as comparing
- * all with all, which no stream of scores from outside brings about: the middle
- * one is the pivot.
+ * The pivot of the selection is the one in the middle, so its worst case is
+ * quadratic; no stream of scores from outside brings that about.
  */
 static void
 push_many(Topk *topk, const float *scores, const int32_t *index, int32_t first, int32_t n,
@@ -250,7 +240,7 @@ push_many(Topk *topk, const float *scores, const int32_t *index, int32_t first, 
 	if (newcomers < MIN_NEWCOMERS)
 	{
 		for (int32_t i = 0; i < newcomers; i++)
-			push(topk, ranked(ranks[i]));
+			push(topk, entry_of(ranks[i]));
 		return;
 	}
 	all = newcomers + topk->n;
@@ -260,11 +250,11 @@ push_many(Topk *topk, const float *scores, const int32_t *index, int32_t first, 
 	if (all > topk->n)
 		select_largest(ranks, all, topk->n);
 	for (int32_t i = 0; i < topk->n; i++)
-		topk->entry[i] = ranked(ranks[i]);
+		topk->entry[i] = entry_of(ranks[i]);
 	make_heap(topk->entry, topk->n);
 }
 
-/* Whether one of the BLOCK scores reaches the bar. */
+/* Whether one of the BLOCK scores reaches the threshold. */
 static bool
 any_above(const float *scores, float threshold)
 {
@@ -275,7 +265,7 @@ any_above(const float *scores, float threshold)
 	return reached != 0;
 }
 
-/* Offers scores one by one, but for blocks that do not reach the bar. */
+/* Offers scores one by one; skips blocks in which none reaches the threshold. */
 static void
 push_few(Topk *topk, const float *scores, int32_t first, int32_t n, const uint8_t *skip)
 {
@@ -294,10 +284,6 @@ push_few(Topk *topk, const float *scores, int32_t first, int32_t n, const uint8_
 	}
 }
 
-/*
- * Offers scores[i] with index first + i for all i < n whose skip[i] is 0; skip
- * may be NULL.
- */
 void
 topk_push_block(Topk *topk, const float *scores, int32_t first, int32_t n, const uint8_t *skip)
 {
@@ -306,7 +292,7 @@ topk_push_block(Topk *topk, const float *scores, int32_t first, int32_t n, const
 		int32_t		count = n - start < MANY ? n - start : MANY;
 		int32_t		seen = first + start + count;
 
-		/* how many get in is foretold by how many have been seen, if indices are dense */
+		/* if indices are dense, the share that gets in is about k / seen */
 		if (topk->k <= MAX_SELECTED && topk->k > 0 &&
 			(int64_t) topk->k * count > (int64_t) MIN_NEWCOMERS * seen)
 			push_many(topk, scores + start, NULL, first + start, count,
@@ -317,9 +303,6 @@ topk_push_block(Topk *topk, const float *scores, int32_t first, int32_t n, const
 	}
 }
 
-/*
- * Offers n scores with any indices.
- */
 void
 topk_push_some(Topk *topk, const float *scores, const int32_t *index, int32_t n)
 {
@@ -335,19 +318,12 @@ topk_push_some(Topk *topk, const float *scores, const int32_t *index, int32_t n)
 	}
 }
 
-/*
- * Offers scores[i] with index i for all i < n whose skip[i] is 0.
- */
 void
 topk_push_all(Topk *topk, const float *scores, int32_t n, const uint8_t *skip)
 {
 	topk_push_block(topk, scores, 0, n, skip);
 }
 
-/*
- * Orders the entries from best to worst, in place.  They are no heap any more:
- * only topk_init makes the selection ready for more.
- */
 void
 topk_sort(Topk *topk)
 {
@@ -359,7 +335,7 @@ topk_sort(Topk *topk)
 			ranks[i] = rank(topk->entry[i]);
 		sort_ranks(ranks, topk->n);
 		for (int32_t i = 0; i < topk->n; i++)
-			topk->entry[i] = ranked(ranks[i]);
+			topk->entry[i] = entry_of(ranks[i]);
 		return;
 	}
 	for (int32_t last = topk->n - 1; last > 0; last--)

@@ -17,25 +17,28 @@ typedef struct TopkEntry
 
 typedef struct Topk
 {
-	TopkEntry  *entry;			/* [k], the caller's */
+	TopkEntry  *entry;			/* [k], the caller's; entry[0] is the worst while n == k */
 	int32_t		k;
-	int32_t		n;				/* how many are in */
+	int32_t		n;				/* entries kept so far */
 } Topk;
 
+/* Starts an empty selection of at most k entries, k >= 0. */
 extern void topk_init(Topk *topk, TopkEntry *entries, int32_t k);
+
+/* Offers one entry.  No score may be NaN, here and below: NaN has no order. */
 extern void topk_push(Topk *topk, float score, int32_t index);
 
-/* Pushes scores[i] with index i for all i < n whose skip[i] is 0 (skip may be NULL). */
+/* Offers scores[i] with index i for all i < n whose skip[i] is 0 (skip may be NULL). */
 extern void topk_push_all(Topk *topk, const float *scores, int32_t n, const uint8_t *skip);
 
-/* Likewise a part of the stream: scores[i] with index first + i. */
+/* The same for a part of the stream: scores[i] with index first + i. */
 extern void topk_push_block(Topk *topk, const float *scores, int32_t first, int32_t n,
 							const uint8_t *skip);
 
-/* And some of it: scores[i] with index[i]. */
+/* The same for scattered entries: scores[i] with index[i]. */
 extern void topk_push_some(Topk *topk, const float *scores, const int32_t *index, int32_t n);
 
-/* Orders the entries from best to worst; ends the heap. */
+/* Orders the entries from best to worst.  Nothing may be pushed afterwards. */
 extern void topk_sort(Topk *topk);
 
 #endif							/* MLREC_BASE_TOPK_H */

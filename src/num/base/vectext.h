@@ -19,15 +19,15 @@ typedef enum VecTextResult
 } VecTextResult;
 
 /*
- * How many numbers the text holds if it is well formed, and at least so many
- * that vectext_parse cannot find more.
+ * The number of values in a well-formed text; of any other text an upper bound of
+ * what vectext_parse can store.
  */
 extern int	vectext_count(const char *text);
 
 /*
  * Reads text into x[max_dims] and stores the number of values in *dims, which is
  * 0 for "[]".  White space may surround every part.  Numbers are decimal; one
- * too small for a float becomes zero.  After an error, *at points to the place.
+ * too small for a float becomes zero.  After an error, *at points to where it was found.
  * Expects the "C" numeric locale, which the server runs in.
  */
 extern VecTextResult vectext_parse(const char *text, float *x, int max_dims,
