@@ -144,7 +144,7 @@ search(Topk *topk, TopkEntry *entry, const Bench *bench, const float *vector, Iv
 	   float bound_factor, const uint8_t *skip)
 {
 	bool		by_logit = order == IVF_BY_LOGIT;
-	ScanMovies	movies = {.rows = bench->vectors, .bias = by_logit ? bench->popularity : NULL,
+	ScanMovies	movies = {.vectors = bench->vectors, .bias = by_logit ? bench->popularity : NULL,
 	.skip = skip};
 	double		bytes;
 	ScanQuery	query;
@@ -157,7 +157,7 @@ search(Topk *topk, TopkEntry *entry, const Bench *bench, const float *vector, Iv
 					   bench->scratch) + bench->header->length[MODEL_FILE_INDEX];
 	else
 	{
-		scan_rows(topk, &movies, 0, 0, bench->header->n_movies, &query);
+		scan_vectors(topk, &movies, 0, 0, bench->header->n_movies, &query);
 		bytes = sizeof(float) * VECTOR_DIMS * (double) bench->header->n_movies;
 	}
 	topk_sort(topk);

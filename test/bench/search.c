@@ -246,7 +246,7 @@ ask(Topk *topk, const World *world, const Way *way, int user)
 										&world->codes, way->bound_factor, &query, NULL,
 										world->scratch) +
 			((const ModelFileHeader *) world->file)->length[MODEL_FILE_INDEX];
-	scan_rows(topk, &movies, 0, 0, world->n, &query);
+	scan_vectors(topk, &movies, 0, 0, world->n, &query);
 	return sizeof(float) * VECTOR_DIMS * (double) world->n;
 }
 

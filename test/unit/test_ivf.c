@@ -138,7 +138,7 @@ exact(Topk *topk, TopkEntry *entries, const float *vector, IvfOrder order, int k
 
 	scan_prepare(&query, vector, order == IVF_BY_LOGIT ? TEMPERATURE : 1, scan_level());
 	topk_init(topk, entries, k);
-	scan_rows(topk, &movies, 0, 0, MOVIES, &query);
+	scan_vectors(topk, &movies, 0, 0, MOVIES, &query);
 	topk_sort(topk);
 }
 

@@ -171,7 +171,7 @@ reference(TopkEntry *sorted, const ScanMovies *movies, const ScanQuery *query, i
 
 		if (movie == NO_MOVIE || (movies->skip != NULL && movies->skip[movie]))
 			continue;
-		scan_scores(&score, query, movies->rows, &movie, 1);
+		scan_scores(&score, query, movies->vectors, &movie, 1);
 		sorted[found].score = movies->bias != NULL ? score + movies->bias[movie] : score;
 		sorted[found++].index = movie;
 	}
@@ -209,7 +209,7 @@ check_rows(const ScanMovies *movies, const ScanQuery *query, int from, int to, i
 	int			n = reference(expected, movies, query, from, to, k, NULL);
 
 	topk_init(&topk, entries, k);
-	scan_rows(&topk, movies, 0, from, to, query);
+	scan_vectors(&topk, movies, 0, from, to, query);
 	check_same(&topk, expected, n);
 }
 
@@ -314,8 +314,8 @@ compare_bounds(const Survivors *survivors, const ScanQuery *query, const float *
 	*worst = 0;
 	for (int i = 0; i < survivors->n; i++)
 	{
-		int32_t		movie = order[survivors->place[i]];
-		const CodeBlock *block = &codes.blocks[survivors->place[i] / CODE_BLOCK];
+		int32_t		movie = order[survivors->position[i]];
+		const CodeBlock *block = &codes.blocks[survivors->position[i] / CODE_BLOCK];
 		double		exact = 0;
 
 		for (int d = 0; movie != NO_MOVIE && d < VECTOR_DIMS; d++)

@@ -1,8 +1,8 @@
 /*
  * codes.c: see codes.h.
  *
- * A code is the nearest multiple of the block's step, which is the largest
- * magnitude in the block over 127.  One step for all movies would be simpler, and
+ * A code is the nearest multiple of the block's scale, which is the largest
+ * magnitude in the block over 127.  One scale for all movies would be simpler, and
  * as coarse as the most extreme movie makes it; one for each movie would be a
  * little finer and cost four more bytes a movie.
  */
@@ -11,10 +11,10 @@
 #include <math.h>
 #include <string.h>
 
-/* Makes a bound out of a sum in double precision that is then rounded. */
+/* Makes an upper bound of a sum in double precision that is rounded to a float. */
 #define ROUND_UP 1.000001
 
-/* Of the origin's length, as SCAN_ROUNDING of scan_kernels.h */
+/* Of the centroid's length, as SCAN_ROUNDING of scan_kernels.h */
 #define CENTROID_ROUNDING 1e-5
 
 uint64_t
@@ -45,10 +45,11 @@ codes_widen(CodeBlock *all, const CodeBlock *block)
 }
 
 /*
- * The bounds for one movie: its row, and codes as multiples of the block's step.
+ * The bounds for one movie: its vector, and codes as multiples of the block's scale.
  */
 static CodeBlock
-bounds_of_vector(const float *row, const float *centroid, const int *code, float scale, float bias)
+bounds_of_vector(const float *vector, const float *centroid, const int *code, float scale,
+				 float bias)
 {
 	double		error = 0;
 	double		norm = 0;
@@ -58,7 +59,7 @@ bounds_of_vector(const float *row, const float *centroid, const int *code, float
 
 	for (int d = 0; d < VECTOR_DIMS; d++)
 	{
-		double		residual = (double) row[d] - centroid[d];
+		double		residual = (double) vector[d] - centroid[d];
 		double		coded = (double) scale * code[d];
 
 		error += (residual - coded) * (residual - coded);
@@ -72,12 +73,12 @@ bounds_of_vector(const float *row, const float *centroid, const int *code, float
 }
 
 /*
- * The nearest multiple of step, at most 127 of them.
+ * x as the nearest multiple of the scale, from -127 to 127.
  */
 static int
 encode(float x, float scale)
 {
-	/* a step too small to divide by is 0, or makes too large a code */
+	/* a scale too small to divide by is 0, or makes too large a code */
 	float		code = scale > 0 ? rintf(x / scale) : 0;
 
 	return code > 127 ? 127 : code < -127 ? -127 : (int) code;
@@ -87,7 +88,7 @@ encode(float x, float scale)
  * Encodes the block of these movies.
  */
 static void
-fill_block(CodeBlock *block, uint8_t *codes, const int32_t *movies, const float *rows,
+fill_block(CodeBlock *block, uint8_t *codes, const int32_t *movies, const float *vectors,
 		   const float *bias, const float *centroid)
 {
 	float		largest = 0;
@@ -96,30 +97,30 @@ fill_block(CodeBlock *block, uint8_t *codes, const int32_t *movies, const float 
 	memset(codes, CODE_ZERO, CODE_BLOCK_BYTES);
 	for (int i = 0; i < CODE_BLOCK; i++)
 	{
-		const float *row;
+		const float *vector;
 
 		if (movies[i] == NO_MOVIE)
 			continue;
-		row = rows + (int64_t) movies[i] * VECTOR_DIMS;
+		vector = vectors + (int64_t) movies[i] * VECTOR_DIMS;
 		for (int d = 0; d < VECTOR_DIMS; d++)
-			largest = fmaxf(largest, fabsf(row[d] - centroid[d]));
+			largest = fmaxf(largest, fabsf(vector[d] - centroid[d]));
 	}
 	block->scale = largest / 127;
 	for (int i = 0; i < CODE_BLOCK; i++)
 	{
-		const float *row;
+		const float *vector;
 		int			code[VECTOR_DIMS];
 		CodeBlock	bounds;
 
 		if (movies[i] == NO_MOVIE)
 			continue;
-		row = rows + (int64_t) movies[i] * VECTOR_DIMS;
+		vector = vectors + (int64_t) movies[i] * VECTOR_DIMS;
 		for (int d = 0; d < VECTOR_DIMS; d++)
 		{
-			code[d] = encode(row[d] - centroid[d], block->scale);
+			code[d] = encode(vector[d] - centroid[d], block->scale);
 			codes[d / 4 * CODE_BLOCK * 4 + i * 4 + d % 4] = (uint8_t) (CODE_ZERO + code[d]);
 		}
-		bounds = bounds_of_vector(row, centroid, code, block->scale, bias[movies[i]]);
+		bounds = bounds_of_vector(vector, centroid, code, block->scale, bias[movies[i]]);
 		codes_widen(block, &bounds);
 	}
 }
@@ -137,15 +138,15 @@ codes_begin(void *section, const int32_t *order, int32_t n_blocks)
 }
 
 void
-codes_fill(void *section, const float *rows, const float *bias, const float *centroid, int32_t from,
-		   int32_t to)
+codes_fill(void *section, const float *vectors, const float *bias, const float *centroid,
+		   int32_t from, int32_t to)
 {
 	Codes		codes;
 
 	codes_open(&codes, section);
 	for (int64_t b = from; b < to; b++)
 		fill_block((CodeBlock *) codes.blocks + b, (uint8_t *) codes.codes + b * CODE_BLOCK_BYTES,
-				   codes.movies + b * CODE_BLOCK, rows, bias, centroid);
+				   codes.movies + b * CODE_BLOCK, vectors, bias, centroid);
 }
 
 bool

@@ -3,8 +3,8 @@
  */
 #include "num/index/index_search.h"
 
-/* Movies scored by their rows between two ticks */
-#define ROWS_AT_A_TIME (256 * 1024)
+/* Movies scored by their vectors between two checks for interrupts */
+#define VECTORS_AT_A_TIME (256 * 1024)
 
 size_t
 index_search_scratch(const ModelFileHeader *header)
@@ -17,10 +17,11 @@ void
 index_search_vectors(Topk *topk, const ScanMovies *movies, int32_t first, int32_t n,
 					 const ScanQuery *query, void (*check_interrupts) (void))
 {
-	for (int32_t at = 0; at < n; at += ROWS_AT_A_TIME)
+	for (int32_t at = 0; at < n; at += VECTORS_AT_A_TIME)
 	{
-		scan_rows(topk, movies, first, at, n - at < ROWS_AT_A_TIME ? n : at + ROWS_AT_A_TIME,
-				  query);
+		int32_t		end = n - at < VECTORS_AT_A_TIME ? n : at + VECTORS_AT_A_TIME;
+
+		scan_vectors(topk, movies, first, at, end, query);
 		if (check_interrupts != NULL)
 			check_interrupts();
 	}
@@ -31,7 +32,10 @@ index_search(Topk *topk, const void *file, const float *vector, IvfOrder order, 
 			 const uint8_t *skip, void (*check_interrupts) (void), void *scratch)
 {
 	const ModelFileHeader *header = file;
-	ScanMovies	movies = {.rows = model_file_section(file, MODEL_FILE_MOVIE_VECTORS), .skip = skip};
+	ScanMovies	movies = {
+		.vectors = model_file_section(file, MODEL_FILE_MOVIE_VECTORS),
+		.skip = skip
+	};
 	ScanQuery	query;
 	Codes		codes;
 
@@ -45,6 +49,5 @@ index_search(Topk *topk, const void *file, const float *vector, IvfOrder order, 
 	}
 	codes_open(&codes, model_file_section(file, MODEL_FILE_MOVIE_CODES));
 	ivf_search(topk, &movies, model_file_section(file, MODEL_FILE_INDEX), &codes, bound_factor,
-			   &query, check_interrupts,
-			   scratch);
+			   &query, check_interrupts, scratch);
 }

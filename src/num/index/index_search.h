@@ -6,23 +6,23 @@
 
 #include "num/index/ivf.h"
 
-/* Bytes of scratch that a search takes, 8-byte aligned; 0 for small catalogues. */
+/* Bytes of scratch that a search takes, 8-byte aligned; 0 without an index. */
 extern size_t index_search_scratch(const ModelFileHeader *header);
 
 /*
- * Offers to an empty `topk` the movies of the model file with skip[movie] 0 (skip may be
- * NULL): their cosines with vector [VECTOR_DIMS], of unit length, or for the
- * likeliest, temperature * cosine + popularity.  A margin of 1 is exact; with a
- * smaller one, see ivf.h, a search of a large catalogue may miss some.  tick, or
- * NULL, is called every few milliseconds.
+ * Offers to an empty `topk` the movies of the model file with skip[movie] 0 (skip may
+ * be NULL).  vector [VECTOR_DIMS] is of unit length; the score is the cosine or the
+ * logit.  A bound factor of 1 is exact; with a smaller one, see ivf.h, a search of a
+ * large catalogue may miss some.  check_interrupts, or NULL, is called every few
+ * milliseconds.
  */
 extern void index_search(Topk *topk, const void *file, const float *vector, IvfOrder order,
 						 float bound_factor, const uint8_t *skip, void (*check_interrupts) (void),
 						 void *scratch);
 
 /*
- * Offers movies 0 .. n - 1, which have rows only, as first .. first + n - 1; with
- * ticks as above.
+ * Offers movies 0 .. n - 1, which have vectors but no codes, with index first ..
+ * first + n - 1.
  */
 extern void index_search_vectors(Topk *topk, const ScanMovies *movies, int32_t first, int32_t n,
 								 const ScanQuery *query, void (*check_interrupts) (void));

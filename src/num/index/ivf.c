@@ -1,24 +1,24 @@
 /*
  * ivf.c: see ivf.h.
  *
- * A list has an origin, the mean of its vectors, and the codes are of what the
- * vectors have beyond it.  So with one product for each list a search knows the
- * score that all its movies have in common, and that none exceeds it by more than
- * the length of the rest times the query's, and its popularity, if that counts.
- * What cannot reach the k-th best score so far is passed over, lists first, then
- * blocks.
+ * A list has a centroid, the mean of its vectors, and what is coded are the
+ * residuals.  So one product for each list gives the score that all its movies have
+ * in common, and an upper bound: no score exceeds it by more than the length of the
+ * residual times that of the query, plus the popularity if the score is the logit.
+ * What cannot reach the threshold, the k-th best score so far, is skipped, lists
+ * first, then blocks.
  *
- * In 64 dimensions the rest of a vector hardly ever points along the query.  Of
- * the length at most a margin counts in practice, four tenths or so, and a search
- * that takes no more into account is approximate, and many times faster.
+ * In 64 dimensions a residual hardly ever points along the query.  In practice at
+ * most a share of its length counts, four tenths or so.  That share is the bound
+ * factor; a search with one below 1 is approximate, and many times faster.
  *
- * (Looking into a fixed number of lists, those with the nearest origins, was
- * tried.  For the nearest movies it did as well where movies spread evenly, and
- * needed 18 times as many where they crowd, as in a model that has hardly
- * learned yet.  For the likeliest, where a popular movie may be in any list, it
- * needed 14 times as many, whatever was done to the order of the lists.  And here
- * nothing needs to be done for a large k, or where movies are skipped: the bar is
- * low then, and more is looked into.)
+ * (Scanning a fixed number of lists, those with the nearest centroids, was tried.
+ * By cosine it did as well where movies spread evenly, and needed 18 times as many
+ * lists where they crowd, as in a model that has hardly learned yet.  By logit,
+ * where a popular movie may be in any list, it needed 14 times as many, whatever
+ * was done to the order of the lists.  And here nothing needs to be done for a
+ * large k, or where movies are skipped: the threshold is low then, and more is
+ * scanned.)
  */
 #include "num/index/ivf.h"
 
@@ -28,18 +28,18 @@
 #include "num/index/scan_kernels.h"
 
 /*
- * Smaller catalogues are scored as they are.  Here an exact search takes 0.3 of the
- * time, less by 0.2 ms, and at 100,000 movies 0.2.
+ * Smaller catalogues have no index.  With this many movies an exact search takes 0.3
+ * times as long with it, 0.2 ms less; with 100,000 movies 0.2 times as long.
  */
 #define MIN_LISTED 20000
 
 #define MOVIES_PER_LIST 256
 #define MAX_LISTS 4096
 
-/* Lists that are searched first, best first, so that the bar is high for the others */
+/* Lists that are scanned first, best first, so that the threshold is high for the others */
 #define N_FIRST 32
 
-/* Blocks between two ticks */
+/* Blocks between two checks for interrupts */
 #define CHECK_BLOCKS 16384
 
 /* ---------------------------------------------------------------------------
@@ -127,9 +127,9 @@ typedef struct Search
 {
 	CodeScan	scan;
 	IvfLists	lists;
-	float	   *score;			/* [n], of the origins */
-	float	   *upper_bound;	/* [n], what movies of the list may score */
-	int32_t		ticked;			/* blocks looked into at the last tick */
+	float	   *score;			/* [n], of the centroids */
+	float	   *upper_bound;	/* [n], of the scores of the list; -INFINITY: scanned */
+	int32_t		n_checked;		/* blocks scanned at the last check for interrupts */
 	void (*check_interrupts) (void);
 } Search;
 
@@ -157,15 +157,16 @@ search_list(Search *search, int32_t list)
 	const int32_t *first = search->lists.first_block + list;
 
 	scan_blocks(&search->scan, first[0], first[1], search->score[list]);
-	search->upper_bound[list] = -INFINITY;	/* not again */
-	if (search->check_interrupts != NULL && search->scan.n_scanned - search->ticked >= CHECK_BLOCKS)
+	search->upper_bound[list] = -INFINITY;
+	if (search->check_interrupts != NULL &&
+		search->scan.n_scanned - search->n_checked >= CHECK_BLOCKS)
 	{
 		search->check_interrupts();
-		search->ticked = search->scan.n_scanned;
+		search->n_checked = search->scan.n_scanned;
 	}
 }
 
-/* The lists that promise most, best first. */
+/* The lists with the largest bounds, best first. */
 static void
 search_first_lists(Search *search)
 {
@@ -181,14 +182,15 @@ search_first_lists(Search *search)
 
 int32_t
 ivf_search(Topk *topk, const ScanMovies *movies, const void *index, const Codes *codes,
-		   float bound_factor,
-		   const ScanQuery *query, void (*check_interrupts) (void), void *scratch)
+		   float bound_factor, const ScanQuery *query, void (*check_interrupts) (void),
+		   void *scratch)
 {
 	Search		search = {
-		.scan =
-			{.topk =
-				topk, .movies =
-					movies, .codes = codes, .query = query, .bound_factor = bound_factor},
+		.scan.topk = topk,
+		.scan.movies = movies,
+		.scan.codes = codes,
+		.scan.query = query,
+		.scan.bound_factor = bound_factor,
 		.check_interrupts = check_interrupts
 	};
 

@@ -1,13 +1,13 @@
 /*
  * ivf_build.c: see ivf_build.h.
  *
- * Lists are made by spherical k-means: a centre is the mean of its vectors, made
- * unit length, and a vector belongs to the centre with the largest inner product.
- * A sample of the movies is enough to place the centres.  Then all movies are
- * assigned, the mean of a list becomes its origin, and movies are coded list by
+ * Lists are made by spherical k-means: a center is the mean of its vectors, made
+ * unit length, and a vector belongs to the center with the largest inner product.
+ * A sample of the movies is enough to find the centers.  Then all movies are
+ * assigned, the mean of a list becomes its centroid, and movies are coded list by
  * list.  Within a list the popular ones come first, and among equally popular
- * ones those far from the origin, so that the movies of a block are alike in both
- * and its bounds are close.
+ * ones those far from the centroid, so that the movies of a block are alike in both
+ * and its bounds are tight.
  *
  * Everything is deterministic, and is cut into steps of some milliseconds.
  */
@@ -18,27 +18,28 @@
 
 #include "num/base/arena.h"
 #include "num/base/cpu.h"
+#include "num/base/radix.h"
 #include "num/base/rng.h"
 #include "num/base/simd.h"
 #include "num/net/layers.h"
 
 #define SAMPLE_PER_LIST 32
 #define ROUNDS 6
-#define STEP_ROWS 256			/* vectors compared with all centres in a step */
-#define STEP_LISTS 256			/* centres compared with them at a time */
+#define STEP_VECTORS 256		/* compared with all centers in a step */
+#define STEP_LISTS 256			/* centers compared with them at a time */
 #define FILLED_LISTS 256		/* in a step */
 #define LANES 32				/* for vector instructions */
 #define DIGIT_BITS 16			/* of a radix sort */
-#define N_DIGITS (1 << DIGIT_BITS)
+#define N_BUCKETS (1 << DIGIT_BITS)
 
 typedef enum Phase
 {
-	CLUSTER,
-	ASSIGN,
-	PLACE,
-	FILL,
-	MEASURE,
-	DONE
+	PHASE_CLUSTER,
+	PHASE_ASSIGN,
+	PHASE_ORDER,
+	PHASE_FILL,
+	PHASE_MEASURE,
+	PHASE_DONE
 } Phase;
 
 /* ---------------------------------------------------------------------------
@@ -66,19 +67,19 @@ carve(IvfBuilder *builder, Arena *arena, int32_t n_movies)
 
 	if (n_lists == 0)
 		return;
-	builder->centre = ARENA_ARRAY(arena, float, n_lists * VECTOR_DIMS);
+	builder->center = ARENA_ARRAY(arena, float, n_lists * VECTOR_DIMS);
 	builder->sum = ARENA_ARRAY(arena, float, n_lists * VECTOR_DIMS);
 	builder->size = ARENA_ARRAY(arena, int32_t, n_lists);
 	builder->list = ARENA_ARRAY(arena, int32_t, n_movies);
 	builder->block = ARENA_ARRAY(arena, int32_t, n_movies);
-	builder->rest = ARENA_ARRAY(arena, float, n_movies);
+	builder->residual = ARENA_ARRAY(arena, float, n_movies);
 	builder->order = ARENA_ARRAY(arena, int32_t, ivf_max_blocks(n_movies) * CODE_BLOCK);
 	builder->sorted = ARENA_ARRAY(arena, int32_t, n_movies);
-	builder->count = ARENA_ARRAY(arena, int32_t, N_DIGITS);
-	builder->rows = ARENA_ARRAY(arena, float, STEP_ROWS * VECTOR_DIMS);
-	builder->scores = ARENA_ARRAY(arena, float, STEP_ROWS * STEP_LISTS);
-	builder->nearest_score = ARENA_ARRAY(arena, float, STEP_ROWS);
-	builder->nearest = ARENA_ARRAY(arena, int32_t, STEP_ROWS);
+	builder->bucket = ARENA_ARRAY(arena, int32_t, N_BUCKETS);
+	builder->vectors = ARENA_ARRAY(arena, float, STEP_VECTORS * VECTOR_DIMS);
+	builder->scores = ARENA_ARRAY(arena, float, STEP_VECTORS * STEP_LISTS);
+	builder->nearest_score = ARENA_ARRAY(arena, float, STEP_VECTORS);
+	builder->nearest = ARENA_ARRAY(arena, int32_t, STEP_VECTORS);
 	ivf_measure_carve(&builder->measure, arena, n_lists);
 }
 
@@ -113,7 +114,7 @@ begin_phase(IvfBuilder *builder, Phase phase)
 {
 	builder->phase = phase;
 	builder->at = 0;
-	if (phase == CLUSTER || phase == ASSIGN)
+	if (phase == PHASE_CLUSTER || phase == PHASE_ASSIGN)
 	{
 		memset(builder->sum, 0, sizeof(float) * builder->lists.n * VECTOR_DIMS);
 		memset(builder->size, 0, sizeof(int32_t) * builder->lists.n);
@@ -132,7 +133,7 @@ ivf_begin(IvfBuilder *builder, void *file, void *scratch)
 	carve(builder, &arena, header->n_movies);
 	if (header->length[MODEL_FILE_INDEX] == 0)
 	{
-		builder->phase = DONE;
+		builder->phase = PHASE_DONE;
 		return;
 	}
 	memset(index, 0, sizeof(IvfHeader));
@@ -143,10 +144,10 @@ ivf_begin(IvfBuilder *builder, void *file, void *scratch)
 	{
 		int32_t		movie = sampled(builder, list * (builder->n_sample / builder->lists.n));
 
-		memcpy(builder->centre + (int64_t) list * VECTOR_DIMS, vector_of(builder, movie),
+		memcpy(builder->center + (int64_t) list * VECTOR_DIMS, vector_of(builder, movie),
 			   sizeof(float) * VECTOR_DIMS);
 	}
-	begin_phase(builder, CLUSTER);
+	begin_phase(builder, PHASE_CLUSTER);
 }
 
 /* ---------------------------------------------------------------------------
@@ -174,7 +175,7 @@ largest(const float *scores, int32_t n)
 }
 
 /*
- * The first nearest list of each of n vectors, n <= STEP_ROWS.  So few lists are
+ * The first nearest list of each of n vectors, n <= STEP_VECTORS.  So few lists are
  * compared at a time that their scores stay in the caches.
  */
 static void
@@ -187,11 +188,11 @@ find_nearest(IvfBuilder *builder, const float *vectors, int n)
 	}
 	for (int32_t first = 0; first < builder->lists.n; first += STEP_LISTS)
 	{
-		int32_t		rest = builder->lists.n - first;
-		int32_t		n_lists = rest < STEP_LISTS ? rest : STEP_LISTS;
+		int32_t		n_left = builder->lists.n - first;
+		int32_t		n_lists = n_left < STEP_LISTS ? n_left : STEP_LISTS;
 
 		matmul_transposed(builder->scores, n_lists, vectors, VECTOR_DIMS,
-						  builder->centre + (int64_t) first * VECTOR_DIMS, n, n_lists,
+						  builder->center + (int64_t) first * VECTOR_DIMS, n, n_lists,
 						  VECTOR_DIMS, false);
 		for (int i = 0; i < n; i++)
 		{
@@ -224,13 +225,13 @@ join_lists(IvfBuilder *builder, const float *vectors, int n)
 	}
 }
 
-/* New centres from the sums; a list that nobody came to starts elsewhere. */
+/* New centers from the sums; an empty list starts again at another movie. */
 static void
-move_centres(IvfBuilder *builder)
+move_centers(IvfBuilder *builder)
 {
-	float	   *centre = builder->centre;
+	float	   *center = builder->center;
 
-	for (int32_t list = 0; list < builder->lists.n; list++, centre += VECTOR_DIMS)
+	for (int32_t list = 0; list < builder->lists.n; list++, center += VECTOR_DIMS)
 	{
 		const float *sum = builder->sum + (int64_t) list * VECTOR_DIMS;
 		float		length = simd_norm2(sum, VECTOR_DIMS);
@@ -243,13 +244,13 @@ move_centres(IvfBuilder *builder)
 																 (float) (builder->n_sample - 1))));
 			length = simd_norm2(sum, VECTOR_DIMS);
 		}
-		memcpy(centre, sum, sizeof(float) * VECTOR_DIMS);
+		memcpy(center, sum, sizeof(float) * VECTOR_DIMS);
 		if (length > 0)
-			simd_scale(centre, 1 / sqrtf(length), VECTOR_DIMS);
+			simd_scale(center, 1 / sqrtf(length), VECTOR_DIMS);
 	}
 }
 
-/* How many of `all` are left for this step, and takes them. */
+/* Takes up to `most` of what is left of `all` for this step; returns how many. */
 static int
 take(IvfBuilder *builder, int32_t all, int most)
 {
@@ -259,21 +260,21 @@ take(IvfBuilder *builder, int32_t all, int most)
 	return n;
 }
 
-/* One round of k-means over the sample, STEP_ROWS at a time. */
+/* One round of k-means over the sample, STEP_VECTORS at a time. */
 static void
 cluster_step(IvfBuilder *builder)
 {
 	int32_t		at = builder->at;
-	int			n = take(builder, builder->n_sample, STEP_ROWS);
+	int			n = take(builder, builder->n_sample, STEP_VECTORS);
 
 	for (int i = 0; i < n; i++)
-		memcpy(builder->rows + i * VECTOR_DIMS, vector_of(builder, sampled(builder, at + i)),
+		memcpy(builder->vectors + i * VECTOR_DIMS, vector_of(builder, sampled(builder, at + i)),
 			   sizeof(float) * VECTOR_DIMS);
-	join_lists(builder, builder->rows, n);
+	join_lists(builder, builder->vectors, n);
 	if (builder->at < builder->n_sample)
 		return;
-	move_centres(builder);
-	begin_phase(builder, ++builder->round < ROUNDS ? CLUSTER : ASSIGN);
+	move_centers(builder);
+	begin_phase(builder, ++builder->round < ROUNDS ? PHASE_CLUSTER : PHASE_ASSIGN);
 }
 
 static void
@@ -281,19 +282,19 @@ assign_step(IvfBuilder *builder)
 {
 	int32_t		n_movies = ((const ModelFileHeader *) builder->file)->n_movies;
 	int32_t		at = builder->at;
-	int			n = take(builder, n_movies, STEP_ROWS);
+	int			n = take(builder, n_movies, STEP_VECTORS);
 
 	join_lists(builder, vector_of(builder, at), n);
 	memcpy(builder->list + at, builder->nearest, sizeof(int32_t) * n);
 	if (builder->at == n_movies)
-		begin_phase(builder, PLACE);
+		begin_phase(builder, PHASE_ORDER);
 }
 
 /* ---------------------------------------------------------------------------
- * Places
+ * Order of the codes
  * ------------------------------------------------------------------------- */
 
-/* The lists' means, and how far from them movies are. */
+/* The lists' means, and the lengths of the movies' residuals. */
 static void
 set_centroids(IvfBuilder *builder)
 {
@@ -308,67 +309,57 @@ set_centroids(IvfBuilder *builder)
 			simd_scale(centroid, 1 / (float) builder->size[list], VECTOR_DIMS);
 	}
 	for (int32_t movie = 0; movie < n_movies; movie++)
-		builder->rest[movie] =
+		builder->residual[movie] =
 			simd_l2sq(vector_of(builder, movie),
 					  builder->lists.centroids + (int64_t) builder->list[movie] * VECTOR_DIMS,
 					  VECTOR_DIMS);
 }
 
+/* The bucket of a value, not negative, for the digit at `shift`. */
+static inline uint32_t
+bucket_of(float value, int shift)
+{
+	return N_BUCKETS - 1 - ((uint32_t) float_to_ordered(value) >> shift & (N_BUCKETS - 1));
+}
+
 /*
- * One pass of a radix sort: the movies in `in` by a digit of their value, large
- * ones first, to `out`.  Floats that are not negative sort as their bits.
+ * One pass of a radix sort: the movies of `in` by a digit of their value, the largest
+ * first, to `out`.  Values are not negative, so they sort as their bits.  Buckets
+ * are numbered from the largest digit.
  */
 static void
 sort_by_digit(int32_t *out, const int32_t *in, int32_t n, const float *value, int shift,
-			  int32_t *count)
+			  int32_t *bucket)
 {
-	int32_t		at = 0;
-
-	memset(count, 0, sizeof(int32_t) * N_DIGITS);
-	for (int pass = 0; pass < 2; pass++)
-	{
-		for (int32_t i = 0; i < n; i++)
-		{
-			uint32_t	bits;
-
-			memcpy(&bits, &value[in[i]], sizeof(bits));
-			bits = bits >> shift & (N_DIGITS - 1);
-			if (pass == 0)
-				count[bits]++;
-			else
-				out[count[bits]++] = in[i];
-		}
-		for (int digit = N_DIGITS - 1; pass == 0 && digit >= 0; digit--)
-		{
-			int32_t		here = count[digit];
-
-			count[digit] = at;
-			at += here;
-		}
-	}
+	memset(bucket, 0, sizeof(int32_t) * N_BUCKETS);
+	for (int32_t i = 0; i < n; i++)
+		bucket[bucket_of(value[in[i]], shift)]++;
+	radix_starts(bucket, N_BUCKETS);
+	for (int32_t i = 0; i < n; i++)
+		out[bucket[bucket_of(value[in[i]], shift)]++] = in[i];
 }
 
-/* The movies by popularity, then by how far from the origin they are. */
+/* The movies by popularity, then by the length of the residual. */
 static void
 sort_movies(IvfBuilder *builder)
 {
 	const ModelFileHeader *header = builder->file;
 	const float *popularity = model_file_section(header, MODEL_FILE_MOVIE_POPULARITY);
-	const float *keys[] = {builder->rest, popularity};
+	const float *keys[] = {builder->residual, popularity};
 	int32_t		n = header->n_movies;
 
 	for (int32_t movie = 0; movie < n; movie++)
 		builder->sorted[movie] = movie;
 	for (int key = 0; key < 2; key++)
 	{
-		sort_by_digit(builder->order, builder->sorted, n, keys[key], 0, builder->count);
-		sort_by_digit(builder->sorted, builder->order, n, keys[key], DIGIT_BITS, builder->count);
+		sort_by_digit(builder->order, builder->sorted, n, keys[key], 0, builder->bucket);
+		sort_by_digit(builder->sorted, builder->order, n, keys[key], DIGIT_BITS, builder->bucket);
 	}
 }
 
-/* Where each list begins, and which movie goes into which place. */
+/* The first block of each list, and the movie of each position. */
 static void
-place_movies(IvfBuilder *builder)
+order_movies(IvfBuilder *builder)
 {
 	int32_t		n_movies = ((const ModelFileHeader *) builder->file)->n_movies;
 	int32_t    *first = builder->lists.first_block;
@@ -381,28 +372,28 @@ place_movies(IvfBuilder *builder)
 		builder->size[list] = 0;
 	}
 	first[builder->lists.n] = n_blocks;
-	for (int64_t place = 0; place < (int64_t) n_blocks * CODE_BLOCK; place++)
-		builder->order[place] = NO_MOVIE;
+	for (int64_t at = 0; at < (int64_t) n_blocks * CODE_BLOCK; at++)
+		builder->order[at] = NO_MOVIE;
 	for (int32_t i = 0; i < n_movies; i++)
 	{
 		int32_t		movie = builder->sorted[i];
 		int32_t		list = builder->list[movie];
-		int32_t		place = builder->size[list]++;
+		int32_t		at = builder->size[list]++;
 
-		builder->block[movie] = first[list] + place / CODE_BLOCK;
-		builder->order[(int64_t) first[list] * CODE_BLOCK + place] = movie;
+		builder->block[movie] = first[list] + at / CODE_BLOCK;
+		builder->order[(int64_t) first[list] * CODE_BLOCK + at] = movie;
 	}
 }
 
 static void
-place_step(IvfBuilder *builder)
+order_step(IvfBuilder *builder)
 {
 	set_centroids(builder);
 	sort_movies(builder);
-	place_movies(builder);
+	order_movies(builder);
 	codes_begin(section(builder->file, MODEL_FILE_MOVIE_CODES), builder->order,
 				builder->lists.first_block[builder->lists.n]);
-	begin_phase(builder, FILL);
+	begin_phase(builder, PHASE_FILL);
 }
 
 /* Encodes some lists. */
@@ -430,28 +421,28 @@ fill_step(IvfBuilder *builder)
 	if (end < lists->n)
 		return;
 	ivf_measure_begin(&builder->measure, builder->file, builder->list, builder->block);
-	begin_phase(builder, MEASURE);
+	begin_phase(builder, PHASE_MEASURE);
 }
 
 static void
 measure_step(IvfBuilder *builder)
 {
 	if (!ivf_measure_step(&builder->measure))
-		begin_phase(builder, DONE);
+		begin_phase(builder, PHASE_DONE);
 }
 
 bool
 ivf_step(IvfBuilder *builder)
 {
 	static void (*const step[])(IvfBuilder *) = {
-		[CLUSTER] = cluster_step,
-		[ASSIGN] = assign_step,
-		[PLACE] = place_step,
-		[FILL] = fill_step,
-		[MEASURE] = measure_step
+		[PHASE_CLUSTER] = cluster_step,
+		[PHASE_ASSIGN] = assign_step,
+		[PHASE_ORDER] = order_step,
+		[PHASE_FILL] = fill_step,
+		[PHASE_MEASURE] = measure_step
 	};
 
-	if (builder->phase != DONE)
+	if (builder->phase != PHASE_DONE)
 		step[builder->phase](builder);
-	return builder->phase != DONE;
+	return builder->phase != PHASE_DONE;
 }

@@ -1,22 +1,23 @@
 /*
  * ivf_tune.c: see ivf_tune.h.
  *
- * The search is tried with users' vectors, which are the queries that will come:
- * movies like a movie are easier to find than movies for a user.
+ * The queries are users' vectors, which are the queries that will come: movies like
+ * a movie are easier to find than movies for a user.
  *
- * What margin a movie needs to be found can be told without searching: that at
- * which its block reaches the bar that the exact search ended with.  A search with
- * a smaller margin has a lower bar, and so finds no less.  The margins that do for
- * a share of the movies are the levels.
+ * The bound factor that a movie needs to be found is known without searching: it is
+ * the one with which the bound of its block reaches the threshold that the exact
+ * search ended with.  A search with a smaller bound factor has a lower threshold,
+ * and so finds no less.  The bound factors that suffice for a share of the movies
+ * are the levels.
  *
- * The answers are looked at to several depths, and the largest margin is taken.
- * The first few movies of all need more than the others, and somebody may want no
- * more than these.  Most models need the less the deeper one looks.  But where a
- * taste is a tight bunch of movies, finding those tells nothing of finding the next
- * bunch, which is what a user wants who has seen the first.
+ * This is done for several k, and the largest bound factor is taken.  The first few
+ * movies need more than the others, and a caller may want no more than these.  In
+ * most models the need falls with k.  But where a taste is a tight cluster of
+ * movies, finding those says nothing of finding the next cluster, which is what a
+ * user wants who has seen the first.
  *
- * Then all queries are asked again with the margin of each level, to tell what it
- * really finds and how much it looks at.
+ * Then all queries run again with the bound factor of each level, to measure its
+ * recall and the share of the blocks that it scans.
  */
 #include "num/index/ivf_tune.h"
 
@@ -26,7 +27,7 @@
 #include "num/index/scan_kernels.h"
 
 #define MAX_QUERIES 200
-#define BOUND_FACTORS 1024		/* steps of a margin from 0 to 1 */
+#define BOUND_FACTORS 1024		/* steps of a bound factor from 0 to 1 */
 #define SHALLOW 10
 #define DEEP 2000
 
@@ -68,59 +69,59 @@ ivf_measure_begin(IvfMeasure *measure, void *file, const int32_t *list, const in
 }
 
 /* ---------------------------------------------------------------------------
- * Asking
+ * Queries
  * ------------------------------------------------------------------------- */
 
-/* A user's query in one of the orders, and what it is asked of. */
-typedef struct Asked
+/* A user's query in one of the orders, and what it searches. */
+typedef struct UserQuery
 {
 	ScanMovies	movies;
 	ScanQuery	query;
 	Codes		codes;
-} Asked;
+} UserQuery;
 
 static void
-open_query(const IvfMeasure *measure, Asked *asked, int32_t query, IvfOrder order)
+open_query(const IvfMeasure *measure, UserQuery *query, int32_t number, IvfOrder order)
 {
 	const ModelFileHeader *header = measure->file;
 	bool		by_logit = order == IVF_BY_LOGIT;
-	int64_t		user = (int64_t) query * header->n_users / measure->n_queries;
+	int64_t		user = (int64_t) number * header->n_users / measure->n_queries;
 	const float *vectors = model_file_section(header, MODEL_FILE_USER_VECTORS);
 
-	asked->movies.rows = model_file_section(header, MODEL_FILE_MOVIE_VECTORS);
-	asked->movies.bias = by_logit ? model_file_section(header, MODEL_FILE_MOVIE_POPULARITY) : NULL;
-	asked->movies.skip = NULL;
-	scan_prepare(&asked->query, vectors + user * VECTOR_DIMS,
+	query->movies.vectors = model_file_section(header, MODEL_FILE_MOVIE_VECTORS);
+	query->movies.bias = by_logit ? model_file_section(header, MODEL_FILE_MOVIE_POPULARITY) : NULL;
+	query->movies.skip = NULL;
+	scan_prepare(&query->query, vectors + user * VECTOR_DIMS,
 				 by_logit ? header->temperature : 1, scan_level());
-	codes_open(&asked->codes, model_file_section(header, MODEL_FILE_MOVIE_CODES));
+	codes_open(&query->codes, model_file_section(header, MODEL_FILE_MOVIE_CODES));
 }
 
-/* The k best come to measure->entries; returns how many blocks were looked into. */
+/* Searches for the k best, in measure->entries; returns the blocks scanned. */
 static int32_t
-ask(IvfMeasure *measure, const Asked *asked, float bound_factor, int32_t k, Topk *topk)
+run_query(IvfMeasure *measure, const UserQuery *query, float bound_factor, int32_t k, Topk *topk)
 {
 	topk_init(topk, measure->entries, k);
-	return ivf_search(topk, &asked->movies, index_of(measure), &asked->codes, bound_factor,
-					  &asked->query,
-					  NULL, measure->scratch);
+	return ivf_search(topk, &query->movies, index_of(measure), &query->codes, bound_factor,
+					  &query->query, NULL, measure->scratch);
 }
 
 /* ---------------------------------------------------------------------------
- * Margins
+ * Bound factors
  * ------------------------------------------------------------------------- */
 
-/* The margin, in steps, with which a movie's block reaches the bar. */
+/* The bound factor, in steps, with which a movie's block reaches the threshold. */
 static int
-needed_bound_factor(const IvfMeasure *measure, const Asked *asked, int32_t movie, float threshold)
+needed_bound_factor(const IvfMeasure *measure, const UserQuery *query, int32_t movie,
+					float threshold)
 {
-	const CodeBlock *block = &asked->codes.blocks[measure->block[movie]];
-	float		possible = block->norm * asked->query.norm;
+	const CodeBlock *block = &query->codes.blocks[measure->block[movie]];
+	float		possible = block->norm * query->query.norm;
 	float		score;
 	float		missing;
 
-	scan_scores(&score, &asked->query, measure->lists.centroids, &measure->list[movie], 1);
-	missing = threshold - score - scan_upper_bound(block, &asked->query, asked->movies.bias != NULL,
-												   0);
+	scan_scores(&score, &query->query, measure->lists.centroids, &measure->list[movie], 1);
+	missing = threshold - score -
+		scan_upper_bound(block, &query->query, query->movies.bias != NULL, 0);
 	if (!(missing > 0))
 		return 0;
 	return missing < possible ? (int) ceilf(missing / possible * BOUND_FACTORS) : BOUND_FACTORS;
@@ -132,29 +133,29 @@ needed_by(const IvfMeasure *measure, IvfOrder order, int which)
 	return measure->needed + (order * IVF_DEPTHS + which) * (BOUND_FACTORS + 1);
 }
 
-/* Asks exactly: how hard are the answers to find? */
+/* Searches exactly, and counts the bound factors that the movies found need. */
 static void
-ask_exactly(IvfMeasure *measure, int32_t query, IvfOrder order)
+count_needed(IvfMeasure *measure, int32_t number, IvfOrder order)
 {
-	Asked		asked;
+	UserQuery	query;
 
-	open_query(measure, &asked, query, order);
+	open_query(measure, &query, number, order);
 	for (int which = 0; which < IVF_DEPTHS; which++)
 	{
 		int64_t    *needed = needed_by(measure, order, which);
 		Topk		topk;
 		float		threshold;
 
-		ask(measure, &asked, 1, depth[which], &topk);
+		run_query(measure, &query, 1, depth[which], &topk);
 		threshold = scan_threshold(&topk);
 		if (depth[which] == IVF_MEASURED)
-			measure->threshold[order * MAX_QUERIES + query] = threshold;
+			measure->threshold[order * MAX_QUERIES + number] = threshold;
 		for (int32_t i = 0; i < topk.n; i++)
-			needed[needed_bound_factor(measure, &asked, topk.entry[i].index, threshold)]++;
+			needed[needed_bound_factor(measure, &query, topk.entry[i].index, threshold)]++;
 	}
 }
 
-/* Raises the margins to the least ones that reach the targets. */
+/* Raises the bound factors to the smallest ones that reach the targets. */
 static void
 raise_bound_factors(IvfLevel *levels, const int64_t *needed)
 {
@@ -177,21 +178,21 @@ raise_bound_factors(IvfLevel *levels, const int64_t *needed)
  * Levels
  * ------------------------------------------------------------------------- */
 
-/* Asks with the margin of each level: what is found, and what does it take? */
+/* Searches with the bound factor of each level; counts what is found and scanned. */
 static void
-try_levels(IvfMeasure *measure, int32_t query, IvfOrder order)
+measure_levels(IvfMeasure *measure, int32_t number, IvfOrder order)
 {
-	float		threshold = measure->threshold[order * MAX_QUERIES + query];
-	Asked		asked;
+	float		threshold = measure->threshold[order * MAX_QUERIES + number];
+	UserQuery	query;
 
-	open_query(measure, &asked, query, order);
+	open_query(measure, &query, number, order);
 	for (int level = 0; level < IVF_LEVELS; level++)
 	{
 		int			which = order * IVF_LEVELS + level;
 		float		bound_factor = index_of(measure)->level[order][level].bound_factor;
 		Topk		topk;
 
-		measure->scanned[which] += ask(measure, &asked, bound_factor, IVF_MEASURED, &topk);
+		measure->scanned[which] += run_query(measure, &query, bound_factor, IVF_MEASURED, &topk);
 		for (int32_t i = 0; i < topk.n; i++)
 			measure->found[which] += topk.entry[i].score >= threshold;
 	}
@@ -214,22 +215,22 @@ set_levels(IvfMeasure *measure, IvfOrder order)
 	}
 }
 
-/* One query in one step: in the first round exactly, in the second with all margins. */
+/* One query a step: in the first round exactly, in the second with all levels. */
 bool
 ivf_measure_step(IvfMeasure *measure)
 {
 	bool		exactly = measure->at < measure->n_queries;
-	int32_t		query;
+	int32_t		number;
 
 	if (measure->n_queries == 0)
 		return false;
-	query = measure->at++ % measure->n_queries;
+	number = measure->at++ % measure->n_queries;
 	for (int order = 0; order < N_IVF_ORDERS; order++)
 	{
 		if (exactly)
-			ask_exactly(measure, query, order);
+			count_needed(measure, number, order);
 		else
-			try_levels(measure, query, order);
+			measure_levels(measure, number, order);
 		for (int which = 0; which < IVF_DEPTHS && measure->at == measure->n_queries; which++)
 			raise_bound_factors(index_of(measure)->level[order], needed_by(measure, order, which));
 		if (measure->at == 2 * measure->n_queries)

@@ -1,21 +1,21 @@
 /*
  * scan.c: the k best of all movies, exactly.
  *
- * A small catalogue is scored by its rows.  A large one is bound by the speed of
- * memory, so the scan reads the codes, a quarter of the bytes, and takes an upper
- * bound of each movie's score from them.  A movie whose bound is below the k-th
- * best score so far cannot be among the best; the others, a few thousand of a
- * million, are scored by their rows.  So the result is that of scoring all rows,
- * ties and all, and the more the movies differ, the fewer rows are read.
+ * A small catalogue is scored by its vectors.  A large one is bound by the speed
+ * of memory, so the scan reads the codes, a quarter of the bytes, and takes an
+ * upper bound of each movie's score from them.  A movie whose bound is below the
+ * k-th best score so far, the threshold, cannot be among the best; the others, a
+ * few thousand of a million, are scored by their vectors.  So the result is that
+ * of scoring all vectors, ties included, and the more the movies differ, the fewer
+ * vectors are read.
  *
- * What holds for a movie holds for a block: if even a movie that had all it has
- * beyond the origin in the query's direction would stay below the bar, the codes
- * need not be read.
+ * The same holds for a block: if even a movie whose whole residual pointed along
+ * the query would stay below the threshold, the codes need not be read.
  *
- * Codes are taken a few blocks at a time, with the bar as it stands before them.
- * Blocks that are worth it lie here and there, and the survivors' rows anywhere:
- * all are asked for before the first is used, so that they are waited for
- * together.
+ * Codes are scanned a few blocks at a time, with the threshold as it is before
+ * them.  The blocks that are scanned lie here and there, and the survivors'
+ * vectors anywhere: all are prefetched before the first is used, so that the
+ * processor waits for them together.
  */
 #include "num/index/scan.h"
 
@@ -24,10 +24,10 @@
 
 #include "num/index/scan_kernels.h"
 
-/* Movies scored together by their rows */
-#define ROW_CHUNK 4096
+/* Movies scored together by their vectors */
+#define VECTOR_CHUNK 4096
 
-/* Movies looked at together by their codes */
+/* Movies scanned together by their codes */
 #define CHUNK (SCAN_BLOCKS * CODE_BLOCK)
 
 /* As ROUND_UP of codes.c */
@@ -80,7 +80,7 @@ scan_prepare(ScanQuery *query, const float *vector, float scale, ScanLevel level
 }
 
 void
-scan_scores(float *scores, const ScanQuery *query, const float *rows, const int32_t *movies,
+scan_scores(float *scores, const ScanQuery *query, const float *vectors, const int32_t *movies,
 			int32_t n)
 {
 	ScoreGroup	score_group = scan_kernels[query->level].score_group;
@@ -96,7 +96,7 @@ scan_scores(float *scores, const ScanQuery *query, const float *rows, const int3
 		{
 			int32_t		which = whole || at + i < n ? at + i : n - 1;
 
-			group[i] = rows + (size_t) (movies != NULL ? movies[which] : which) * VECTOR_DIMS;
+			group[i] = vectors + (size_t) (movies != NULL ? movies[which] : which) * VECTOR_DIMS;
 		}
 		score_group(whole ? scores + at : rest, group, query->vector);
 		for (int i = 0; !whole && at + i < n; i++)
@@ -105,16 +105,16 @@ scan_scores(float *scores, const ScanQuery *query, const float *rows, const int3
 }
 
 void
-scan_rows(Topk *topk, const ScanMovies *movies, int32_t first, int32_t from, int32_t to,
-		  const ScanQuery *query)
+scan_vectors(Topk *topk, const ScanMovies *movies, int32_t first, int32_t from, int32_t to,
+			 const ScanQuery *query)
 {
-	float		scores[ROW_CHUNK];
+	float		scores[VECTOR_CHUNK];
 
-	for (int32_t at = from; at < to; at += ROW_CHUNK)
+	for (int32_t at = from; at < to; at += VECTOR_CHUNK)
 	{
-		int32_t		n = to - at < ROW_CHUNK ? to - at : ROW_CHUNK;
+		int32_t		n = to - at < VECTOR_CHUNK ? to - at : VECTOR_CHUNK;
 
-		scan_scores(scores, query, movies->rows + (size_t) at * VECTOR_DIMS, NULL, n);
+		scan_scores(scores, query, movies->vectors + (size_t) at * VECTOR_DIMS, NULL, n);
 		for (int32_t i = 0; movies->bias != NULL && i < n; i++)
 			scores[i] += movies->bias[at + i];
 		topk_push_block(topk, scores, first + at, n,
@@ -128,16 +128,16 @@ scan_threshold(const Topk *topk)
 	return topk->n < topk->k ? -INFINITY : topk->entry[0].score;
 }
 
-/* Asks for memory that will be read. */
+/* Prefetches memory that will be read. */
 static inline void
-ask_for(const void *memory, size_t size)
+prefetch(const void *memory, size_t size)
 {
 	for (size_t at = 0; at < size; at += 64)
 		__builtin_prefetch((const char *) memory + at);
 }
 
 /*
- * The movies at the survivors' places that are not skipped, with their bounds.
+ * The movies at the survivors' positions that are not skipped, with their bounds.
  */
 static int32_t
 find_movies(int32_t *found, Survivors *survivors, const ScanMovies *movies, const Codes *codes)
@@ -146,13 +146,13 @@ find_movies(int32_t *found, Survivors *survivors, const ScanMovies *movies, cons
 
 	for (int32_t i = 0; i < survivors->n; i++)
 	{
-		int32_t		movie = codes->movies[survivors->place[i]];
+		int32_t		movie = codes->movies[survivors->position[i]];
 
 		if (movie == NO_MOVIE || (movies->skip != NULL && movies->skip[movie]))
 			continue;
 		if (movies->bias != NULL)
-			ask_for(&movies->bias[movie], 1);
-		survivors->place[n] = survivors->place[i];
+			prefetch(&movies->bias[movie], 1);
+		survivors->position[n] = survivors->position[i];
 		survivors->bound[n] = survivors->bound[i];
 		found[n++] = movie;
 	}
@@ -160,8 +160,8 @@ find_movies(int32_t *found, Survivors *survivors, const ScanMovies *movies, cons
 }
 
 /*
- * Those of n movies that still reach the bar with their own bias instead of the
- * largest of their block.
+ * Those of n movies that still reach the threshold with their own bias instead of
+ * the largest of their block; returns their number.
  */
 static int32_t
 refine_movies(int32_t *movies, int32_t n, const Survivors *survivors, const float *bias,
@@ -171,7 +171,8 @@ refine_movies(int32_t *movies, int32_t n, const Survivors *survivors, const floa
 
 	for (int32_t i = 0; i < n; i++)
 	{
-		float		excess = codes->blocks[survivors->place[i] / CODE_BLOCK].bias - bias[movies[i]];
+		const CodeBlock *block = &codes->blocks[survivors->position[i] / CODE_BLOCK];
+		float		excess = block->bias - bias[movies[i]];
 
 		/* written in any case, kept if it counts: no branch */
 		movies[n_left] = movies[i];
@@ -185,12 +186,12 @@ scan_finish(CodeScan *scan)
 {
 	const ScanMovies *movies = scan->movies;
 	float		threshold = scan_threshold(scan->topk);
-	int32_t		place[CHUNK];
+	int32_t		position[CHUNK];
 	float		bound[CHUNK];
 	int32_t		found[CHUNK];
 	float		scores[CHUNK];
 	/* cppcheck-suppress legacyUninitvar */
-	Survivors	survivors = {place, bound, 0};
+	Survivors	survivors = {position, bound, 0};
 	int32_t		n;
 
 	scan_kernels[scan->query->level].select_blocks(&survivors, scan->codes, scan->block,
@@ -204,8 +205,8 @@ scan_finish(CodeScan *scan)
 	if (n == 0)
 		return;
 	for (int32_t i = 0; i < n; i++)
-		ask_for(movies->rows + (size_t) found[i] * VECTOR_DIMS, sizeof(float) * VECTOR_DIMS);
-	scan_scores(scores, scan->query, movies->rows, found, n);
+		prefetch(movies->vectors + (size_t) found[i] * VECTOR_DIMS, sizeof(float) * VECTOR_DIMS);
+	scan_scores(scores, scan->query, movies->vectors, found, n);
 	for (int32_t i = 0; movies->bias != NULL && i < n; i++)
 		scores[i] += movies->bias[found[i]];
 	topk_push_some(scan->topk, scores, found, n);
@@ -223,8 +224,8 @@ scan_blocks(CodeScan *scan, int32_t from, int32_t to, float centroid)
 		if (scan_upper_bound(&codes->blocks[block], scan->query, biased,
 							 scan->bound_factor) < threshold)
 			continue;
-		ask_for(codes->codes + (size_t) block * CODE_BLOCK_BYTES, CODE_BLOCK_BYTES);
-		ask_for(codes->movies + (size_t) block * CODE_BLOCK, sizeof(int32_t) * CODE_BLOCK);
+		prefetch(codes->codes + (size_t) block * CODE_BLOCK_BYTES, CODE_BLOCK_BYTES);
+		prefetch(codes->movies + (size_t) block * CODE_BLOCK, sizeof(int32_t) * CODE_BLOCK);
 		scan->block[scan->n] = block;
 		scan->centroid[scan->n++] = centroid;
 		if (scan->n < SCAN_BLOCKS)

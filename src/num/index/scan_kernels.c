@@ -1,14 +1,13 @@
 /*
  * scan_kernels.c: see scan_kernels.h.
  *
- * What the compiler makes of loops over bytes is far from what the processor
- * can do, so these are written out for AVX2 and for AVX-512 with VNNI, and
- * chosen when they run.  Functions carry the instruction set that they need as
- * an attribute; nothing else in the module may use it.  Elsewhere plain C has to
- * do.
+ * What the compiler makes of loops over bytes is far from what the processor can
+ * do, so these are written with intrinsics for AVX2 and for AVX-512 with VNNI, and
+ * chosen at run time.  Functions carry the instruction set that they need as an
+ * attribute; nothing else in the module may use it.  Other machines use plain C.
  *
  * The estimate from codes is an integer and the same in all of them; scores from
- * rows are summed in another order in each.
+ * vectors are summed in another order in each.
  */
 #include "num/index/scan_kernels.h"
 
@@ -33,17 +32,17 @@
 #define LANES 8
 
 static void
-score_group_plain(float *scores, const float *const *rows, const float *query)
+score_group_plain(float *scores, const float *const *vectors, const float *query)
 {
 	for (int i = 0; i < SCAN_GROUP; i++)
 	{
-		const float *row = rows[i];
+		const float *vector = vectors[i];
 		float		sum[LANES] = {0};
 
 		for (int d = 0; d < VECTOR_DIMS; d += LANES)
 		{
 			for (int j = 0; j < LANES; j++)
-				sum[j] += row[d + j] * query[d + j];
+				sum[j] += vector[d + j] * query[d + j];
 		}
 		scores[i] = ((sum[0] + sum[4]) + (sum[2] + sum[6])) +
 			((sum[1] + sum[5]) + (sum[3] + sum[7]));
@@ -51,10 +50,10 @@ score_group_plain(float *scores, const float *const *rows, const float *query)
 }
 
 /*
- * Appends those of a block whose bound, step * dot + slack, reaches the bar.
+ * Appends those positions of a block whose upper bound reaches the threshold.
  */
 static inline void
-keep_block(Survivors *survivors, int32_t place, const int32_t *dots, float scale, float error_bound,
+keep_block(Survivors *survivors, int32_t first, const int32_t *dots, float scale, float error_bound,
 		   float threshold)
 {
 	int			n = survivors->n;
@@ -64,7 +63,7 @@ keep_block(Survivors *survivors, int32_t place, const int32_t *dots, float scale
 		float		bound = scale * (float) dots[i] + error_bound;
 
 		/* written in any case, kept if it counts: no branch */
-		survivors->place[n] = place + i;
+		survivors->position[n] = first + i;
 		survivors->bound[n] = bound;
 		n += bound >= threshold;
 	}
@@ -115,7 +114,7 @@ four_codes(const ScanQuery *query, int group)
 	return four;
 }
 
-/* Which of eight bounds, step * dot + slack, reach the bars. */
+/* Which of eight upper bounds, scale * dot + error bound, reach the threshold. */
 TARGET_AVX2 static inline __m256
 above_avx2(__m256i dots, float scale, float error_bound, __m256 thresholds)
 {
@@ -134,7 +133,7 @@ four_sums(__m256 a, __m256 b, __m256 c, __m256 d)
 }
 
 TARGET_AVX2 static void
-score_group_avx2(float *scores, const float *const *rows, const float *query)
+score_group_avx2(float *scores, const float *const *vectors, const float *query)
 {
 	__m256		sum[SCAN_GROUP];
 
@@ -145,7 +144,7 @@ score_group_avx2(float *scores, const float *const *rows, const float *query)
 		__m256		q = _mm256_loadu_ps(query + d);
 
 		for (int i = 0; i < SCAN_GROUP; i++)
-			sum[i] = _mm256_fmadd_ps(_mm256_loadu_ps(rows[i] + d), q, sum[i]);
+			sum[i] = _mm256_fmadd_ps(_mm256_loadu_ps(vectors[i] + d), q, sum[i]);
 	}
 	_mm_storeu_ps(scores, four_sums(sum[0], sum[1], sum[2], sum[3]));
 }
@@ -195,7 +194,7 @@ select_blocks_avx2(Survivors *survivors, const Codes *codes, const int32_t *bloc
  * ------------------------------------------------------------------------- */
 
 TARGET_AVX512 static void
-score_group_avx512(float *scores, const float *const *rows, const float *query)
+score_group_avx512(float *scores, const float *const *vectors, const float *query)
 {
 	__m512		sum[SCAN_GROUP];
 	__m256		half[SCAN_GROUP];
@@ -207,7 +206,7 @@ score_group_avx512(float *scores, const float *const *rows, const float *query)
 		__m512		q = _mm512_loadu_ps(query + d);
 
 		for (int i = 0; i < SCAN_GROUP; i++)
-			sum[i] = _mm512_fmadd_ps(_mm512_loadu_ps(rows[i] + d), q, sum[i]);
+			sum[i] = _mm512_fmadd_ps(_mm512_loadu_ps(vectors[i] + d), q, sum[i]);
 	}
 	for (int i = 0; i < SCAN_GROUP; i++)
 	{
@@ -224,7 +223,7 @@ select_blocks_avx512(Survivors *survivors, const Codes *codes, const int32_t *bl
 					 const float *centroid, int32_t n, const ScanQuery *query, bool biased,
 					 float threshold)
 {
-	const __m512i places = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+	const __m512i lane = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
 	const __m512 thresholds = _mm512_set1_ps(threshold);
 	__m512i		q[N_GROUPS];
 
@@ -254,9 +253,9 @@ select_blocks_avx512(Survivors *survivors, const Codes *codes, const int32_t *bl
 		reached = _mm512_cmp_ps_mask(bound, thresholds, _CMP_GE_OQ);
 		if (reached != 0)
 		{
-			__m512i		place = _mm512_add_epi32(places, _mm512_set1_epi32(b * CODE_BLOCK));
+			__m512i		position = _mm512_add_epi32(lane, _mm512_set1_epi32(b * CODE_BLOCK));
 
-			_mm512_mask_compressstoreu_epi32(survivors->place + survivors->n, reached, place);
+			_mm512_mask_compressstoreu_epi32(survivors->position + survivors->n, reached, position);
 			_mm512_mask_compressstoreu_ps(survivors->bound + survivors->n, reached, bound);
 			survivors->n += __builtin_popcount(reached);
 		}

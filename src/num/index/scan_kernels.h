@@ -1,35 +1,35 @@
 /*
- * scan_kernels.h: the inner loops of scan.c, for one level of processor each.
+ * scan_kernels.h: the inner loops of scan.c, once for each instruction set.
  */
 #ifndef MLREC_INDEX_SCAN_KERNELS_H
 #define MLREC_INDEX_SCAN_KERNELS_H
 
 #include "num/index/scan.h"
 
-/* Places in the codes whose score may reach a bar */
+/* Positions in the codes whose score may reach the threshold */
 typedef struct Survivors
 {
-	int32_t    *place;
+	int32_t    *position;
 	float	   *bound;			/* at least the score, with the block's bias */
 	int32_t		n;
 } Survivors;
 
 /*
- * AVX2 adds products of bytes in pairs, in 16 bits and with saturation; what a
- * query's codes may be at most, so that 2 * 255 * this fits.
+ * The largest code of a query on AVX2, which adds products of bytes in pairs, in 16
+ * bits and with saturation: 2 * 255 * this must fit.
  */
 #define SCAN_AVX2_STEPS 64
 
-/* Rows are scored in groups of so many. */
+/* Vectors are scored in groups of this many. */
 #define SCAN_GROUP 4
 
-/* scores[SCAN_GROUP] of as many rows. */
-typedef void (*ScoreGroup) (float *scores, const float *const *rows, const float *query);
+/* scores [SCAN_GROUP] of vectors [SCAN_GROUP][VECTOR_DIMS]. */
+typedef void (*ScoreGroup) (float *scores, const float *const *vectors, const float *query);
 
 /*
- * Appends to `survivors`, which have room, the places of n blocks with a bound of
- * at least `bar`.  origin [n] are the scores of the blocks' origins; the blocks'
- * biases are added if `biased`.
+ * Appends to `survivors`, which have room, the positions of n blocks whose upper
+ * bound reaches the threshold.  centroid [n]: the scores of the blocks' centroids.
+ * The blocks' biases are added if `biased`.
  */
 typedef void (*SelectBlocks) (Survivors *survivors, const Codes *codes, const int32_t *blocks,
 							  const float *centroid, int32_t n, const ScanQuery *query, bool biased,
@@ -44,14 +44,15 @@ typedef struct ScanKernels
 extern const ScanKernels scan_kernels[N_SCAN_LEVELS];
 
 /*
- * How much a score may exceed its estimate by codes.  With row - origin = r + e
- * and query = q + f, r and q what the codes stand for,
+ * The quantization error bound: how much a score may exceed its estimate by codes.
+ * With residual = r + e and query = q + f, where r and q are what the codes stand
+ * for,
  *
- *		(row - origin) . query - r . q = r . f + e . query <= |r| |f| + |e| |query|
+ *		residual . query - r . q = r . f + e . query <= |r| |f| + |e| |query|
  *
- * by Cauchy and Schwarz.  What rounding does to the sum of 64 products, to
- * estimate, bias and bound is below SCAN_ROUNDING of their magnitudes: a float's
- * unit is 6e-8, and there are under 100 of them.
+ * by the Cauchy-Schwarz inequality.  The effect of rounding on the sum of 64
+ * products, on estimate, bias and bound is below SCAN_ROUNDING of their magnitudes:
+ * a float's unit is 6e-8, and there are under 100 of them.
  */
 #define SCAN_ROUNDING 1e-5f
 
@@ -63,8 +64,8 @@ scan_error_bound(const CodeBlock *block, const ScanQuery *query, float bias)
 }
 
 /*
- * How much scores of a block may exceed the origin's, for a query that agrees
- * with what movies have beyond the origin to at most `margin` of what is possible.
+ * How much scores of a block may exceed the centroid's, if at most the share
+ * bound_factor of a residual points along the query; 1 is a bound for every query.
  */
 static inline float
 scan_upper_bound(const CodeBlock *block, const ScanQuery *query, bool biased, float bound_factor)

@@ -56,7 +56,7 @@ static void
 search_fresh(const Catalogue *catalogue, const float *vector, float scale, const uint8 *skip,
 			 Topk *topk)
 {
-	ScanMovies	movies = {.rows = catalogue->fresh_vectors, .skip = skip + catalogue->n_known};
+	ScanMovies	movies = {.vectors = catalogue->fresh_vectors, .skip = skip + catalogue->n_known};
 	ScanQuery	query;
 
 	scan_prepare(&query, vector, scale, scan_level());
