@@ -80,9 +80,9 @@ test_many_steps(float decay)
 	}
 	for (int i = 0; i < N; i++)
 	{
-		worst = fmax(worst, fabs(param[i] - exact[i]));
-		worst = fmax(worst, fabs(m[i] - exact_m[i]));
-		worst = fmax(worst, fabs(v[i] - exact_v[i]));
+		worst = worst_of(worst, fabs(param[i] - exact[i]));
+		worst = worst_of(worst, fabs(m[i] - exact_m[i]));
+		worst = worst_of(worst, fabs(v[i] - exact_v[i]));
 	}
 	CHECK_NEAR(worst, 0, 5e-6);
 	CHECK(fabs(param[0] - (rng_uniform(1, 0) - 0.5f)) > 0.1);

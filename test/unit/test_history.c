@@ -56,7 +56,7 @@ check_features(const History *history, int n, int without)
 					 without < 0 ? NAN : deviation[without]);
 	from_scratch(exact, n, without);
 	for (int i = 0; i < FEATURES; i++)
-		worst = fmax(worst, fabs(out[i] - exact[i]));
+		worst = worst_of(worst, fabs(out[i] - exact[i]));
 	CHECK_NEAR(worst, 0, 1e-6);
 	CHECK(out[FEATURES] == 99);
 }

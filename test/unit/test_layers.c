@@ -66,7 +66,7 @@ test_products_of(int rows, int fan_in, int fan_out, bool accumulate)
 
 			for (int i = 0; i < fan_in; i++)
 				sum += (double) AT(in, in_stride, row, i) * weight[i * fan_out + o];
-			worst = fmax(worst, fabs(sum - AT(out, out_stride, row, o)));
+			worst = worst_of(worst, fabs(sum - AT(out, out_stride, row, o)));
 		}
 	check_padding(out, out_stride, rows, fan_out);
 
@@ -81,7 +81,7 @@ test_products_of(int rows, int fan_in, int fan_out, bool accumulate)
 
 			for (int o = 0; o < fan_out; o++)
 				sum += (double) AT(dout, out_stride, row, o) * weight[i * fan_out + o];
-			worst = fmax(worst, fabs(sum - AT(out, in_stride, row, i)));
+			worst = worst_of(worst, fabs(sum - AT(out, in_stride, row, i)));
 		}
 	check_padding(out, in_stride, rows, fan_in);
 
@@ -94,7 +94,7 @@ test_products_of(int rows, int fan_in, int fan_out, bool accumulate)
 
 			for (int row = 0; row < rows; row++)
 				sum += (double) AT(in, in_stride, row, i) * AT(dout, out_stride, row, o);
-			worst = fmax(worst, fabs(sum - weight[i * fan_out + o]));
+			worst = worst_of(worst, fabs(sum - weight[i * fan_out + o]));
 		}
 	CHECK_NEAR(worst, 0, 1e-5);
 }
@@ -296,7 +296,7 @@ batchnorm_error(void)
 									 sqrt(variance + BATCHNORM_EPSILON) + layer.beta[i]);
 
 			dropout_apply(&y, layer.dropout, at, 1);
-			worst = fmax(worst, fabs(y - layer.y[at]));
+			worst = worst_of(worst, fabs(y - layer.y[at]));
 		}
 	}
 	return worst;
@@ -368,7 +368,7 @@ test_unit(int rows, int width)
 	{
 		double		length = weighted_sum(layer.y + row * width, layer.y + row * width, width);
 
-		worst = fmax(worst, fabs(length - 1));
+		worst = worst_of(worst, fabs(length - 1));
 	}
 	CHECK_NEAR(worst, 0, 1e-6);
 	unit_backward(dx, layer.coefficient, layer.y, inverse_norm, rows, width);
@@ -506,8 +506,8 @@ test_exponential(void)
 		double		exact = exp(-(double) (float) d);
 
 		softmax_part(x, 2, &part, offset, 1, 2);
-		worst = fmax(worst, fabs(x[1] / exact - 1) / (3 + d));
-		worst = fmax(worst, fabs(part.sum / (1 + exact) - 1) / 4);
+		worst = worst_of(worst, fabs(x[1] / exact - 1) / (3 + d));
+		worst = worst_of(worst, fabs(part.sum / (1 + exact) - 1) / 4);
 	}
 	CHECK_NEAR(worst, 0, 0x1p-24);
 

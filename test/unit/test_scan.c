@@ -324,7 +324,7 @@ compare_bounds(const Survivors *survivors, const ScanQuery *query, const float *
 			continue;
 		*broken += exact > survivors->bound[i] ||
 			exact > (double) score_of_centroid(query) + scan_upper_bound(block, query, false, 1);
-		*worst = fmaxf(*worst, (float) (survivors->bound[i] - exact));
+		*worst = (float) worst_of(*worst, survivors->bound[i] - exact);
 	}
 }
 

@@ -127,7 +127,7 @@ check_vectors(const ModelFileHeader *file, int from, const ModelFileHeader *befo
 	double		worst = 0;
 
 	for (int i = 0; i < n * VECTOR_DIMS; i++)
-		worst = fmax(worst, fabs(is[from * VECTOR_DIMS + i] - was[i]));
+		worst = worst_of(worst, fabs(is[from * VECTOR_DIMS + i] - was[i]));
 	CHECK_NEAR(worst, 0, 1e-5);
 }
 

@@ -41,6 +41,16 @@ unit_check_near(double a, double b, double tolerance, const char *what, const ch
 	return true;
 }
 
+/*
+ * The larger of two differences, or NaN if either is: fmax would drop a NaN, and a
+ * CHECK of the result would pass.
+ */
+static inline double
+worst_of(double worst, double difference)
+{
+	return isnan(worst) || isnan(difference) ? NAN : fmax(worst, difference);
+}
+
 #define CHECK(cond) unit_check((cond), #cond, __FILE__, __LINE__)
 #define CHECK_NEAR(a, b, tolerance) \
 	unit_check_near((a), (b), (tolerance), #a " near " #b, __FILE__, __LINE__)
