@@ -63,7 +63,8 @@ COMMENT ON FUNCTION embedding_to_real_array(embedding) IS 'convert embedding to 
 CREATE CAST (embedding AS embedding) WITH FUNCTION embedding(embedding, integer, boolean) AS IMPLICIT;
 CREATE CAST (integer[] AS embedding) WITH FUNCTION array_to_embedding(integer[], integer, boolean) AS ASSIGNMENT;
 CREATE CAST (real[] AS embedding) WITH FUNCTION array_to_embedding(real[], integer, boolean) AS ASSIGNMENT;
-CREATE CAST (double precision[] AS embedding) WITH FUNCTION array_to_embedding(double precision[], integer, boolean) AS ASSIGNMENT;
+CREATE CAST (double precision[] AS embedding)
+	WITH FUNCTION array_to_embedding(double precision[], integer, boolean) AS ASSIGNMENT;
 CREATE CAST (numeric[] AS embedding) WITH FUNCTION array_to_embedding(numeric[], integer, boolean) AS ASSIGNMENT;
 CREATE CAST (embedding AS real[]) WITH FUNCTION embedding_to_real_array(embedding) AS ASSIGNMENT;
 

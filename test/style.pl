@@ -1,4 +1,5 @@
-# perl test/style.pl [--fix] FILE...: PostgreSQL's layout, as pgindent leaves it.
+# perl test/style.pl [--fix] FILE...: PostgreSQL's layout, as pgindent leaves it,
+# of C; of SQL and Markdown only white space and width.
 #
 # Like pgindent, and unlike clang-format, this leaves the breaking of lines to
 # the author: how a long list of arguments is grouped says something.  It sets
@@ -12,11 +13,14 @@
 #			code, a function's type on the line of its name, if( without a blank,
 #			char* x for char *x, (int)x for (int) x
 #
+# In SQL and Markdown the width is 120 columns.  Strings, names in COMMENT ON and
+# psql's commands do not count, nor do tables and links of Markdown.
+#
 # Prints each difference; fails if there is any.  With --fix it writes the files.
 use strict;
 use warnings;
 
-use constant { TAB => 4, NAME => 12, COMMENT => 32, WIDTH => 100 };
+use constant { TAB => 4, NAME => 12, COMMENT => 32, WIDTH => 100, TEXT_WIDTH => 120 };
 
 my $TYPE = qr/(?:(?:static|extern|const|volatile|unsigned|signed|long|struct|enum|union)\ )*\w+/x;
 my $DECLARED = qr/\w+(?:\[[^\]]*\])*\s*(?:=[^=]|;|,|:(?!:)|=$).*/;
@@ -154,6 +158,24 @@ sub faults
 	return @faults;
 }
 
+# SQL or Markdown with its white space set.
+sub set_text
+{
+	my @out = map { s/\s+$//r } split /\n/, $_[0];
+	pop @out while @out && $out[-1] eq '';
+	return join '', map { "$_\n" } @out;
+}
+
+# The text as its width is measured: without what cannot be broken.
+sub breakable
+{
+	my ($text, $path) = @_;
+	utf8::decode($text);
+	return $text =~ s/^\|.*//gmr =~ s/\]\([^)]*\)/]/gr if $path =~ /\.md$/;
+	$text =~ s{(--[^\n]*)|'((?:[^']|\'\')*)'}{ $1 // "'" . "\n" x ($2 =~ tr/\n//) . "'" }ge;
+	return $text =~ s/^(?:COMMENT ON |\\).*//gmr;
+}
+
 my $fix = @ARGV && $ARGV[0] eq '--fix' && shift @ARGV;
 my $failed = 0;
 for my $path (@ARGV)
@@ -162,7 +184,8 @@ for my $path (@ARGV)
 	my $old = do { local $/ = undef; <$in> };
 	close $in;
 
-	my $new = set($old);
+	my $is_text = $path =~ /\.(?:sql|md)$/;
+	my $new = $is_text ? set_text($old) : set($old);
 	if ($fix && $new ne $old)
 	{
 		open my $out, '>', $path or die "$path: $!\n";
@@ -171,18 +194,23 @@ for my $path (@ARGV)
 		$old = $new;
 	}
 
-	my @is = split /\n/, $old, -1;
+	my @is = split /\n/, $is_text ? breakable($old, $path) : $old, -1;
 	my @should = split /\n/, $new, -1;
 	if ($old ne $new)
 	{
 		my $at = 0;
-		$at++ while $at < @is && $at < @should && $is[$at] eq $should[$at];
+		my @was = split /\n/, $old, -1;
+		$at++ while $at < @was && $at < @should && $was[$at] eq $should[$at];
 		printf "%s:%d: make format writes: %s\n", $path, $at + 1, $should[$at] // '(end of file)';
 		$failed = 1;
 	}
 	for my $i (0 .. $#is)
 	{
-		for my $fault (faults($is[$i], $is[ $i + 1 ] // ''))
+		my @faults =
+			!$is_text ? faults($is[$i], $is[ $i + 1 ] // '')
+		  : width($is[$i]) > TEXT_WIDTH ? 'over ' . TEXT_WIDTH . ' columns'
+		  :                               ();
+		for my $fault (@faults)
 		{
 			printf "%s:%d: %s\n", $path, $i + 1, $fault;
 			$failed = 1;

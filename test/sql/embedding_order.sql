@@ -27,7 +27,8 @@ RESET enable_seqscan;
 
 -- the index and the sort agree
 CREATE TEMP TABLE sorted AS SELECT row_number() OVER () AS place, x FROM (SELECT x FROM e ORDER BY x) t;
-SELECT count(*) AS misplaced FROM (SELECT place, x, lag(x) OVER (ORDER BY place) AS before FROM sorted) t WHERE before >= x;
+SELECT count(*) AS misplaced FROM (
+    SELECT place, x, lag(x) OVER (ORDER BY place) AS before FROM sorted) t WHERE before >= x;
 SET enable_hashjoin = off;
 SET enable_nestloop = off;
 EXPLAIN (COSTS off) SELECT count(*) FROM e a FULL JOIN e b USING (x);

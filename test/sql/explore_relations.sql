@@ -25,7 +25,8 @@ CREATE TYPE explore_relations.mood AS ENUM ('glad', 'calm');
 CREATE MATERIALIZED VIEW explore_relations.members AS
 	SELECT member AS user_id, CASE member WHEN 1 THEN 'glad' ELSE 'calm' END::explore_relations.mood AS occupation
 	  FROM explore_relations.votes GROUP BY member;
-CREATE TEMPORARY TABLE movies (movie_id bigint, title varchar(20), genres varchar(20), year smallint, n int, total int, mean int);
+CREATE TEMPORARY TABLE movies (movie_id bigint, title varchar(20), genres varchar(20), year smallint,
+	n int, total int, mean int);
 INSERT INTO movies VALUES (10, 'Ten (2010)', 'Drama', 1910), (20, 'Twenty (2020)', 'Comedy|Drama', NULL);
 
 SELECT * FROM public.rating_distribution('explore_relations.stars');

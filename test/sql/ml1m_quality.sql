@@ -61,7 +61,8 @@ CREATE TABLE newcomer AS
 	WHERE user_id NOT IN (SELECT user_id FROM user_embeddings WHERE model_id = :model);
 CREATE TABLE known AS SELECT * FROM newcomer WHERE n <= 5;
 CREATE TABLE liked AS SELECT user_id, movie_id FROM newcomer WHERE n > 5 AND rating >= 4;
-CREATE TABLE asked AS SELECT user_id FROM newcomer GROUP BY user_id HAVING count(*) FILTER (WHERE n > 5 AND rating >= 4) > 0;
+CREATE TABLE asked AS SELECT user_id FROM newcomer
+	GROUP BY user_id HAVING count(*) FILTER (WHERE n > 5 AND rating >= 4) > 0;
 INSERT INTO ratings SELECT user_id, movie_id, rating, rated_at FROM known;
 CREATE TABLE popular AS
 	SELECT movie_id, row_number() OVER (ORDER BY count(*) DESC, movie_id) AS place

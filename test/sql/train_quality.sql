@@ -61,7 +61,8 @@ SELECT protocol, metric, max(value) FILTER (WHERE system = 'mlrec') < 0.9 * max(
 		AS than_item_mean,
 	max(value) FILTER (WHERE system = 'mlrec') < max(value) FILTER (WHERE system = 'bias') AS than_bias
 FROM measured WHERE metric IN ('rmse', 'mae') AND users = 'all' GROUP BY protocol, metric ORDER BY protocol, metric;
-SELECT metric, users, max(value) FILTER (WHERE protocol = 'live') < max(value) FILTER (WHERE protocol = 'static') AS live_is_better
+SELECT metric, users, max(value) FILTER (WHERE protocol = 'live') <
+	max(value) FILTER (WHERE protocol = 'static') AS live_is_better
 FROM measured WHERE metric IN ('rmse', 'mae') AND system = 'mlrec' GROUP BY metric, users ORDER BY metric, users;
 SELECT protocol, metric, value > 0.75 AS three_in_four
 FROM measured WHERE metric IN ('auc_rating', 'auc_retrieval') AND users = 'all' AND system = 'mlrec'

@@ -35,7 +35,8 @@ BEGIN
 			WHERE model_id = model AND abs(norm(embedding) - 1) < 1e-4 IS NOT TRUE
 		UNION SELECT 'all users at once' FROM recommend_all(1000, 1000, (SELECT array_agg(user_id) FROM ratings)) a
 			FULL JOIN (SELECT a.* FROM answers a WHERE user_id <> 4711 AND NOT EXISTS
-				(SELECT FROM ratings r WHERE r.user_id = a.user_id AND r.movie_id = a.movie_id)) b USING (user_id, movie_id)
+				(SELECT FROM ratings r WHERE r.user_id = a.user_id AND r.movie_id = a.movie_id)) b
+			USING (user_id, movie_id)
 			WHERE abs(a.ranking_score - b.ranking_score) <= 1e-4 * (1 + abs(b.ranking_score)) IS NOT TRUE
 		UNION SELECT 'prediction' FROM ratings WHERE predict_rating(user_id, movie_id, model) IS NULL
 		UNION SELECT 'similar movies' FROM movies
