@@ -1,5 +1,5 @@
 /*
- * ops.c: what one can do with embeddings: measure, add, compare.
+ * ops.c: operators and functions of embeddings: distances, arithmetic, comparison.
  */
 #include "postgres.h"
 

@@ -1,6 +1,6 @@
 /*
- * type.c: the doors of the type embedding: text and binary, type
- * modifier, casts.  Each lets in 1 to 16,000 finite floats and nothing else.
+ * type.c: input and output of the type embedding: text, binary, type modifier,
+ * casts.  Each accepts 1 to 16,000 finite floats and nothing else.
  */
 #include "postgres.h"
 
@@ -116,7 +116,7 @@ excerpt(const char *text)
 }
 
 /*
- * Reports what vectext_parse found wrong with text at the place at.
+ * Reports the error that vectext_parse found in the text at `at`.
  */
 static void
 report_syntax(VecTextResult result, const char *text, const char *at, Node *context)

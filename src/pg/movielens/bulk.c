@@ -15,9 +15,6 @@
 
 #include "pg/movielens/bulk.h"
 
-/*
- * bulk_open: start filling the table, which no one else can see yet.
- */
 BulkWriter *
 bulk_open(Oid relation)
 {
@@ -31,11 +28,6 @@ bulk_open(Oid relation)
 	return writer;
 }
 
-/*
- * bulk_next: an empty row to fill in: tts_values and tts_isnull, which are
- * NULLs to begin with.  What the values point to must live until bulk_put has
- * written the row, as it does when it is made in batch_context.
- */
 TupleTableSlot *
 bulk_next(BulkWriter *writer)
 {
@@ -65,9 +57,6 @@ bulk_flush(BulkWriter *writer)
 	MemoryContextReset(writer->batch_context);
 }
 
-/*
- * bulk_put: take the row that bulk_next has given.
- */
 void
 bulk_put(BulkWriter *writer)
 {
@@ -78,10 +67,6 @@ bulk_put(BulkWriter *writer)
 		bulk_flush(writer);
 }
 
-/*
- * bulk_close: write what is left, make it visible to the commands that
- * follow, and return the number of rows in all.
- */
 uint64
 bulk_close(BulkWriter *writer)
 {

@@ -22,9 +22,22 @@ typedef struct BulkWriter
 	uint64		rows;			/* rows put so far */
 } BulkWriter;
 
+/* Starts to fill the table, which nobody else can see yet. */
 extern BulkWriter *bulk_open(Oid relation);
+
+/*
+ * An empty row to fill in: tts_values and tts_isnull, all NULL.  What the values
+ * point to must live until the row is written, as it does in batch_context.
+ */
 extern TupleTableSlot *bulk_next(BulkWriter *writer);
+
+/* Adds the row that bulk_next returned. */
 extern void bulk_put(BulkWriter *writer);
+
+/*
+ * Writes the remaining rows, makes all of them visible to the commands that follow,
+ * and returns their number.
+ */
 extern uint64 bulk_close(BulkWriter *writer);
 
 #endif							/* MLREC_MOVIELENS_BULK_H */

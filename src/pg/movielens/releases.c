@@ -218,9 +218,6 @@ static const Release releases[] = {
 	{.sources = {&movies_csv, NULL, &ratings_csv}, .always_utf8 = true},
 };
 
-/*
- * release_path: the path of a file of the release, palloc'd.
- */
 char *
 release_path(const char *directory, const char *file)
 {
@@ -242,9 +239,6 @@ has_file(const char *directory, const char *file)
 	return false;
 }
 
-/*
- * release_recognize: the release that the directory holds, by its files.
- */
 const Release *
 release_recognize(const char *directory)
 {
@@ -268,10 +262,6 @@ release_recognize(const char *directory)
 	return NULL;				/* keep the compiler quiet */
 }
 
-/*
- * release_read_genres: the names of the genre flags, in the order of the
- * flags, from a file of lines "name|number".  See lines_open about target.
- */
 void
 release_read_genres(const char *path, Relation target, GenreNames *genres)
 {

@@ -50,8 +50,16 @@ typedef struct Release
 	bool		always_utf8;	/* false: Latin-1, and UTF-8 copies are about */
 } Release;
 
+/* The release that the directory holds, by its files. */
 extern const Release *release_recognize(const char *directory);
+
+/* The path of a file of the release, palloc'd. */
 extern char *release_path(const char *directory, const char *file);
+
+/*
+ * Reads the names of the genre flags, in the order of the flags, from a file of
+ * lines "name|number".  See lines_open about target.
+ */
 extern void release_read_genres(const char *path, Relation target, GenreNames *genres);
 
 #endif							/* MLREC_MOVIELENS_RELEASES_H */

@@ -16,18 +16,12 @@
 #include "pg/util/compat.h"
 #include "pg/util/query.h"
 
-/*
- * query_params: room for the parameters $1 to $count of a query.
- */
 ParamListInfo
 query_params(int count)
 {
 	return makeParamList(count);
 }
 
-/*
- * query_set_param: give $number a value.
- */
 void
 query_set_param(ParamListInfo params, int number, Oid type, Datum value, bool isnull)
 {
@@ -39,11 +33,6 @@ query_set_param(ParamListInfo params, int number, Oid type, Datum value, bool is
 	param->ptype = type;
 }
 
-/*
- * query_return: run the query, and make its rows the result of the SQL
- * function that was called with fcinfo, whose columns they must have.  The
- * parameters may be NULL if it has none.
- */
 void
 query_return(FunctionCallInfo fcinfo, const char *query, ParamListInfo params)
 {

@@ -3,8 +3,8 @@
  *
  * A call that uses a cached model may run queries, a query may run functions
  * of its own (a view over the ratings, a row security policy), and such a
- * function may come back here and find that the cache is out of date.  So what
- * is replaced must not be freed under the hands of the outer call.
+ * function may call mlrec again and find that the cache is out of date.  So an
+ * object that is replaced must not be freed while the outer call uses it.
  */
 #include "postgres.h"
 
@@ -13,30 +13,30 @@
 #include "pg/util/refcounted.h"
 
 static void
-unpin(void *arg)
+release_hold(void *arg)
 {
-	RefCounted *thing = arg;
+	RefCounted *object = arg;
 
-	Assert(thing->count > 0);
-	if (--thing->count == 0 && thing->retired)
-		MemoryContextDelete(thing->context);
+	Assert(object->count > 0);
+	if (--object->count == 0 && object->retired)
+		MemoryContextDelete(object->context);
 }
 
 void
-ref_hold(RefCounted *thing)
+ref_hold(RefCounted *object)
 {
 	MemoryContextCallback *callback = palloc(sizeof(MemoryContextCallback));
 
-	callback->func = unpin;
-	callback->arg = thing;
+	callback->func = release_hold;
+	callback->arg = object;
 	MemoryContextRegisterResetCallback(CurrentMemoryContext, callback);
-	thing->count++;
+	object->count++;
 }
 
 void
-ref_release(RefCounted *thing)
+ref_release(RefCounted *object)
 {
-	thing->retired = true;
-	if (thing->count == 0)
-		MemoryContextDelete(thing->context);
+	object->retired = true;
+	if (object->count == 0)
+		MemoryContextDelete(object->context);
 }

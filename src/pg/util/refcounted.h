@@ -1,6 +1,6 @@
 /*
- * refcounted.h: things kept between calls that must outlive their replacement
- * while somebody still uses them.
+ * refcounted.h: objects kept between calls that must outlive their replacement
+ * while a call still uses them.
  */
 #ifndef MLREC_UTIL_REFCOUNTED_H
 #define MLREC_UTIL_REFCOUNTED_H
@@ -9,7 +9,7 @@
 
 #include "utils/palloc.h"
 
-/* First member of the kept thing, which lives in its own memory context. */
+/* First member of such an object, which lives in a memory context of its own. */
 typedef struct RefCounted
 {
 	MemoryContext context;
@@ -18,12 +18,12 @@ typedef struct RefCounted
 } RefCounted;
 
 /*
- * Keeps the thing alive until the current memory context is reset or deleted,
- * which the end of a transaction, regular or not, sees to at the latest.
+ * Holds the object until the current memory context is reset or deleted, at the
+ * latest at the end of the transaction, whether it commits or aborts.
  */
-extern void ref_hold(RefCounted *thing);
+extern void ref_hold(RefCounted *object);
 
-/* Frees the thing, now or when the last pin goes. */
-extern void ref_release(RefCounted *thing);
+/* Retires the object: frees it, now or when nobody holds it any more. */
+extern void ref_release(RefCounted *object);
 
 #endif							/* MLREC_UTIL_REFCOUNTED_H */

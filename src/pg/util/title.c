@@ -35,11 +35,6 @@ parse_year(const char *s)
 	return year;
 }
 
-/*
- * title_year: the year of a title of the given length in bytes, which is what
- * its last "(dddd)" holds, or 0 when it has none.  Works in every server
- * encoding: none of them has ASCII bytes inside longer characters.
- */
 int
 title_year(const char *title, int length)
 {
