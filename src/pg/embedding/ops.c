@@ -69,16 +69,20 @@ mlrec_negative_inner_product(PG_FUNCTION_ARGS)
 	PG_RETURN_FLOAT8(0.0 - similarity_dot(a->x, b->x, a->dims));
 }
 
-/* NULL if either is zero: there is no angle then */
+/* NaN if either is zero: there is no angle then */
+static inline double
+cosine_of(const Embedding *a, const Embedding *b)
+{
+	embedding_check_same_dims(a, b);
+	return similarity_cosine(a->x, b->x, a->dims);
+}
+
+/* NULL if either is zero */
 Datum
 mlrec_cosine_similarity(PG_FUNCTION_ARGS)
 {
-	Embedding  *a = PG_GETARG_EMBEDDING_P(0);
-	Embedding  *b = PG_GETARG_EMBEDDING_P(1);
-	double		cosine;
+	double		cosine = cosine_of(PG_GETARG_EMBEDDING_P(0), PG_GETARG_EMBEDDING_P(1));
 
-	embedding_check_same_dims(a, b);
-	cosine = similarity_cosine(a->x, b->x, a->dims);
 	if (isnan(cosine))
 		PG_RETURN_NULL();
 	PG_RETURN_FLOAT8(cosine);
@@ -88,12 +92,8 @@ mlrec_cosine_similarity(PG_FUNCTION_ARGS)
 Datum
 mlrec_cosine_distance(PG_FUNCTION_ARGS)
 {
-	Embedding  *a = PG_GETARG_EMBEDDING_P(0);
-	Embedding  *b = PG_GETARG_EMBEDDING_P(1);
-	double		cosine;
+	double		cosine = cosine_of(PG_GETARG_EMBEDDING_P(0), PG_GETARG_EMBEDDING_P(1));
 
-	embedding_check_same_dims(a, b);
-	cosine = similarity_cosine(a->x, b->x, a->dims);
 	if (isnan(cosine))
 		PG_RETURN_NULL();
 	PG_RETURN_FLOAT8(1 - cosine);
