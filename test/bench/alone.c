@@ -1,23 +1,23 @@
 /*
  * alone.c: the arithmetic of serving, without a server around it.
  *
- *	alone recommend IMAGE HISTORIES
+ *	alone recommend MODEL HISTORIES
  *		Median milliseconds of recommend(user, 200, 10): the user's vectors, the
  *		cosines of all movies and the best 200, the ranking of those.
- *	alone products IMAGE USERS
+ *	alone products MODEL USERS
  *		Seconds of the matrix products of recommend_all(200, 10): towers, scores
  *		and ranker, and nothing else.
- *	alone scan IMAGE ORDER ROUNDS
- *		Median milliseconds of the best 200 movies, nearest or likeliest, for a
- *		user, exactly; and the megabytes that this looks at: the vectors, or
- *		of a large catalogue the index and some of its codes.
- *	alone scan-all IMAGE ORDER ROUNDS
- *		Likewise, but no codes are passed over.
- *	alone lists IMAGE ORDER RECALL ROUNDS
- *		Median milliseconds with what promises this recall of the index of a large
- *		catalogue; the recall there was, and the percentage of movies looked at.
+ *	alone scan MODEL ORDER ROUNDS
+ *		Median milliseconds of the best 200 movies of a user by cosine or logit (the
+ *		ORDER), exactly; and the megabytes that this reads: the vectors, or of a
+ *		large catalogue the index and some of its codes.
+ *	alone scan-all MODEL ORDER ROUNDS
+ *		Likewise, but all codes are scanned.
+ *	alone lists MODEL ORDER RECALL ROUNDS
+ *		Median milliseconds with the level of the index that promises this recall;
+ *		the recall that was found, and the percentage of the blocks scanned.
  *
- * IMAGE is a model as it is stored.  HISTORIES has lines "user movie rating" in
+ * MODEL is a model file, as it is stored.  HISTORIES has lines "user movie rating" in
  * order of users, with ids.
  */
 #include <math.h>
@@ -39,7 +39,7 @@
 #define RETRIEVE 200
 #define ROUNDS 20
 #define MAX_USERS 1000
-#define EVERYTHING 1e6f			/* a margin that nothing is beyond */
+#define EVERYTHING 1e6f			/* a bound factor with which nothing is skipped */
 
 typedef struct Bench
 {
@@ -136,8 +136,8 @@ read_histories(UserInput *inputs, const Bench *bench, const char *path)
 }
 
 /*
- * The best movies for a vector, exactly or with a smaller margin.  Returns how many
- * bytes of vectors or codes were looked at.
+ * The best movies for a vector, exactly or with a smaller bound factor.  Returns the
+ * bytes of vectors or codes that were read.
  */
 static double
 search(Topk *topk, TopkEntry *entry, const Bench *bench, const float *vector, IvfOrder order,
@@ -385,7 +385,7 @@ print_lists(const char *file, IvfOrder order, double recall, int rounds)
 static IvfOrder
 order_by(const char *name)
 {
-	return strcmp(name, "likeliest") == 0 ? IVF_BY_LOGIT : IVF_BY_COSINE;
+	return strcmp(name, "logit") == 0 ? IVF_BY_LOGIT : IVF_BY_COSINE;
 }
 
 int

@@ -231,7 +231,7 @@ typedef struct Way
 	ScanLevel	level;
 } Way;
 
-/* Returns the bytes that were looked at. */
+/* Returns the bytes that were read. */
 static double
 ask(Topk *topk, const World *world, const Way *way, int user)
 {
@@ -341,12 +341,12 @@ measure_all(World *world)
 	const ModelFileHeader *header = (ModelFileHeader *) world->file;
 	ScanLevel	best = scan_level();
 	Way			ways[] = {
-		{"nearest, by rows", IVF_BY_COSINE, false, 1, best},
-		{"likeliest, by rows", IVF_BY_LOGIT, false, 1, best},
-		{"nearest, by codes", IVF_BY_COSINE, true, 1, best},
-		{"nearest, by codes, AVX2", IVF_BY_COSINE, true, 1, SCAN_AVX2},
-		{"nearest, by codes, plain C", IVF_BY_COSINE, true, 1, SCAN_PLAIN},
-		{"likeliest, by codes", IVF_BY_LOGIT, true, 1, best}
+		{"by cosine, vectors", IVF_BY_COSINE, false, 1, best},
+		{"by logit, vectors", IVF_BY_LOGIT, false, 1, best},
+		{"by cosine, codes", IVF_BY_COSINE, true, 1, best},
+		{"by cosine, codes, AVX2", IVF_BY_COSINE, true, 1, SCAN_AVX2},
+		{"by cosine, codes, plain C", IVF_BY_COSINE, true, 1, SCAN_PLAIN},
+		{"by logit, codes", IVF_BY_LOGIT, true, 1, best}
 	};
 
 	for (int i = 0; i < (int) (sizeof(ways) / sizeof(ways[0])); i++)
@@ -356,8 +356,8 @@ measure_all(World *world)
 	}
 	if (header->length[MODEL_FILE_INDEX] > 0)
 	{
-		measure_lists(world, IVF_BY_COSINE, "nearest");
-		measure_lists(world, IVF_BY_LOGIT, "likeliest");
+		measure_lists(world, IVF_BY_COSINE, "by cosine");
+		measure_lists(world, IVF_BY_LOGIT, "by logit");
 	}
 }
 

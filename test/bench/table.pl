@@ -1,5 +1,5 @@
 # perl table.pl FILE: print rows of fields separated by tabs as one table, with
-# a last column that says whether the bar is met.
+# a last column that says whether the target is met.
 
 use strict;
 use warnings;
@@ -7,8 +7,8 @@ use warnings;
 # "<= 1.8" asks for a ratio, "<= 15 ms" for our own value in that unit.
 sub verdict
 {
-	my ($ours, $ratio, $bar) = @_;
-	my ($sense, $limit, $unit) = $bar =~ /^([<>]=) ([\d.]+)(?: (\S+))?$/ or return '';
+	my ($ours, $ratio, $target) = @_;
+	my ($sense, $limit, $unit) = $target =~ /^([<>]=) ([\d.]+)(?: (\S+))?$/ or return '';
 	my $value = $ratio;
 	if ($unit)
 	{
@@ -17,12 +17,12 @@ sub verdict
 	return ($sense eq '<=' ? $value <= $limit : $value >= $limit) ? 'yes' : 'NO';
 }
 
-my @rows = ([ 'what', 'ours', 'peer or limit', 'its', 'ratio', 'bar', 'met' ]);
+my @rows = ([ 'what', 'ours', 'peer or limit', 'its', 'ratio', 'target', 'met' ]);
 while (<>)
 {
 	chomp;
-	my ($what, $ours, $peer, $its, $ratio, $bar) = split /\t/, $_, -1;
-	push @rows, [ $what, $ours, $peer, $its, $ratio, $bar, verdict($ours, $ratio, $bar) ];
+	my ($what, $ours, $peer, $its, $ratio, $target) = split /\t/, $_, -1;
+	push @rows, [ $what, $ours, $peer, $its, $ratio, $target, verdict($ours, $ratio, $target) ];
 }
 
 my @width;

@@ -1,7 +1,7 @@
 /*
- * The inverted file: a search with a margin of 1 is exact, one with the margin of
- * a level finds what was measured while it looks at little, in either order, and
- * a mask does not leave the answer short.
+ * The inverted file: a search with a bound factor of 1 is exact, one with the bound
+ * factor of a level has the recall that was measured and scans little, in either
+ * order, and a mask does not leave the result short.
  */
 #include "unit.h"
 
@@ -106,11 +106,10 @@ check_interrupts(void)
 	checks++;
 }
 
-/* Returns how many blocks were looked into. */
+/* Returns the number of blocks scanned. */
 static int32_t
 search(Topk *topk, TopkEntry *entries, const float *vector, IvfOrder order, float bound_factor,
-	   int k,
-	   const uint8_t *skip)
+	   int k, const uint8_t *skip)
 {
 	const void *index = section(MODEL_FILE_INDEX);
 	void	   *scratch = malloc(ivf_search_scratch(index));
@@ -153,7 +152,7 @@ common(const Topk *a, const Topk *b)
 	return n;
 }
 
-/* The full margin finds everything, a level's what was measured, in as many blocks. */
+/* Bound factor 1 finds everything; a level has its recall and share of the blocks. */
 static void
 check_recall(IvfOrder order)
 {
