@@ -2,8 +2,8 @@
  * vocabulary.c: the distinct values of a category, counted while they arrive.
  *
  * Values get codes in order of arrival.  vocabulary_finish keeps the most
- * frequent ones and gives them places in the order of their bytes, so that
- * neither the order of the rows nor a collation decides about a place.
+ * frequent ones and numbers them in the order of their bytes, so that an index
+ * depends neither on the order of the rows nor on a collation.
  */
 #include "postgres.h"
 
@@ -17,7 +17,7 @@ typedef struct Value
 {
 	const char *text;
 	int64		count;
-	int32		place;			/* after vocabulary_finish; -1: not kept */
+	int32		index;			/* after vocabulary_finish; -1: not kept */
 } Value;
 
 typedef struct ValueEntry
@@ -45,11 +45,10 @@ struct Vocabulary
 	Value	   *value;			/* [n], by code */
 	int32		n;
 	int32		capacity;
-	int32	   *kept;			/* [n_kept], codes by place */
+	int32	   *kept;			/* [n_kept], codes by index */
 	int32		n_kept;
 };
 
-/* An empty vocabulary in the current memory context. */
 Vocabulary *
 vocabulary_create(void)
 {
@@ -62,7 +61,6 @@ vocabulary_create(void)
 	return v;
 }
 
-/* The value's code; it occurs `count` times more, which may be 0. */
 int32
 vocabulary_add(Vocabulary *v, const char *text, int64 count)
 {
@@ -80,7 +78,7 @@ vocabulary_add(Vocabulary *v, const char *text, int64 count)
 		entry->code = v->n;
 		v->value[v->n].text = entry->text;
 		v->value[v->n].count = 0;
-		v->value[v->n].place = -1;
+		v->value[v->n].index = -1;
 		v->n++;
 	}
 	v->value[entry->code].count += count;
@@ -105,10 +103,6 @@ by_count(const void *a, const void *b, void *value)
 	return x != y ? (x > y ? -1 : 1) : by_text(a, b, value);
 }
 
-/*
- * Keeps the `max` most frequent of the values that occurred at all, and gives
- * them their places.  Returns how many there would have been.
- */
 int32
 vocabulary_finish(Vocabulary *v, int32 max)
 {
@@ -122,32 +116,29 @@ vocabulary_finish(Vocabulary *v, int32 max)
 	qsort_arg(v->kept, occurring, sizeof(int32), by_count, v->value);
 	v->n_kept = Min(occurring, max);
 	qsort_arg(v->kept, v->n_kept, sizeof(int32), by_text, v->value);
-	for (int32 place = 0; place < v->n_kept; place++)
-		v->value[v->kept[place]].place = place;
+	for (int32 index = 0; index < v->n_kept; index++)
+		v->value[v->kept[index]].index = index;
 	return occurring;
 }
 
-/* How many values were kept. */
 int32
 vocabulary_size(const Vocabulary *v)
 {
 	return v->n_kept;
 }
 
-/* The place of a value among those kept, or -1. */
 int32
 vocabulary_index(const Vocabulary *v, int32 code)
 {
-	return v->value[code].place;
+	return v->value[code].index;
 }
 
-/* Appends the values kept, in order, in UTF-8, each with its NUL. */
 void
 vocabulary_append(const Vocabulary *v, StringInfo names)
 {
-	for (int32 place = 0; place < v->n_kept; place++)
+	for (int32 index = 0; index < v->n_kept; index++)
 	{
-		char	   *text = utf8_from_server(v->value[v->kept[place]].text);
+		char	   *text = utf8_from_server(v->value[v->kept[index]].text);
 
 		appendBinaryStringInfo(names, text, strlen(text) + 1);
 		pfree(text);
