@@ -14,7 +14,7 @@
 #			char* x for char *x, (int)x for (int) x
 #
 # In SQL and Markdown the width is 120 columns.  Strings, names in COMMENT ON and
-# psql's commands do not count, nor do tables and links of Markdown.
+# psql's commands do not count, nor do tables of Markdown.
 #
 # Prints each difference; fails if there is any.  With --fix it writes the files.
 use strict;
@@ -171,7 +171,7 @@ sub breakable
 {
 	my ($text, $path) = @_;
 	utf8::decode($text);
-	return $text =~ s/^\|.*//gmr =~ s/\]\([^)]*\)/]/gr if $path =~ /\.md$/;
+	return $text =~ s/^\|.*//gmr if $path =~ /\.md$/;
 	$text =~ s{(--[^\n]*)|'((?:[^']|\'\')*)'}{ $1 // "'" . "\n" x ($2 =~ tr/\n//) . "'" }ge;
 	return $text =~ s/^(?:COMMENT ON |\\).*//gmr;
 }
