@@ -173,6 +173,7 @@ sub breakable
 	utf8::decode($text);
 	return $text =~ s/^\|.*//gmr if $path =~ /\.md$/;
 	$text =~ s{(--[^\n]*)|'((?:[^']|\'\')*)'}{ $1 // "'" . "\n" x ($2 =~ tr/\n//) . "'" }ge;
+	$text =~ s{\$\$.*?\$\$}{\$\$}g;
 	return $text =~ s/^(?:COMMENT ON |\\).*//gmr;
 }
 

@@ -1,17 +1,10 @@
 -- sum and avg of embeddings: by hand, in groups, in windows and in parallel.
 SET client_min_messages = warning;
 CREATE EXTENSION IF NOT EXISTS mlrec;
--- What a statement is refused with.
-CREATE FUNCTION pg_temp.refusal(statement text) RETURNS text LANGUAGE plpgsql AS $$
-DECLARE
-    detail text;
-BEGIN
-    EXECUTE statement;
-    RETURN 'accepted';
-EXCEPTION WHEN OTHERS THEN
-    GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL;
-    RETURN concat_ws(' | ', SQLSTATE, SQLERRM, nullif(detail, ''));
-END $$;
+\set ECHO none
+\getenv dir PG_ABS_SRCDIR
+\i :dir/refusal.sql
+\set ECHO all
 
 SELECT sum(x), avg(x) FROM (VALUES ('[1,2]'::embedding), ('[3,5]'), (NULL), ('[-1,2]')) t(x);
 SELECT sum(x), avg(x) FROM (VALUES ('[1,2]'::embedding)) t(x);

@@ -17,7 +17,9 @@ COPY e TO :'file' (FORMAT binary);
 CREATE TEMP TABLE copied (x embedding);
 COPY copied FROM :'file' (FORMAT binary);
 SELECT count(*), count(x) FROM copied;
-SELECT count(*) AS missing FROM (SELECT x::text FROM e EXCEPT SELECT x::text FROM copied) t;
+SELECT count(*) AS different FROM (
+	(SELECT x::text FROM e EXCEPT SELECT x::text FROM copied) UNION ALL
+	(SELECT x::text FROM copied EXCEPT SELECT x::text FROM e)) t;
 
 -- What comes of bytes that are received as an embedding.  A bytea is written as
 -- it is, so any bytes can be sent.

@@ -1,17 +1,10 @@
 -- Arrays become embeddings and back, and bad ones are refused.
 SET client_min_messages = warning;
 CREATE EXTENSION IF NOT EXISTS mlrec;
--- What a statement is refused with.
-CREATE FUNCTION pg_temp.refusal(statement text) RETURNS text LANGUAGE plpgsql AS $$
-DECLARE
-    detail text;
-BEGIN
-    EXECUTE statement;
-    RETURN 'accepted';
-EXCEPTION WHEN OTHERS THEN
-    GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL;
-    RETURN concat_ws(' | ', SQLSTATE, SQLERRM, nullif(detail, ''));
-END $$;
+\set ECHO none
+\getenv dir PG_ABS_SRCDIR
+\i :dir/refusal.sql
+\set ECHO all
 
 SELECT ARRAY[1, -2, 3]::embedding;
 SELECT ARRAY[0.1, -2, 3e-5]::embedding;

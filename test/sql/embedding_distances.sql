@@ -1,17 +1,10 @@
 -- Distances are right, finite and within their range; misfits are refused.
 SET client_min_messages = warning;
 CREATE EXTENSION IF NOT EXISTS mlrec;
--- What a statement is refused with.
-CREATE FUNCTION pg_temp.refusal(statement text) RETURNS text LANGUAGE plpgsql AS $$
-DECLARE
-    detail text;
-BEGIN
-    EXECUTE statement;
-    RETURN 'accepted';
-EXCEPTION WHEN OTHERS THEN
-    GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL;
-    RETURN concat_ws(' | ', SQLSTATE, SQLERRM, nullif(detail, ''));
-END $$;
+\set ECHO none
+\getenv dir PG_ABS_SRCDIR
+\i :dir/refusal.sql
+\set ECHO all
 
 SELECT '[1,2]'::embedding <-> '[4,6]', '[1,2]'::embedding <#> '[3,4]', '[1,0]'::embedding <=> '[0,1]';
 SELECT l2_distance('[1,2]', '[4,6]'::embedding), inner_product('[1,2]', '[3,4]'::embedding),

@@ -9,7 +9,8 @@ FROM (VALUES ('[0]'::embedding, '[-0]'::embedding), ('[1,-0,3]', '[1,0,3]'), ('[
 -- values of many lengths, beyond the block that is hashed at a time; zeros of
 -- both signs, at the end as well
 CREATE TEMP TABLE e AS
-SELECT i, (SELECT array_agg(CASE WHEN d = i % 7 THEN CASE WHEN i % 2 = 0 THEN '-0' ELSE '0' END::real ELSE (i % 5 * d)::real END)
+SELECT i, (SELECT array_agg(CASE WHEN d = i % 7 THEN CASE WHEN i % 2 = 0 THEN '-0' ELSE '0' END::real
+    ELSE (i % 5 * d)::real END)
 		   FROM generate_series(1, 1 + i % 13 * 50) d)::embedding AS x
 FROM generate_series(1, 3000) i;
 INSERT INTO e VALUES (0, NULL), (0, NULL);
@@ -31,7 +32,8 @@ RESET enable_hashagg;
 SELECT count(*) > 50 AS groups, sum(n) FROM hashed;
 SELECT count(*) AS differing FROM hashed h FULL JOIN sorted s ON h.x = s.x AND h.n = s.n
 WHERE (h.n IS NULL OR s.n IS NULL) AND (h.x IS NOT NULL OR s.x IS NOT NULL);
-SELECT count(*) FROM (SELECT x FROM hashed EXCEPT SELECT x FROM sorted) t;
+SELECT count(*) FROM ((SELECT x FROM hashed EXCEPT SELECT x FROM sorted) UNION ALL
+	(SELECT x FROM sorted EXCEPT SELECT x FROM hashed)) t;
 
 ANALYZE e;
 SET enable_mergejoin = off;

@@ -1,17 +1,10 @@
 -- Text goes in and out without loss, and bad text is refused with its place.
 SET client_min_messages = warning;
 CREATE EXTENSION IF NOT EXISTS mlrec;
--- What a statement is refused with.
-CREATE FUNCTION pg_temp.refusal(statement text) RETURNS text LANGUAGE plpgsql AS $$
-DECLARE
-    detail text;
-BEGIN
-    EXECUTE statement;
-    RETURN 'accepted';
-EXCEPTION WHEN OTHERS THEN
-    GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL;
-    RETURN concat_ws(' | ', SQLSTATE, SQLERRM, nullif(detail, ''));
-END $$;
+\set ECHO none
+\getenv dir PG_ABS_SRCDIR
+\i :dir/refusal.sql
+\set ECHO all
 
 SELECT '[1]'::embedding;
 SELECT '[0.1,-2,3e-5]'::embedding;

@@ -58,8 +58,10 @@ SELECT count(*) AS differences FROM (
 	UNION ALL
 	(SELECT * FROM evaluate_recommender(:model) EXCEPT TABLE measured)) d;
 SET search_path = '';
-SELECT count(*) AS differences
-FROM (SELECT * FROM public.evaluate_recommender(:model) EXCEPT TABLE evaluate_report.measured) d;
+SELECT count(*) AS differences FROM (
+	(SELECT * FROM public.evaluate_recommender(:model) EXCEPT TABLE evaluate_report.measured)
+	UNION ALL
+	(TABLE evaluate_report.measured EXCEPT SELECT * FROM public.evaluate_recommender(:model))) d;
 SET search_path = evaluate_report, public;
 WITH stored AS (
 	SELECT p.key AS protocol, s.key AS system, u.key AS users, m.key AS metric, m.value::float8
@@ -68,7 +70,7 @@ WITH stored AS (
 	WHERE model_id = :model AND p.key IN ('static', 'live')
 )
 SELECT protocol, count(*) > 100 AS many,
-	bool_and(abs(m.value - stored.value) <= 1e-5 * (1 + abs(m.value))) AS same
+	bool_and((abs(m.value - stored.value) <= 1e-5 * (1 + abs(m.value))) IS TRUE) AS same
 FROM stored LEFT JOIN measured m USING (protocol, system, users, metric)
 WHERE protocol = 'static'
 GROUP BY protocol;

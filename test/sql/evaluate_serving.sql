@@ -119,7 +119,7 @@ CREATE VIEW expected AS
 	GROUP BY protocol, ordered, users;
 
 SELECT protocol, metric, count(*) AS groups,
-	bool_and(abs(e.value - m.value) < 1e-4) AS same
+	bool_and((abs(e.value - m.value) < 1e-4) IS TRUE) AS same
 FROM expected e LEFT JOIN measured m USING (protocol, users, metric)
 WHERE system = 'mlrec'
 GROUP BY protocol, metric ORDER BY protocol, metric;

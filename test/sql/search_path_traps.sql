@@ -107,7 +107,8 @@ INSERT INTO called VALUES
 	('embedding_send embedding_to_real_array dims norm normalize', $$SELECT public.embedding_send(e), e::pg_catalog.float4[], public.dims(e), public.norm(e),
 		normalize(e) FROM (SELECT '[1]'::public.embedding AS e) AS e$$),
 	('l2_distance inner_product negative_inner_product cosine_similarity cosine_distance', $$SELECT public.l2_distance(e, e), public.inner_product(e, e),
-		public.negative_inner_product(e, e), public.cosine_similarity(e, e), public.cosine_distance(e, e) FROM (SELECT '[1]'::public.embedding AS e) AS e$$),
+		public.negative_inner_product(e, e), public.cosine_similarity(e, e), public.cosine_distance(e, e)
+		FROM (SELECT '[1]'::public.embedding AS e) AS e$$),
 	('embedding_add embedding_sub embedding_mul', $$SELECT e + e, e - e, e * e FROM (SELECT '[1]'::public.embedding AS e) AS e$$),
 	('embedding_lt embedding_le embedding_eq embedding_ne embedding_ge embedding_gt embedding_cmp', $$SELECT e < e, e <= e, e = e, e <> e, e >= e, e > e,
 		public.embedding_cmp(e, e) FROM (SELECT '[1]'::public.embedding AS e) AS e$$),
@@ -122,7 +123,8 @@ WHERE d.classid = 'pg_proc'::regclass AND d.refclassid = 'pg_extension'::regclas
 	AND d.refobjid = (SELECT oid FROM pg_extension WHERE extname = 'mlrec')
 	AND p.proname NOT IN (SELECT unnest(string_to_array(names, ' ')) FROM called) ORDER BY 1;
 -- and nothing is trapped.
-SELECT names, run(replace(replace(statement, 'MODEL', current_setting('traps.model')), 'SAMPLE', quote_literal(current_setting('traps.sample')))) AS trapped
+SELECT names, run(replace(replace(statement, 'MODEL', current_setting('traps.model')),
+	'SAMPLE', quote_literal(current_setting('traps.sample')))) AS trapped
 FROM called;
 
 \set ECHO none

@@ -28,8 +28,10 @@ END $$;
 -- Whether two users have the same list, scores and all.
 CREATE FUNCTION same_list(a bigint, b bigint) RETURNS boolean
 BEGIN ATOMIC
-	SELECT (SELECT array_agg((movie_id, ranking_score, retrieval_score) ORDER BY rank) FROM recommend(a, 80, 80, exclude_seen => false))
-		= (SELECT array_agg((movie_id, ranking_score, retrieval_score) ORDER BY rank) FROM recommend(b, 80, 80, exclude_seen => false));
+	SELECT (SELECT array_agg((movie_id, ranking_score, retrieval_score) ORDER BY rank)
+			FROM recommend(a, 80, 80, exclude_seen => false))
+		= (SELECT array_agg((movie_id, ranking_score, retrieval_score) ORDER BY rank)
+			FROM recommend(b, 80, 80, exclude_seen => false));
 END;
 CREATE TABLE own AS SELECT * FROM recommend(6, 80, 80);
 CREATE TABLE all_in_one AS SELECT * FROM recommend_all(80, 80, ARRAY[6]);
@@ -67,8 +69,10 @@ FROM recommend_all(80, 80, ARRAY[6]) JOIN all_in_one USING (movie_id, ranking_sc
 -- Of others there is nothing to be told: 3 and 33 are of the same gender, age and occupation.
 SELECT same_list(3, 33), same_list(3, 6);
 SELECT predict_rating(3, 10) = predict_rating(33, 10) AS same_rating;
-SELECT count(*) AS movies, count(*) FILTER (WHERE a.user_id <> b.user_id AND a.movie_id = b.movie_id AND a.ranking_score = b.ranking_score) AS same
-FROM recommend_all(80, 10, ARRAY[3, 33]) a JOIN recommend_all(80, 10, ARRAY[3, 33]) b USING (rank) WHERE a.user_id < b.user_id;
+SELECT count(*) AS movies,
+	count(*) FILTER (WHERE a.movie_id = b.movie_id AND a.ranking_score = b.ranking_score) AS same
+FROM recommend_all(80, 10, ARRAY[3, 33]) a JOIN recommend_all(80, 10, ARRAY[3, 33]) b USING (rank)
+WHERE a.user_id < b.user_id;
 SELECT title FROM explain_recommendation(3, 10);
 
 -- Nor is there when the same of both can be seen, and more is hidden.

@@ -11,11 +11,13 @@ SET search_path = serve_nearest, public;
 -- A movie is nearest to itself, and the others follow as similar_movies has them.
 CREATE VIEW twelve AS SELECT embedding AS e FROM movie_embeddings WHERE model_id = :model AND movie_id = 12;
 SELECT movie_id, similarity > 0.9999 AS same FROM twelve, nearest_movies(e, 1);
-SELECT count(*) AS differ FROM (SELECT rank - 1 AS rank, movie_id FROM twelve, nearest_movies(e, 40) WHERE rank > 1
-	EXCEPT SELECT rank, movie_id FROM similar_movies(12, 39)) s;
+SELECT count(*) AS compared, count(*) FILTER (WHERE n.movie_id IS DISTINCT FROM s.movie_id) AS differ
+FROM (SELECT rank - 1 AS rank, movie_id FROM twelve, nearest_movies(e, 40) WHERE rank > 1) n
+	FULL JOIN similar_movies(12, 39) s USING (rank);
 -- Only the direction counts.
-SELECT count(*) AS differ FROM (SELECT rank, movie_id FROM twelve, nearest_movies(e + e, 40)
-	EXCEPT SELECT rank, movie_id FROM twelve, nearest_movies(e, 40)) s;
+SELECT count(*) FILTER (WHERE a.movie_id IS DISTINCT FROM b.movie_id) AS differ
+FROM (SELECT f.* FROM twelve, nearest_movies(e + e, 40) f) a
+	FULL JOIN (SELECT f.* FROM twelve, nearest_movies(e, 40) f) b USING (rank);
 -- What several movies have in common.
 SELECT count(*) FROM nearest_movies((SELECT avg(embedding) FROM movie_embeddings
 	WHERE model_id = :model AND movie_id IN (12, 13, 14)), 5);

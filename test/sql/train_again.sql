@@ -43,8 +43,10 @@ SELECT run, (SELECT count(*) FROM movie_embeddings e WHERE e.model_id = model(ru
 	(SELECT count(*) FROM user_embeddings e WHERE e.model_id = model(run)) > 450 AS many_users
 FROM unnest(ARRAY['early', 'on', 'new']) run;
 SELECT count(*) = 0 AS same_users FROM (
-	SELECT user_id FROM user_embeddings WHERE model_id = model('on') EXCEPT
-	SELECT user_id FROM user_embeddings WHERE model_id = model('new')) u;
+	(SELECT user_id FROM user_embeddings WHERE model_id = model('on') EXCEPT
+	SELECT user_id FROM user_embeddings WHERE model_id = model('new')) UNION ALL
+	(SELECT user_id FROM user_embeddings WHERE model_id = model('new') EXCEPT
+	SELECT user_id FROM user_embeddings WHERE model_id = model('on'))) u;
 SELECT options->'from_model' = to_jsonb(model('early')) AS is_recorded
 FROM recommender_models WHERE model_id = model('on');
 
@@ -122,8 +124,10 @@ UPDATE ratings r SET rating = 6 - rating FROM places p
 WHERE (r.user_id, r.movie_id) = (p.user_id, p.movie_id) AND n BETWEEN 0.951 * n_trainval AND n_trainval;
 CALL train('other validation', 'retrieval_epochs => 1, ranking_epochs => 1');
 SELECT run, (SELECT count(*) FROM (
-		SELECT movie_id, embedding FROM movie_embeddings WHERE model_id = model(run) EXCEPT
-		SELECT movie_id, embedding FROM movie_embeddings WHERE model_id = model('as it was')) d) = 0 AS same_movies,
+		(SELECT movie_id, embedding FROM movie_embeddings WHERE model_id = model(run) EXCEPT
+		SELECT movie_id, embedding FROM movie_embeddings WHERE model_id = model('as it was')) UNION ALL
+		(SELECT movie_id, embedding FROM movie_embeddings WHERE model_id = model('as it was') EXCEPT
+		SELECT movie_id, embedding FROM movie_embeddings WHERE model_id = model(run))) d) = 0 AS same_movies,
 	(SELECT count(*) FROM user_embeddings WHERE model_id = model(run)) =
 	(SELECT count(*) FROM user_embeddings WHERE model_id = model('as it was')) AS same_users,
 	m.metrics #> '{static,mlrec,all,rmse}' = a.metrics #> '{static,mlrec,all,rmse}' AS same_metrics
