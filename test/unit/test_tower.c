@@ -114,8 +114,8 @@ scatter_user_inputs(void)
 		d += shape->user_id;
 		for (int a = 0; a < N_ATTRIBUTES; a++)
 			for (int i = 0; i < ATTRIBUTE_DIMS; i++)
-				tower.dparams[shape->offset[TENSOR_GENDER + a] + attributes[row][a] * ATTRIBUTE_DIMS +
-							  i] += *d++;
+				tower.dparams[shape->offset[TENSOR_GENDER + a] +
+							  attributes[row][a] * ATTRIBUTE_DIMS + i] += *d++;
 	}
 }
 
@@ -228,7 +228,8 @@ test_layout(Stage stage, int32_t history)
 	for (int64_t i = shape->offset[TENSOR_MOVIE_ID]; i < shape->offset[TENSOR_MOVIE_ID + 1]; i++)
 		outside += !(fabsf(tower.params[i]) <= 0.05f);
 	CHECK(outside == 0);
-	CHECK(tower.params[shape->offset[TENSOR_MOVIE_ID]] != tower.params[shape->offset[TENSOR_MOVIE_ID] + 1]);
+	CHECK(tower.params[shape->offset[TENSOR_MOVIE_ID]] !=
+		  tower.params[shape->offset[TENSOR_MOVIE_ID] + 1]);
 	CHECK(tower.params[shape->offset[TENSOR_USER_B1]] == 0);
 	if (stage == STAGE_RANKING)
 		CHECK(tower.params[shape->offset[TENSOR_RANK_GAMMA1]] == 1 &&
