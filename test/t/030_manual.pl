@@ -77,7 +77,7 @@ for my $i (0 .. $#blocks)
 my ($out, $err);
 my $status = $node->psql('postgres', $session, stdout => \$out, stderr => \$err,
 	extra_params => [ '-A', '-P', 'tuples_only=off' ], on_error_stop => 1);
-my @answers = split /^block \d+\n/m, $out, -1;
+my @answers = split /^block \d+\n/m, "$out\n", -1;
 shift @answers;
 
 is($status, 0, 'the session ends without an error')
