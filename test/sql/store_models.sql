@@ -157,6 +157,17 @@ SELECT status FROM recommender_health();
 ROLLBACK;
 SELECT count(*) = (SELECT count(*) FROM one) AS first_answers FROM recommend(6, 80, 80) NATURAL JOIN one;
 
+-- What keeps the weights together is of use on that table alone.
+CREATE TABLE other_table ();
+CREATE TRIGGER t BEFORE DELETE ON other_table FOR EACH ROW EXECUTE FUNCTION mlrec_model_removed();
+CREATE TRIGGER u BEFORE INSERT ON other_table FOR EACH STATEMENT EXECUTE FUNCTION mlrec_model_activated();
+INSERT INTO other_table DEFAULT VALUES;
+DROP TRIGGER u ON other_table;
+INSERT INTO other_table DEFAULT VALUES;
+DELETE FROM other_table;
+SELECT mlrec_model_changed();
+DROP TABLE other_table;
+
 -- A new model takes no number that is there, wherever that came from.
 BEGIN;
 SELECT last_value AS last FROM mlrec_model_id \gset

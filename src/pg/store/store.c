@@ -11,9 +11,9 @@
  *
  * Who may do what: everybody may read the list of models.  Writing is for
  * those who may execute train_recommender, activate_recommender and the like;
- * they need no rights on the tables, since the writes below
- * run as the tables' owner.  The statements name every operator and type in
- * full, so that nothing on the caller's search_path runs with these rights.
+ * they need no rights on the tables, since the writes below run as the tables'
+ * owner.  The statements name every operator and type in full, so that nothing
+ * on the caller's search_path runs with these rights.
  *
  * Writers take SHARE ROW EXCLUSIVE on mlrec_model: they wait for each
  * other, never for readers, and readers never for them.  Triggers on the table
@@ -420,14 +420,20 @@ mlrec_drop_recommender(PG_FUNCTION_ARGS)
  * in which the rows of several models come.
  * ------------------------------------------------------------------------- */
 
+/*
+ * What a trigger was called with.  Anybody may make a trigger of the function, on a
+ * table of any shape: only ours will do.
+ */
 static TriggerData *
 trigger_data(FunctionCallInfo fcinfo, const char *function)
 {
-	if (!CALLED_AS_TRIGGER(fcinfo))
+	TriggerData *trigger = (TriggerData *) fcinfo->context;
+
+	if (!CALLED_AS_TRIGGER(fcinfo) || RelationGetRelid(trigger->tg_relation) != store_table())
 		ereport(ERROR,
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-				 errmsg("%s() can only be called as a trigger", function)));
-	return (TriggerData *) fcinfo->context;
+				 errmsg("%s() can only be called as a trigger of " STORE_MODELS, function)));
+	return trigger;
 }
 
 /* The number of the model in a row that a trigger was given. */
@@ -436,6 +442,8 @@ row_id(const TriggerData *trigger, HeapTuple row)
 {
 	bool		isnull;
 
+	if (!TRIGGER_FIRED_FOR_ROW(trigger->tg_event))
+		elog(ERROR, "trigger \"%s\" is not one for each row", trigger->tg_trigger->tgname);
 	return DatumGetInt32(heap_getattr(row, 1, RelationGetDescr(trigger->tg_relation), &isnull));
 }
 
