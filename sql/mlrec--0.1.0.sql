@@ -604,6 +604,13 @@ COMMENT ON FUNCTION @extschema@.drop_recommender(integer) IS
 'remove a trained model, the active one too; those who serve from it finish first. Not for PUBLIC until granted. Error: no such model.';
 REVOKE EXECUTE ON FUNCTION @extschema@.drop_recommender(integer) FROM PUBLIC;
 
+CREATE FUNCTION @extschema@.forget_user(user_id bigint) RETURNS integer
+	AS 'MODULE_PATHNAME', 'mlrec_forget_user' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION @extschema@.forget_user(bigint) IS
+'erase a user''s id and vectors from every stored model, from COMMIT on; returns from how many. Ratings and users are left alone: delete the user''s rows there first. Not for PUBLIC until granted.
+What many users'' ratings have shaped together stays, such as the vectors of movies. Error: a model that is damaged.';
+REVOKE EXECUTE ON FUNCTION @extschema@.forget_user(bigint) FROM PUBLIC;
+
 -- ============================================================================
 -- 4. Training
 -- ============================================================================
@@ -641,6 +648,7 @@ CREATE FUNCTION @extschema@.train_recommender(
 	like_threshold double precision DEFAULT 4,
 	softmax_weight double precision DEFAULT 0.07,
 	history boolean DEFAULT true,
+	user_ids boolean DEFAULT true,
 	from_model integer DEFAULT NULL,
 	refit boolean DEFAULT true,
 	comment text DEFAULT NULL)
@@ -661,6 +669,7 @@ workers, 0 to 3: processes beside this one; NULL: 1. Fewer are taken where the s
 activate: true, false, or if_better: only if the model beats the active one and popularity on validation ratings.
 like_threshold: a rating from here on is a liking. softmax_weight, 0 to 100: of telling likings from the whole catalogue, against telling them from dislikings.
 history: whether users are told by their own earlier ratings too.
+user_ids: whether users are told by their ids too; false: the model holds no id and no vector of any user.
 from_model: the model to start from; NULL: from scratch.
 refit: go on for up to 3 epochs with all of the training part, at the last learning rates.
 comment: kept with the model.

@@ -260,7 +260,8 @@ trainer_begin(Trainer *trainer, const float *start)
 	}
 	batch_segments(trainer->segments, &trainer->plan, ratings);
 	for (int32_t user = 0; user < ratings->n_users; user++)
-		trainer->user_row[user] = ratings->n_train[user] > 0 ? ++known : 0;
+		trainer->user_row[user] =
+			ratings->n_train[user] > 0 && !trainer->options.anonymous ? ++known : 0;
 	for (int64_t row = 0; row < ratings->n_rows; row++)
 	{
 		int32_t		movie = ratings->movie[row];

@@ -28,6 +28,7 @@ typedef struct TrainOptions
 	float		history_dropout;	/* share of segments whose user is shown as a
 									 * newcomer: no history, no id */
 	float		weight_decay;
+	bool		anonymous;		/* every user is shown as unknown */
 	bool		early_stopping; /* false: all epochs, the rates as given */
 	const float *rates;			/* [epochs] with early_stopping off, else NULL */
 	uint64_t	seed;

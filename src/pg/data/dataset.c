@@ -310,7 +310,7 @@ dataset_load(Oid ratings, Oid movies, Oid users, const SplitOptions *options, Si
 static void
 warn_temporary(Oid relation)
 {
-	if (OidIsValid(relation) && isAnyTempNamespace(get_rel_namespace(relation)))
+	if (relation_is_temporary(relation))
 		ereport(WARNING,
 				(errmsg("relation \"%s\" is temporary", get_rel_name(relation)),
 				 errdetail("Only this session can serve from a model that is trained on it.")));

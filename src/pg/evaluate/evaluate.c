@@ -32,24 +32,17 @@ PG_FUNCTION_INFO_V1(mlrec_evaluate_recommender);
 
 /* ----------------------------------------------------------------- the split */
 
-/*
- * An option of the training, from its JSON object; false if it is not there.
- */
-static bool
-find_option(const StoreEntry *entry, const char *name, JsonbValue *value)
-{
-	Datum		options = DirectFunctionCall1(jsonb_in, CStringGetDatum(entry->options));
-
-	return getKeyJsonValueFromContainer(&DatumGetJsonbP(options)->root, name, strlen(name),
-										value) != NULL;
-}
-
 static bool
 split_is_random(const StoreEntry *entry)
 {
 	JsonbValue	value;
 
-	return find_option(entry, "split", &value) && value.type == jbvString &&
+	if (!store_json_value(entry->options, "split", &value))
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_CORRUPTED),
+				 errmsg("recommender model %d was stored without its split", entry->model_id),
+				 errhint("Train a new model.")));
+	return value.type == jbvString &&
 		value.val.string.len == strlen("random") &&
 		memcmp(value.val.string.val, "random", strlen("random")) == 0;
 }
@@ -60,7 +53,10 @@ option_number(const StoreEntry *entry, const char *name)
 	double		number;
 
 	if (!store_json_number(entry->options, name, &number))
-		elog(ERROR, "recommender model %d was stored without its %s", entry->model_id, name);
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_CORRUPTED),
+				 errmsg("recommender model %d was stored without its %s", entry->model_id, name),
+				 errhint("Train a new model.")));
 	return number;
 }
 

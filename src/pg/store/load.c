@@ -109,13 +109,13 @@ sink_write(void *arg, const char *data, Size length)
 
 /* Whether a shared file has a model; databases other than this one keep theirs. */
 static bool
-model_exists(Oid database, int32 model_id, void *arg)
+model_exists(Oid database, int32 model_id, uint64 checksum, void *arg)
 {
 	StoreEntry	entry;
 
 	if (database != MyDatabaseId)
 		return get_database_name(database) != NULL;
-	return store_read(model_id, arg, &entry);
+	return store_read(model_id, arg, &entry) && entry.checksum == checksum;
 }
 
 /*
@@ -171,13 +171,21 @@ share_model_file(Loaded *loaded, const StoreEntry *entry, Snapshot snapshot)
 	return loaded->file.map;
 }
 
-/* Likewise into private memory. */
-static const void *
-copy_model_file(const StoreEntry *entry, Snapshot snapshot)
+static void
+check_size(const StoreEntry *entry)
 {
-	char	   *file = alloc_aligned(entry->size, 0);
-	Sink		sink = {.memory = file};
+	if (entry->size < sizeof(ModelFileHeader) || entry->size > MaxAllocHugeSize / 2)
+		damaged(entry, model_file_status_text(MODEL_FILE_NOT_A_MODEL));
+}
 
+void *
+load_copy(const StoreEntry *entry, Snapshot snapshot)
+{
+	char	   *file;
+	Sink		sink = {0};
+
+	check_size(entry);
+	file = sink.memory = alloc_aligned(entry->size, 0);
 	if (store_load(entry, snapshot, sink_write, &sink) != entry->size)
 		damaged(entry, model_file_status_text(MODEL_FILE_TRUNCATED));
 	check_model_file(entry, file, true);
@@ -239,8 +247,7 @@ load_model(const StoreEntry *entry, Snapshot snapshot)
 	const void *file = NULL;
 	Model	   *model;
 
-	if (entry->size < sizeof(ModelFileHeader) || entry->size > MaxAllocHugeSize / 2)
-		damaged(entry, model_file_status_text(MODEL_FILE_NOT_A_MODEL));
+	check_size(entry);
 	cached->ref.context = context;
 	copy_entry(&cached->entry, entry);
 	loaded->file.draft = -1;
@@ -251,7 +258,7 @@ load_model(const StoreEntry *entry, Snapshot snapshot)
 	if (share)
 		file = share_model_file(loaded, entry, snapshot);
 	if (file == NULL)
-		file = copy_model_file(entry, snapshot);
+		file = load_copy(entry, snapshot);
 
 	cached->header = file;
 	model = alloc_aligned(model_size(), 0);

@@ -34,6 +34,12 @@ typedef struct CachedModel
 extern void load_define_settings(void);
 
 /*
+ * A copy of a model file in the current memory context, which the caller may
+ * change.  An error if the model is damaged.
+ */
+extern void *load_copy(const StoreEntry *entry, Snapshot snapshot);
+
+/*
  * Loads a model into a memory context of its own, which belongs to the caller's
  * until everything has gone well, and to CacheMemoryContext then.  Deleting it
  * lets go of a shared model file.  An error if the model is damaged.

@@ -21,8 +21,8 @@
  *
  *	- when its model is dropped: at COMMIT, or at PREPARE TRANSACTION; on a standby
  *	  when a session notices that had served from it;
- *	- when a backend that makes another file finds that the model, or its whole
- *	  database, is no more;
+ *	- when a backend that makes another file finds that the model, as it is in the
+ *	  file, or its whole database, is no more;
  *	- when the server starts, and after a crash: the file lives in
  *	  base/pgsql_tmp under a name that begins with pgsql_tmp, and the server
  *	  clears such files away.  Backups leave them out for the same reason.
@@ -264,7 +264,7 @@ is_garbage(const char *name, SharedFileExists exists, void *arg)
 
 	if (n == 5 && kill(pid, 0) != 0 && errno == ESRCH)
 		return true;			/* the draft of one who is no more */
-	return n >= 4 && !exists(database, model_id, arg);
+	return n >= 4 && !exists(database, model_id, checksum, arg);
 }
 
 /*

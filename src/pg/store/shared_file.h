@@ -40,7 +40,7 @@ extern char *shared_file_path(int32 model_id, uint64 checksum);
 extern void shared_file_remove(const char *path);
 
 /* Removes the files of models of which exists() knows nothing. */
-typedef bool (*SharedFileExists) (Oid database, int32 model_id, void *arg);
+typedef bool (*SharedFileExists) (Oid database, int32 model_id, uint64 checksum, void *arg);
 extern void shared_file_sweep(SharedFileExists exists, void *arg);
 
 #endif							/* MLREC_STORE_SHARED_FILE_H */

@@ -352,6 +352,52 @@ store_save(StoreEntry *entry, const void *file, Size size, bool activate)
 }
 
 /*
+ * store_hide_boundary: lets the boundary of the split tell a time and no user.
+ * Ratings of exactly that time that were for testing are not tested on any more.
+ */
+void
+store_hide_boundary(StoreEntry *entry)
+{
+	if (entry->boundary_time == 0 && entry->boundary_user == 0 && entry->boundary_movie == 0)
+		return;					/* there is none */
+	entry->boundary_user = PG_INT64_MAX;
+	entry->boundary_movie = PG_INT64_MAX;
+}
+
+/*
+ * store_replace: puts another finalized model file in the place of a model's, and what is
+ * known of it by now.  Options, metrics and the like stay.  As of store_save, the
+ * caller has checked that it may write; the new size and checksum are filled in.
+ */
+void
+store_replace(const StoreEntry *before, StoreEntry *entry, const void *file)
+{
+	Oid			types[] = {INT4OID, INT8OID, INT8OID, INT8OID, INT8OID};
+	Datum		values[lengthof(types)];
+	SavedUserContext saved;
+
+	entry->size = ((const ModelFileHeader *) file)->size;
+	entry->checksum = ((const ModelFileHeader *) file)->checksum;
+	remember(&dropped, entry->model_id, before->checksum);
+	remember(&stored, entry->model_id, entry->checksum);
+	values[0] = Int32GetDatum(entry->model_id);
+	values[1] = Int64GetDatum((int64) entry->size);
+	values[2] = Int64GetDatum((int64) entry->checksum);
+	values[3] = Int64GetDatum(entry->boundary_user);
+	values[4] = Int64GetDatum(entry->boundary_movie);
+	begin_write(&saved);
+	execute(psprintf("UPDATE %s SET size_bytes = $2, checksum = $3, boundary_user = $4, "
+					 "boundary_movie = $5 WHERE model_id OPERATOR(pg_catalog.=) $1",
+					 extension_object_quoted(STORE_MODELS)),
+			lengthof(types), types, values, NULL, SPI_OK_UPDATE);
+	execute(psprintf("DELETE FROM %s WHERE model_id OPERATOR(pg_catalog.=) $1",
+					 extension_object_quoted(STORE_CHUNKS)),
+			1, types, values, NULL, SPI_OK_DELETE);
+	insert_chunks(entry->model_id, file, entry->size);
+	end_write(&saved);
+}
+
+/*
  * activate_recommender(model_id int): all sessions serve from this model once
  * the caller has committed.
  */
@@ -360,10 +406,21 @@ mlrec_activate_recommender(PG_FUNCTION_ARGS)
 {
 	int32		model_id = PG_GETARG_INT32(0);
 	SavedUserContext saved;
+	StoreEntry	entry;
 	bool		found;
 
 	PreventCommandIfReadOnly("activate_recommender()");
 	begin_write(&saved);
+	PushActiveSnapshot(GetLatestSnapshot());
+	if (store_read(model_id, GetActiveSnapshot(), &entry) && store_is_temporary(&entry))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("recommender model %d cannot be the active one", model_id),
+				 errdetail("It was trained on a temporary relation, which other sessions cannot "
+						   "read."),
+				 errhint("Name it by model_id in this session, or train on a relation that "
+						 "stays.")));
+	PopActiveSnapshot();
 	found = set_active(model_id);
 	end_write(&saved);
 	if (!found)

@@ -7,6 +7,7 @@
 #include "postgres.h"
 
 #include "nodes/pg_list.h"
+#include "utils/jsonb.h"
 #include "utils/snapshot.h"
 #include "utils/timestamp.h"
 
@@ -35,7 +36,10 @@ typedef struct StoreEntry
 	char	   *epochs;			/* JSON array: the epochs of the training; not
 								 * read back */
 
-	/* the last training row in the order of the split; all 0 if it is random */
+	/*
+	 * the last training row in the order of the split; all 0 if it is random; user
+	 * and movie are the largest there can be if it must not tell who it was
+	 */
 	int64		boundary_time;
 	int64		boundary_user;
 	int64		boundary_movie;
@@ -61,11 +65,20 @@ typedef bool (*StoreSink) (void *arg, const char *data, Size length);
 extern int32 store_next_id(void);
 extern void store_save(StoreEntry *entry, const void *file, Size size, bool activate);
 
+extern void store_hide_boundary(StoreEntry *entry);
+extern void store_replace(const StoreEntry *before, StoreEntry *entry, const void *file);
+
+extern List *store_model_ids(Snapshot snapshot);
 extern bool store_read(int32 model_id, Snapshot snapshot, StoreEntry *entry);
 extern bool store_read_active(Snapshot snapshot, StoreEntry *entry);
 extern bool store_is_leaving(int32 model_id);
 extern Size store_load(const StoreEntry *entry, Snapshot snapshot, StoreSink sink, void *arg);
 
+/*
+ * A value of a JSON object; false if it is not there, or if that is no object, as
+ * when somebody has changed the tables.
+ */
+extern bool store_json_value(const char *json, const char *key, JsonbValue *value);
 extern bool store_json_number(const char *json, const char *key, double *number);
 
 /* The tables, by their names in the extension's schema */
@@ -77,6 +90,9 @@ extern Oid	store_table(void);
 extern int32 store_model_argument(FunctionCallInfo fcinfo, int argno);
 pg_noreturn extern void store_no_model(int32 model_id);
 pg_noreturn extern void store_none_active(void);
+
+/* Whether one of a model's relations is temporary, by their names. */
+extern bool store_is_temporary(const StoreEntry *entry);
 
 extern void store_find_relations(const StoreEntry *entry, StoreRelations *relations);
 extern bool store_relations_exist(const StoreEntry *entry);

@@ -128,16 +128,29 @@ column_json(TupleTableSlot *slot, int column)
 }
 
 /*
- * store_json_number: a number of a JSON object; false if it is not there.
+ * store_json_value: see store.h.
+ */
+bool
+store_json_value(const char *json, const char *key, JsonbValue *value)
+{
+	Jsonb	   *object;
+
+	if (json == NULL)
+		return false;
+	object = DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(json)));
+	return JB_ROOT_IS_OBJECT(object) &&
+		getKeyJsonValueFromContainer(&object->root, key, strlen(key), value) != NULL;
+}
+
+/*
+ * store_json_number: likewise a number.
  */
 bool
 store_json_number(const char *json, const char *key, double *number)
 {
-	Datum		object = DirectFunctionCall1(jsonb_in, CStringGetDatum(json));
 	JsonbValue	value;
 
-	if (getKeyJsonValueFromContainer(&DatumGetJsonbP(object)->root, key, strlen(key),
-									 &value) == NULL || value.type != jbvNumeric)
+	if (!store_json_value(json, key, &value) || value.type != jbvNumeric)
 		return false;
 	*number = DatumGetFloat8(DirectFunctionCall1(numeric_float8,
 												 NumericGetDatum(value.val.numeric)));
@@ -292,26 +305,36 @@ store_load(const StoreEntry *entry, Snapshot snapshot, StoreSink sink, void *arg
 }
 
 /*
- * The models that there are, as "1, 2, 3", or NULL if there are none.
+ * store_model_ids: the numbers of the models that there are, ascending.
  */
-static char *
-list_models(void)
+List *
+store_model_ids(Snapshot snapshot)
 {
 	Relation	table = table_open(store_table(), AccessShareLock);
 	TupleTableSlot *slot = table_slot_create(table, NULL);
-	TableScanDesc scan = table_beginscan(table, GetActiveSnapshot(), 0, NULL);
+	TableScanDesc scan = table_beginscan(table, snapshot, 0, NULL);
 	List	   *ids = NIL;
-	StringInfoData list;
 
 	while (table_scan_getnextslot(scan, ForwardScanDirection, slot))
 		ids = lappend_int(ids, column_id(slot));
 	table_endscan(scan);
 	ExecDropSingleTupleTableSlot(slot);
 	table_close(table, AccessShareLock);
+	list_sort(ids, list_int_cmp);
+	return ids;
+}
+
+/*
+ * The models that there are, as "1, 2, 3", or NULL if there are none.
+ */
+static char *
+list_models(void)
+{
+	List	   *ids = store_model_ids(GetActiveSnapshot());
+	StringInfoData list;
+
 	if (ids == NIL)
 		return NULL;
-
-	list_sort(ids, list_int_cmp);
 	initStringInfo(&list);
 	for (int i = 0; i < Min(list_length(ids), MAX_LISTED); i++)
 		appendStringInfo(&list, i == 0 ? "%d" : ", %d", list_nth_int(ids, i));
@@ -379,6 +402,22 @@ look_up(const char *name)
 	List	   *parts = textToQualifiedNameList(cstring_to_text(name));
 
 	return RangeVarGetRelid(makeRangeVarFromNameList(parts), NoLock, true);
+}
+
+/* Whether a qualified name is one in the schema of somebody's temporary relations. */
+static bool
+is_temporary(const char *name)
+{
+	return name != NULL &&
+		(strncmp(name, "pg_temp_", strlen("pg_temp_")) == 0 ||
+		 strncmp(name, "pg_temp.", strlen("pg_temp.")) == 0);
+}
+
+bool
+store_is_temporary(const StoreEntry *entry)
+{
+	return is_temporary(entry->ratings) || is_temporary(entry->movies) ||
+		is_temporary(entry->users);
 }
 
 static Oid

@@ -34,6 +34,7 @@ enum
 	ARG_LIKE_THRESHOLD,
 	ARG_SOFTMAX_WEIGHT,
 	ARG_HISTORY,
+	ARG_USER_IDS,
 	ARG_FROM_MODEL,
 	ARG_REFIT,
 	ARG_COMMENT
@@ -147,6 +148,7 @@ options_get(FunctionCallInfo fcinfo)
 										  -FLT_MAX, FLT_MAX);
 	values.softmax_weight = number_option(fcinfo, ARG_SOFTMAX_WEIGHT, "softmax_weight", 0, 100);
 	values.history = boolean_option(fcinfo, ARG_HISTORY, "history");
+	values.user_ids = boolean_option(fcinfo, ARG_USER_IDS, "user_ids");
 	values.from_model = PG_ARGISNULL(ARG_FROM_MODEL) ? 0 :
 		integer_option(fcinfo, ARG_FROM_MODEL, "from_model", 1, PG_INT32_MAX);
 	values.refit = boolean_option(fcinfo, ARG_REFIT, "refit");
@@ -164,12 +166,14 @@ options_json(const OptionValues *values)
 	return psprintf("{\"test_fraction\": %.17g, \"validation_fraction\": %g, \"split\": \"%s\", "
 					"\"batch_size\": %d, \"learning_rate\": %g, \"retrieval_epochs\": %d, "
 					"\"ranking_epochs\": %d, \"patience\": %d, \"like_threshold\": %g, "
-					"\"softmax_weight\": %g, \"history\": %s, \"from_model\": %s, \"refit\": %s}",
+					"\"softmax_weight\": %g, \"history\": %s, \"user_ids\": %s, "
+					"\"from_model\": %s, \"refit\": %s}",
 					values->test_fraction, values->validation_fraction,
 					values->random_split ? "random" : "chronological",
 					values->batch_size, values->learning_rate, values->epochs[STAGE_RETRIEVAL],
 					values->epochs[STAGE_RANKING], values->patience, values->like_threshold,
 					values->softmax_weight, values->history ? "true" : "false",
+					values->user_ids ? "true" : "false",
 					values->from_model ? psprintf("%d", values->from_model) : "null",
 					values->refit ? "true" : "false");
 }

@@ -34,6 +34,7 @@ typedef struct OptionValues
 	double		like_threshold;
 	double		softmax_weight;
 	bool		history;
+	bool		user_ids;		/* whether users are told by their ids */
 	int32		from_model;		/* 0: none */
 	bool		refit;
 	char	   *comment;		/* NULL: none */

@@ -23,6 +23,7 @@
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 
+#include "num/erase.h"
 #include "num/eval/relevance.h"
 #include "num/train/export.h"
 #include "num/train/warm_start.h"
@@ -61,6 +62,7 @@ typedef struct Training
 	double		popularity_ndcg;
 	int32		model_id;		/* of the new model */
 	const ModelFileHeader *start;	/* the model to go on from, or NULL */
+	bool		temporary;		/* one of the relations is */
 
 	int			shortage_level; /* of the message that there are too few workers */
 	TrainReport report;
@@ -107,6 +109,7 @@ stage_options(const Training *training, Stage stage)
 		.like_threshold = values->like_threshold,
 		.softmax_weight = stage == STAGE_RETRIEVAL ? values->softmax_weight : 0,
 		.seed = values->seed,
+		.anonymous = !values->user_ids,
 		.early_stopping = true,
 	};
 
@@ -211,6 +214,21 @@ train_stages(Training *training)
 	}
 }
 
+/*
+ * Makes every user the unknown one, as it was in a training without ids; until
+ * store() takes them out, the model file has users all the same, for searches of
+ * large catalogues to be tried with.
+ */
+static void
+forget_ids(float *params, const StageShape *shape)
+{
+	const float *unknown = params + shape->offset[USER_ID];
+
+	for (int32 user = 1; user <= shape->n_users && shape->user_id > 0; user++)
+		memcpy(params + shape->offset[USER_ID] + (int64) user * shape->user_id, unknown,
+			   sizeof(float) * shape->user_id);
+}
+
 /* The model as a model file, not finalized. */
 static ModelFileHeader *
 make_model_file(const Training *training)
@@ -235,6 +253,8 @@ make_model_file(const Training *training)
 
 	for (Stage stage = 0; stage < N_STAGES; stage++)
 	{
+		if (!training->options.user_ids)
+			forget_ids(training->params[stage], &training->shape[stage]);
 		input.params[stage] = training->params[stage];
 		input.shape[stage] = &training->shape[stage];
 	}
@@ -242,6 +262,22 @@ make_model_file(const Training *training)
 	scratch = alloc_aligned(export_scratch(&input), 0);
 	export_model_file(file, &header, &input, check_interrupts, scratch);
 	return file;
+}
+
+/*
+ * A model of a temporary relation is of use to this session alone: active, it would
+ * keep all others from being served.
+ */
+static bool
+may_be_active(const Training *training)
+{
+	if (!training->temporary || training->options.activate == ACTIVATE_NEVER)
+		return !training->temporary;
+	ereport(NOTICE,
+			(errmsg("model %d is not activated", training->report.model_id),
+			 errdetail("It was trained on a temporary relation, which other sessions cannot read."),
+			 errhint("Use it in this session with model_id => %d.", training->report.model_id)));
+	return false;
 }
 
 /*
@@ -267,6 +303,8 @@ decide_activation(Training *training, ModelFileHeader *file, Oid ratings)
 		ereport(NOTICE,
 				(errmsg("relevance: validation NDCG@10 %.4f, by popularity alone %.4f",
 						new_model.ndcg, new_model.popularity_ndcg)));
+	if (!may_be_active(training))
+		return false;
 	switch (training->options.activate)
 	{
 		case ACTIVATE_NEVER:
@@ -348,6 +386,11 @@ store(const Training *training, ModelFileHeader *file, bool activate,
 		entry.boundary_time = dataset->boundary.time;
 		entry.boundary_user = dataset->boundary.user_id;
 		entry.boundary_movie = dataset->boundary.movie_id;
+	}
+	if (!options->user_ids)
+	{
+		erase_users(file, 0, file->n_users);
+		store_hide_boundary(&entry);
 	}
 	model_file_finalize(file);
 	model_open(model, file);
@@ -459,6 +502,8 @@ mlrec_train_recommender(PG_FUNCTION_ARGS)
 	before = find_before(options);
 	training.start = before ? before->header : NULL;
 	train_report_init(&training.report);
+	training.temporary = relation_is_temporary(ratings) || relation_is_temporary(movies) ||
+		relation_is_temporary(users);
 	/* who asked for workers is warned, who left it to us merely told */
 	training.shortage_level = options->workers_given ? WARNING : NOTICE;
 	training.dataset = dataset_load(ratings, movies, users, &split,

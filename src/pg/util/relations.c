@@ -113,6 +113,12 @@ relation_quoted(Oid relation)
 	return quote_qualified_identifier(schema, name);
 }
 
+bool
+relation_is_temporary(Oid relation)
+{
+	return OidIsValid(relation) && isAnyTempNamespace(get_rel_namespace(relation));
+}
+
 /*
  * relation_is_restricted: a view that reads as its invoker counts as restricted,
  * since the tables that it reads may be.

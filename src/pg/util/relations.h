@@ -17,6 +17,9 @@ extern char *relation_quoted(Oid relation);
  */
 extern bool relation_is_restricted(Oid relation);
 extern bool relation_may_hide(Oid relation);
+/* Whether the relation is a temporary one, of whatever session; InvalidOid is not. */
+extern bool relation_is_temporary(Oid relation);
+
 extern Oid	extension_schema(void);
 extern char *extension_object_quoted(const char *name);
 
