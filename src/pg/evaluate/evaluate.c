@@ -37,13 +37,12 @@ split_is_random(const StoreEntry *entry)
 {
 	JsonbValue	value;
 
-	if (!store_json_value(entry->options, "split", &value))
+	if (!store_json_value(entry->options, "split", &value) || value.type != jbvString)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_CORRUPTED),
 				 errmsg("recommender model %d was stored without its split", entry->model_id),
 				 errhint("Train a new model.")));
-	return value.type == jbvString &&
-		value.val.string.len == strlen("random") &&
+	return value.val.string.len == strlen("random") &&
 		memcmp(value.val.string.val, "random", strlen("random")) == 0;
 }
 

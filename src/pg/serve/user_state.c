@@ -89,16 +89,16 @@ user_state_create(MemoryContext context)
 
 /*
  * What the model has learned of a user, who has the index, is used only for those
- * who see ratings of the user.  Where some ratings may be hidden they must see as
+ * who see a rating of the user.  Where some ratings may be hidden they must see as
  * many as were trained on: what was learned from hidden ones is hidden too, and
- * two users of whom the same can be seen are the same.
+ * two users of whom the same can be seen are the same.  0: there is no such number.
  */
 static int32
 ratings_needed(const CachedModel *model, const StoreRelations *relations, int32 user)
 {
 	const int32 *trained = model_file_section(model->header, MODEL_FILE_USER_RATINGS);
 
-	return user >= 0 && relations->ratings_may_hide ? Max(trained[user], 1) : 1;
+	return user >= 0 && relations->ratings_may_hide ? Max(trained[user], 1) : 0;
 }
 
 /*
@@ -223,8 +223,7 @@ user_state_finish(UserState *state)
 	if (!sorted)
 		qsort(state->seen, state->n_seen, sizeof(SeenMovie), compare_seen);
 	repeated = !sorted && drop_repeated(state);
-	/* of movies that are newer than the model it has not learned */
-	if (state->n_seen < state->needed && !(state->needed == 1 && state->n_other > 0))
+	if (state->n_seen < state->needed || state->n_seen + state->n_other == 0)
 		state->input.user = -1;
 
 	movie = MemoryContextAllocHuge(state->context, sizeof(int32) * Max(state->n_seen, 1));

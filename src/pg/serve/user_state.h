@@ -20,7 +20,7 @@ typedef struct UserState
 	int64		user_id;
 	UserInput	input;			/* history ascending by movie, movies unknown to
 								 * the model left out */
-	int32		needed;			/* ratings to be seen for the trained vector */
+	int32		needed;			/* of n_seen, for what was learned of the user */
 	int32		n_seen;
 	SeenMovie  *seen;			/* ascending by movie */
 	int32		n_other;

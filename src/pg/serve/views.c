@@ -100,7 +100,10 @@ receive_visible(void *arg, TupleTableSlot *slot)
 	bool		isnull;
 	int64		id = slot_int64(slot, 1, &isnull);
 
-	users->hidden[id_find(users->ids, users->n, id)] = 0;
+	int32		user = id_find(users->ids, users->n, id);
+
+	if (user >= 0)
+		users->hidden[user] = 0;
 }
 
 /* Marks the users of whose ratings the caller sees none; in the current context. */
