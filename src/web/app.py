@@ -2,7 +2,7 @@
 
 A request is one READ ONLY transaction as role mlrec_web, with a time limit and the caller's claims;
 what the function returns is the answer.  psycopg quotes the arguments into one message, which the
-server answers at once: its pipeline mode was tried and cost twice as much (README.md).
+server answers at once: its pipeline mode was tried, and cost four times as much (README.md).
 """
 import json, os, socket, sys  # noqa: E401
 from pathlib import Path as File
