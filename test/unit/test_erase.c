@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "num/erase.h"
+#include "num/model/erase.h"
 #include "random_model.h"
 
 #define USERS 37
@@ -82,7 +82,7 @@ id_embedding(const void *file, int32_t user)
 
 	stage_shape(&shape, STAGE_RETRIEVAL, header->n_users, header->n_movies, header->n_genres,
 				header->n_values, header->history);
-	return params + shape.offset[USER_ID] + (int64_t) (user + 1) * shape.user_id;
+	return params + shape.offset[TENSOR_USER_ID] + (int64_t) (user + 1) * shape.user_id;
 }
 
 static bool

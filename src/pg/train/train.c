@@ -23,8 +23,8 @@
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 
-#include "num/erase.h"
 #include "num/eval/relevance.h"
+#include "num/model/erase.h"
 #include "num/train/export.h"
 #include "num/train/warm_start.h"
 #include "pg/data/dataset.h"
@@ -222,10 +222,10 @@ train_stages(Training *training)
 static void
 forget_ids(float *params, const StageShape *shape)
 {
-	const float *unknown = params + shape->offset[USER_ID];
+	const float *unknown = params + shape->offset[TENSOR_USER_ID];
 
 	for (int32 user = 1; user <= shape->n_users && shape->user_id > 0; user++)
-		memcpy(params + shape->offset[USER_ID] + (int64) user * shape->user_id, unknown,
+		memcpy(params + shape->offset[TENSOR_USER_ID] + (int64) user * shape->user_id, unknown,
 			   sizeof(float) * shape->user_id);
 }
 
@@ -274,9 +274,9 @@ may_be_active(const Training *training)
 	if (!training->temporary || training->options.activate == ACTIVATE_NEVER)
 		return !training->temporary;
 	ereport(NOTICE,
-			(errmsg("model %d is not activated", training->report.model_id),
+			(errmsg("model %d is not activated", training->model_id),
 			 errdetail("It was trained on a temporary relation, which other sessions cannot read."),
-			 errhint("Use it in this session with model_id => %d.", training->report.model_id)));
+			 errhint("Use it in this session with model_id => %d.", training->model_id)));
 	return false;
 }
 

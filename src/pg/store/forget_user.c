@@ -16,7 +16,7 @@
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
-#include "num/erase.h"
+#include "num/model/erase.h"
 #include "pg/store/load.h"
 #include "pg/store/store.h"
 

@@ -1,8 +1,8 @@
 /*
  * erase.h: users taken out of a trained model.
  */
-#ifndef MLREC_ERASE_H
-#define MLREC_ERASE_H
+#ifndef MLREC_MODEL_ERASE_H
+#define MLREC_MODEL_ERASE_H
 
 #include "num/model/model_file.h"
 
@@ -14,4 +14,4 @@
  */
 extern uint64_t erase_users(void *file, int32_t first, int32_t n);
 
-#endif							/* MLREC_ERASE_H */
+#endif							/* MLREC_MODEL_ERASE_H */

@@ -5,7 +5,7 @@
  * can be moved to its new place in turn without touching one that has not been
  * moved yet.
  */
-#include "num/erase.h"
+#include "num/model/erase.h"
 
 #include <string.h>
 
@@ -64,7 +64,7 @@ move_parameters(float *to, const float *from, const ModelFileHeader *now,
 			char	   *new_place = (char *) (to + new_shape.offset[t]);
 			const char *old_place = (const char *) (from + old_shape.offset[t]);
 
-			if (t == USER_ID && new_shape.user_id > 0)
+			if (t == TENSOR_USER_ID && new_shape.user_id > 0)
 				move_table(new_place, old_place, sizeof(float) * new_shape.user_id, &cut, room);
 			else
 				move_block(new_place, old_place, room, room);
