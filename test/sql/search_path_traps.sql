@@ -114,6 +114,7 @@ INSERT INTO called VALUES
 		public.embedding_cmp(e, e) FROM (SELECT '[1]'::public.embedding AS e) AS e$$),
 	('embedding_hash embedding_hash_extended', $$SELECT public.embedding_hash(e), public.embedding_hash_extended(e, 1) FROM (SELECT '[1]'::public.embedding AS e) AS e$$),
 	('sum avg embedding_accum embedding_sum embedding_avg', $$SELECT public.sum(e), public.avg(e) FROM (SELECT '[1]'::public.embedding AS e) AS e$$),
+	('forget_user', 'SELECT public.forget_user(-1)'),
 	('deactivate_recommender', 'SELECT public.deactivate_recommender()'),
 	('drop_recommender mlrec_model_removed', 'SELECT public.drop_recommender(MODEL)');
 

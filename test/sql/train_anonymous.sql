@@ -7,14 +7,17 @@ CREATE SCHEMA train_anonymous;
 SET search_path = train_anonymous, public;
 \getenv dir PG_ABS_SRCDIR
 \i :dir/small_world.sql
-SELECT max(model_id) AS anonymous FROM train_recommender(retrieval_epochs => 2, ranking_epochs => 2, seed => 3, user_ids => false) \gset
+SELECT max(model_id) AS anonymous FROM train_recommender(retrieval_epochs => 2, ranking_epochs => 2, seed => 3,
+	user_ids => false) \gset
 \set ECHO all
 
 SELECT count(*) FROM user_embeddings WHERE model_id = :anonymous;
 SELECT count(*) FROM movie_embeddings WHERE model_id = :anonymous;
-SELECT options->'user_ids' AS user_ids, boundary_user = 9223372036854775807 AS nobody FROM mlrec_model WHERE model_id = :anonymous;
+SELECT options->'user_ids' AS user_ids, boundary_user = 9223372036854775807 AS nobody FROM mlrec_model
+	WHERE model_id = :anonymous;
 SELECT options->'user_ids' AS user_ids FROM mlrec_model WHERE model_id = :model;
-SELECT a.size_bytes < m.size_bytes AS smaller FROM recommender_models a, recommender_models m WHERE a.model_id = :anonymous AND m.model_id = :model;
+SELECT a.size_bytes < m.size_bytes AS smaller FROM recommender_models a, recommender_models m
+	WHERE a.model_id = :anonymous AND m.model_id = :model;
 SELECT count(*) FROM recommend(6, 80, 80);
 SELECT forget_user(6) >= 1 AS in_others;
 SELECT checksum AS checksum FROM mlrec_model WHERE model_id = :anonymous \gset
@@ -27,12 +30,15 @@ SELECT count(*) AS differ FROM (SELECT * FROM recommend(1001, 80, 80) EXCEPT SEL
 SELECT count(*) > 0 AS measured FROM evaluate_recommender(:anonymous) WHERE metric = 'rmse';
 
 -- The same seed gives the same model, and models of either kind start from either.
-SELECT max(model_id) AS again FROM train_recommender('ratings', 'movies', 'users', retrieval_epochs => 1, ranking_epochs => 1, seed => 5,
+SELECT max(model_id) AS again FROM train_recommender('ratings', 'movies', 'users', retrieval_epochs => 1,
+	ranking_epochs => 1, seed => 5,
 	user_ids => false, from_model => :model, activate => false, workers => 0) \gset
-SELECT max(model_id) AS once_more FROM train_recommender('ratings', 'movies', 'users', retrieval_epochs => 1, ranking_epochs => 1, seed => 5,
+SELECT max(model_id) AS once_more FROM train_recommender('ratings', 'movies', 'users', retrieval_epochs => 1,
+	ranking_epochs => 1, seed => 5,
 	user_ids => false, from_model => :model, activate => false) \gset
 SELECT count(DISTINCT checksum) FROM mlrec_model WHERE model_id IN (:again, :once_more);
-SELECT max(model_id) AS known FROM train_recommender('ratings', 'movies', 'users', retrieval_epochs => 1, ranking_epochs => 1,
+SELECT max(model_id) AS known FROM train_recommender('ratings', 'movies', 'users', retrieval_epochs => 1,
+	ranking_epochs => 1,
 	from_model => :anonymous, activate => false) \gset
 SELECT count(*) > 0 AS vectors FROM user_embeddings WHERE model_id = :known;
 SELECT * FROM train_recommender(user_ids => NULL);

@@ -16,7 +16,8 @@ BEGIN
 END $$;
 \set SHOW_CONTEXT never
 \pset format unaligned
-CREATE VIEW active AS SELECT count(*) FILTER (WHERE active) AS active, count(*) FILTER (WHERE active AND comment = 'train_temporary') AS temporary
+CREATE VIEW active AS SELECT count(*) FILTER (WHERE active) AS active,
+	count(*) FILTER (WHERE active AND comment = 'train_temporary') AS temporary
 	FROM recommender_models;
 SET client_min_messages = warning;
 \set ECHO all
