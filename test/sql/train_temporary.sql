@@ -23,12 +23,12 @@ SET client_min_messages = warning;
 \set ECHO all
 
 CREATE TEMP TABLE votes AS SELECT * FROM ratings;
-CREATE TEMP VIEW movies AS SELECT * FROM movies;
+CREATE TEMP VIEW cinema AS SELECT * FROM movies;
 SELECT train('movies', 'votes', true) AS first \gset
 SELECT * FROM active;
-SELECT train('movies', 'ratings', 'if_better') IS NOT NULL AS trained;
+SELECT train('cinema', 'ratings', 'if_better') IS NOT NULL AS trained;
 SELECT * FROM active;
-SELECT train('movies', 'ratings', false) IS NOT NULL AS trained;
+SELECT train('cinema', 'ratings', false) IS NOT NULL AS trained;
 SELECT count(*) FROM recommend(6, model_id => :first);
 \set VERBOSITY terse
 \set ON_ERROR_STOP 0
@@ -48,6 +48,6 @@ SELECT * FROM active;
 SELECT drop_recommender(model_id) FROM recommender_models WHERE comment = 'train_temporary' \g /dev/null
 SELECT drop_recommender(:model) \g /dev/null
 DROP TABLE votes;
-DROP VIEW movies;
+DROP VIEW cinema;
 SET client_min_messages = error;
 DROP SCHEMA train_temporary CASCADE;
