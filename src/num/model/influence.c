@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "num/base/simd.h"
+#include "num/net/dense.h"
 #include "num/net/ranker.h"
 #include "num/net/tower.h"
 
@@ -95,10 +96,9 @@ influence_without(const Influence *influence, const int32_t *without, int n,
 
 			gather(x + (size_t) i * shape->user_inputs, influence, stage, movie, deviation);
 		}
-		user_tower_forward(out, hidden, x, model_params(influence->model, stage), shape,
-						   DROPOUT_OFF, n);
+		user_tower_predict(out, hidden, x, model_params(influence->model, stage), shape, n);
 	}
-	unit_forward(retrieval, scratch, retrieval, n, VECTOR_DIMS);
+	dense_unit(retrieval, n);
 }
 
 /* ---------------------------------------------------------------------------
@@ -113,15 +113,34 @@ layer_back(float *din, const float *w, const float *dout, const float *in, int r
 		din[i] = in[i] > 0 ? simd_dot(w + (size_t) i * columns, dout, columns) : 0;
 }
 
-/* out [columns] = relu(in w + b) */
+/* The same with the packed weights of a folded ranker, and all of it. */
 static void
-layer(float *out, const float *in, const float *w, const float *b, int rows, int columns)
+packed_back(float *din, const float *packed, const float *dout, int rows, int columns)
 {
-	memcpy(out, b, sizeof(float) * columns);
 	for (int i = 0; i < rows; i++)
-		simd_axpy(out, in[i], w + (size_t) i * columns, columns);
-	for (int i = 0; i < columns; i++)
-		out[i] = out[i] > 0 ? out[i] : 0;
+	{
+		din[i] = 0;
+		for (int c = 0; c < columns; c += DENSE_PANEL)
+			din[i] += simd_dot(packed + dense_packed_index(rows, i, c), dout + c, DENSE_PANEL);
+	}
+}
+
+/* d [n] is none where the layer's output was not above 0. */
+static void
+relu_back(float *d, const float *out, int n)
+{
+	for (int i = 0; i < n; i++)
+		d[i] = out[i] > 0 ? d[i] : 0;
+}
+
+/* out [columns] = in w + add, with relu the positive part of that; w is packed. */
+static void
+layer(float *out, const float *in, const float *w, const float *add, int rows, int columns,
+	  bool relu)
+{
+	DenseLayer	dense = dense_packed_layer(w, add, rows, columns, relu);
+
+	dense_forward(out, columns, in, &dense, 1);
 }
 
 /* dvector [VECTOR_DIMS]: the gradient of the predicted rating by the user's vector. */
@@ -131,27 +150,23 @@ rating_gradient(float *dvector, const FoldedRanker *ranker, const float *user, c
 	float		h1[RANKER_HIDDEN1];
 	float		h2[RANKER_HIDDEN2];
 	float		h3[RANKER_HIDDEN3];
-	float		d[RANKER_HIDDEN1];
+	float		d2[RANKER_HIDDEN2];
+	float		d1[RANKER_HIDDEN1];
 
-	memcpy(h1, ranker->b1, sizeof(h1));
-	for (int i = 0; i < VECTOR_DIMS; i++)
-	{
-		simd_axpy(h1, user[i], ranker->w1_user + i * RANKER_HIDDEN1, RANKER_HIDDEN1);
-		simd_axpy(h1, movie[i], ranker->w1_movie + i * RANKER_HIDDEN1, RANKER_HIDDEN1);
-	}
-	for (int i = 0; i < RANKER_HIDDEN1; i++)
-		h1[i] = h1[i] > 0 ? h1[i] : 0;
-	layer(h2, h1, ranker->w2, ranker->b2, RANKER_HIDDEN1, RANKER_HIDDEN2);
-	layer(h3, h2, ranker->w3, ranker->b3, RANKER_HIDDEN2, RANKER_HIDDEN3);
+	layer(d1, user, ranker->w1_user, ranker->b1, VECTOR_DIMS, RANKER_HIDDEN1, false);
+	layer(h1, movie, ranker->w1_movie, d1, VECTOR_DIMS, RANKER_HIDDEN1, true);
+	layer(h2, h1, ranker->w2, ranker->b2, RANKER_HIDDEN1, RANKER_HIDDEN2, true);
+	layer(h3, h2, ranker->w3, ranker->b3, RANKER_HIDDEN2, RANKER_HIDDEN3, true);
 
 	for (int i = 0; i < RANKER_HIDDEN3; i++)
 		h3[i] = h3[i] > 0 ? ranker->w4[i] : 0;
-	layer_back(d, ranker->w3, h3, h2, RANKER_HIDDEN2, RANKER_HIDDEN3);
-	memcpy(h2, d, sizeof(h2));
-	layer_back(d, ranker->w2, h2, h1, RANKER_HIDDEN1, RANKER_HIDDEN2);
+	packed_back(d2, ranker->w3, h3, RANKER_HIDDEN2, RANKER_HIDDEN3);
+	relu_back(d2, h2, RANKER_HIDDEN2);
+	packed_back(d1, ranker->w2, d2, RANKER_HIDDEN1, RANKER_HIDDEN2);
+	relu_back(d1, h1, RANKER_HIDDEN1);
+	packed_back(dvector, ranker->w1_user, d1, VECTOR_DIMS, RANKER_HIDDEN1);
 	for (int i = 0; i < VECTOR_DIMS; i++)
-		dvector[i] = simd_dot(ranker->w1_user + i * RANKER_HIDDEN1, d, RANKER_HIDDEN1) +
-			(i == 0 ? 1 : movie[i]);
+		dvector[i] += i == 0 ? 1 : movie[i];
 }
 
 /* dvector: the gradient of the cosine by a vector that is not of unit length yet. */
@@ -182,7 +197,7 @@ find_slope(Slope *slope, const Influence *influence, Stage stage, const Influenc
 	float		dvector[VECTOR_DIMS];
 
 	gather(scratch, influence, stage, -1, 0);
-	user_tower_forward(vector, hidden, scratch, params, shape, DROPOUT_OFF, 1);
+	user_tower_predict(vector, hidden, scratch, params, shape, 1);
 	if (stage == STAGE_RETRIEVAL)
 		cosine_gradient(dvector, vector, target->vector);
 	else
