@@ -105,9 +105,9 @@ class Page(unittest.TestCase):
 
     def test_a_list(self):
         self.assertEqual(self.titles(), self.bare(sql("SELECT title FROM recommend(1, 200, 10) ORDER BY rank")))
-        card = self.all("#list .card")[0].text
+        # cards fade in, and what cannot be seen yet has no text
         for part in ("Predicted rating", "Match", "Why?"):
-            self.assertIn(part, card)
+            self.wait(lambda: part in self.all("#list .card")[0].text)
         self.assertIn("User 1", self.one("#who").text)
         self.wait(lambda: "ratings" in self.one("#facts").text)
         self.assertEqual(len(self.all("#best li")), 10)
