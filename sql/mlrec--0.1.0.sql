@@ -482,7 +482,6 @@ COMMENT ON COLUMN @extschema@.mlrec_model.size_bytes IS 'size of the model';
 COMMENT ON COLUMN @extschema@.mlrec_model.checksum IS 'checksum of the model';
 COMMENT ON COLUMN @extschema@.mlrec_model.comment IS 'what train_recommender was told to note';
 COMMENT ON COLUMN @extschema@.mlrec_model.relevance IS 'weights of the order by relevance and what it reached on the validation ratings';
-
 COMMENT ON COLUMN @extschema@.mlrec_model.epochs IS 'the epochs of the training in their order: the columns of train_recommender, and whether it was the refit';
 
 CREATE UNIQUE INDEX mlrec_model_active ON @extschema@.mlrec_model (active) WHERE active;
