@@ -75,7 +75,7 @@ include src/num/num.mk
 PG_CONFIG  ?= pg_config
 PG_CPPFLAGS = -Isrc $(NUM_CPPFLAGS) $(ASSERTIONS) -MMD -MP
 # The assertions of src/num go with the server's.
-ASSERTIONS := $(if $(findstring --enable-cassert,$(shell $(PG_CONFIG) --configure)),-DNUM_ASSERTIONS)
+ASSERTIONS := $(if $(findstring --enable-cassert,$(shell $(PG_CONFIG) --configure 2>/dev/null)),-DNUM_ASSERTIONS)
 PG_CFLAGS   = -Wall -Wextra -Wno-unused-parameter -Wno-sign-compare -Wno-missing-field-initializers -O3 \
               $(CLANG_CFLAGS)
 # The server's headers and flags are those of the gcc that built it.
