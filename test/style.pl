@@ -13,6 +13,8 @@
 #			code, a function's type on the line of its name, if( without a blank,
 #			char* x for char *x, (int)x for (int) x
 #
+#			functions of over 50 lines or with more than 8 parameters
+#
 # In SQL and Markdown the width is 120 columns.  Strings, names in COMMENT ON and
 # psql's commands do not count, nor do tables of Markdown.
 #
@@ -21,6 +23,7 @@ use strict;
 use warnings;
 
 use constant { TAB => 4, NAME => 12, COMMENT => 32, WIDTH => 100, TEXT_WIDTH => 120 };
+use constant { BODY => 50, PARAMETERS => 8 };
 
 my $TYPE = qr/(?:(?:static|extern|const|volatile|unsigned|signed|long|struct|enum|union)\ )*\w+/x;
 my $DECLARED = qr/\w+(?:\[[^\]]*\])*\s*(?:=[^=]|;|,|:(?!:)|=$).*/;
@@ -158,6 +161,24 @@ sub faults
 	return @faults;
 }
 
+# What is against the style in the functions of a file, by the number of the line.
+sub function_faults
+{
+	my ($text) = @_;
+	my %faults;
+	while ($text =~ /^(\w+)\(([^{};]*)\)\n\{\n(.*?)^\}/gms)
+	{
+		my ($name, $parameters, $body) = ($1, $2, $3);
+		my $line = substr($text, 0, $-[0]) =~ tr/\n//;
+		1 while $parameters =~ s/\([^()]*\)//;
+		push @{ $faults{$line} }, "$name has more than " . PARAMETERS . ' parameters'
+		  if ($parameters =~ tr/,//) + 1 > PARAMETERS;
+		push @{ $faults{$line} }, "$name is over " . BODY . ' lines'
+		  if ($body =~ tr/\n//) > BODY;
+	}
+	return \%faults;
+}
+
 # SQL or Markdown with its white space set.
 sub set_text
 {
@@ -205,10 +226,11 @@ for my $path (@ARGV)
 		printf "%s:%d: make format writes: %s\n", $path, $at + 1, $should[$at] // '(end of file)';
 		$failed = 1;
 	}
+	my $function_faults = $is_text ? {} : function_faults($old);
 	for my $i (0 .. $#is)
 	{
 		my @faults =
-			!$is_text ? faults($is[$i], $is[ $i + 1 ] // '')
+			!$is_text ? (faults($is[$i], $is[ $i + 1 ] // ''), @{ $function_faults->{$i} // [] })
 		  : width($is[$i]) > TEXT_WIDTH ? 'over ' . TEXT_WIDTH . ' columns'
 		  :                               ();
 		for my $fault (@faults)

@@ -244,7 +244,7 @@ print_recommend(const char *file, const char *histories)
 static void
 product(float *out, const float *in, const float *weight, int rows, int fan_in, int fan_out)
 {
-	matmul(out, fan_out, in, fan_in, weight, rows, fan_in, fan_out, false);
+	matmul(out, in, weight, layer_size(rows, fan_in, fan_out), false);
 }
 
 static void
@@ -279,9 +279,10 @@ print_products(const char *file, int users)
 			{
 				int			movies = n - movie < MOVIES ? n - movie : MOVIES;
 
-				matmul_transposed(out, MOVIES, in, VECTOR_DIMS,
-								  bench.vectors + (size_t) movie * VECTOR_DIMS, batch, movies,
-								  VECTOR_DIMS, false);
+				LayerSize	size = {batch, movies, VECTOR_DIMS, MOVIES, VECTOR_DIMS};
+
+				matmul_transposed(out, in, bench.vectors + (size_t) movie * VECTOR_DIMS, size,
+								  false);
 			}
 			for (int user = 0; user < batch; user++)
 			{

@@ -112,11 +112,11 @@ typedef struct Work
 static void
 layer(Work *work, int rows, int fan_in, int fan_out)
 {
-	matmul(work->out, fan_out, work->in, fan_in, work->weight, rows, fan_in, fan_out, false);
-	matmul_gradient(work->weight, work->in, fan_in, work->out, fan_out, rows, fan_in, fan_out,
-					false);
-	matmul_transposed(work->in, fan_in, work->out, fan_out, work->weight, rows, fan_in, fan_out,
-					  false);
+	LayerSize	size = layer_size(rows, fan_in, fan_out);
+
+	matmul(work->out, work->in, work->weight, size, false);
+	matmul_gradient(work->weight, work->in, work->out, size, false);
+	matmul_transposed(work->in, work->out, work->weight, size, false);
 }
 
 static void

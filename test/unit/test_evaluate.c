@@ -304,8 +304,66 @@ enum
 	N_LISTS
 };
 
+/*
+ * What a list is judged by: movies that the user does not know, what they rate them
+ * later, and which of these the list should have.
+ */
+typedef struct Question
+{
+	bool		allowed[N_MOVIES];
+	bool		relevant[N_MOVIES];
+	float		future[N_MOVIES];
+	int			n_relevant;
+} Question;
+
+static Question
+question(int user, int n_known, int64_t asked)
+{
+	Question	question = {.n_relevant = 0};
+
+	for (int movie = 0; movie < N_MOVIES; movie++)
+		question.allowed[movie] = data.listed[movie];
+	for (int64_t row = data.start[user]; row < data.start[user + 1]; row++)
+		if (row < data.start[user] + n_known)
+			question.allowed[data.movie[row]] = false;
+		else
+		{
+			question.future[data.movie[row]] = data.rating[row];
+			if (data.rating[row] >= 4 && (asked < 0 || row == asked))
+			{
+				question.relevant[data.movie[row]] = true;
+				question.n_relevant++;
+			}
+		}
+	return question;
+}
+
+/* Adds the best by a score, which may be the candidates of another list: their number. */
+static int
+add_best(Sums *sums, int *list, const Question *asked, const float *score, const bool *candidate)
+{
+	int			n = best(list, TOP_K, score, candidate);
+
+	add_list(sums, list, n, asked->relevant, asked->n_relevant, asked->future);
+	return n;
+}
+
+/* The best by one score, and these in the order of another. */
 static void
-answer(const Known *known, Sums sums[N_LISTS], int user, int n_known, int64_t asked,
+add_two_stages(Sums *first, Sums *second, const Question *asked, const float *retrieved_by,
+			   const float *ordered_by)
+{
+	bool		candidate[N_MOVIES] = {false};
+	int			list[TOP_K];
+	int			n = add_best(first, list, asked, retrieved_by, asked->allowed);
+
+	for (int i = 0; i < n; i++)
+		candidate[list[i]] = true;
+	add_best(second, list, asked, ordered_by, candidate);
+}
+
+static void
+answer(const Known *known, Sums sums[N_LISTS], int user, int n_known, int64_t row,
 	   const float *likes)
 {
 	const float *model_popularity = model_file_section(known->header, MODEL_FILE_MOVIE_POPULARITY);
@@ -313,39 +371,12 @@ answer(const Known *known, Sums sums[N_LISTS], int user, int n_known, int64_t as
 	float		cosine[N_MOVIES];
 	float		likely[N_MOVIES];
 	float		relevance[N_MOVIES];
-	float		future[N_MOVIES] = {0};
-	bool		relevant[N_MOVIES] = {false};
-	bool		allowed[N_MOVIES];
-	bool		candidate[N_MOVIES] = {false};
 	int			list[TOP_K];
-	int			n_relevant = 0;
-	int			n;
+	Question	asked = question(user, n_known, row);
 
-	for (int movie = 0; movie < N_MOVIES; movie++)
-		allowed[movie] = data.listed[movie];
-	for (int64_t row = data.start[user]; row < data.start[user + 1]; row++)
-		if (row < data.start[user] + n_known)
-			allowed[data.movie[row]] = false;
-		else
-		{
-			future[data.movie[row]] = data.rating[row];
-			if (data.rating[row] >= 4 && (asked < 0 || row == asked))
-			{
-				relevant[data.movie[row]] = true;
-				n_relevant++;
-			}
-		}
-	if (n_relevant == 0)
+	if (asked.n_relevant == 0)
 		return;
-
 	ask(known, user, n_known, predicted, cosine);
-	n = best(list, TOP_K, cosine, allowed);
-	add_list(&sums[COSINE], list, n, relevant, n_relevant, future);
-	for (int i = 0; i < n; i++)
-		candidate[list[i]] = true;
-	n = best(list, TOP_K, predicted, candidate);
-	add_list(&sums[RATING], list, n, relevant, n_relevant, future);
-
 	for (int movie = 0; movie < N_MOVIES; movie++)
 	{
 		float		popularity = known->own[movie] < 0 ? 0 : model_popularity[known->own[movie]];
@@ -354,16 +385,10 @@ answer(const Known *known, Sums sums[N_LISTS], int user, int n_known, int64_t as
 		relevance[movie] = known->header->temperature * cosine[movie] +
 			known->header->relevance_rating * predicted[movie] +
 			known->header->relevance_popularity * popularity;
-		candidate[movie] = false;
 	}
-	n = best(list, TOP_K, likely, allowed);
-	add_list(&sums[LIKELY], list, n, relevant, n_relevant, future);
-	for (int i = 0; i < n; i++)
-		candidate[list[i]] = true;
-	n = best(list, TOP_K, relevance, candidate);
-	add_list(&sums[RELEVANCE], list, n, relevant, n_relevant, future);
-	n = best(list, TOP_K, likes, allowed);
-	add_list(&sums[POPULARITY], list, n, relevant, n_relevant, future);
+	add_two_stages(&sums[COSINE], &sums[RATING], &asked, cosine, predicted);
+	add_two_stages(&sums[LIKELY], &sums[RELEVANCE], &asked, likely, relevance);
+	add_best(&sums[POPULARITY], list, &asked, likes, asked.allowed);
 }
 
 /* The live questions: the middles of ten stretches of the liked test rows. */

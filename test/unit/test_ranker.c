@@ -34,7 +34,7 @@ static double
 ranker_loss(void *arg)
 {
 	ranker_movies_forward(movie_half, movie, params, &shape, MOVIES);
-	ranker_forward(&activations, &pairs, params, &shape, &dropout, ROWS);
+	ranker_forward(&activations, &pairs, params, &shape, &dropout);
 	return weighted_sum(activations.prediction, coefficient, ROWS);
 }
 
@@ -42,6 +42,7 @@ ranker_loss(void *arg)
 static void
 pair_up(int n_users)
 {
+	pairs.n_rows = ROWS;
 	pairs.n_users = n_users;
 	for (int row = 0; row < ROWS; row++)
 	{
@@ -106,7 +107,7 @@ backward(float *duser, float *dmovie)
 	static float dhalf[MOVIES * RANKER_HIDDEN1];
 
 	memcpy(activations.dprediction, coefficient, sizeof(coefficient));
-	ranker_backward(&activations, &pairs, duser, drow, dparams, params, &shape, &dropout, ROWS);
+	ranker_backward(&activations, &pairs, duser, drow, dparams, params, &shape, &dropout);
 	memset(dhalf, 0, sizeof(dhalf));
 	for (int row = 0; row < ROWS; row++)
 		for (int i = 0; i < RANKER_HIDDEN1; i++)
@@ -205,7 +206,8 @@ test_running_statistics(void)
 
 	/* a single row has no variance, and none is invented */
 	pairs.n_users = 1;
-	ranker_forward(&activations, &pairs, params, &shape, &dropout, 1);
+	pairs.n_rows = 1;
+	ranker_forward(&activations, &pairs, params, &shape, &dropout);
 	pair_up(ROWS);
 	ranker_update_statistics(params, &shape, activations.mean1, activations.istd1,
 							 activations.mean2, activations.istd2, 1, 0);

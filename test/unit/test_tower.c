@@ -85,16 +85,23 @@ others_dirty(Tensor first, Tensor last)
 
 /* ---------------------------------------------------------------- user towers */
 
+static TowerPass
+tower_pass(void)
+{
+	return (TowerPass) {tower.x, tower.hidden, tower.out, ROWS, tower.dropout};
+}
+
 /* The embeddings come in by user_input; the history is what x holds already. */
 static double
 user_loss(void *arg)
 {
 	const StageShape *shape = &tower.shape;
+	TowerPass	pass = tower_pass();
 
 	for (int row = 0; row < ROWS; row++)
 		user_input(tower.x + row * shape->user_inputs, tower.params, shape, user_rows[row],
 				   attributes[row]);
-	user_tower_forward(tower.out, tower.hidden, tower.x, tower.params, shape, tower.dropout, ROWS);
+	user_tower_forward(&pass, tower.params, shape);
 	return weighted_sum(tower.out, tower.coefficient, ROWS * VECTOR_DIMS);
 }
 
@@ -125,6 +132,7 @@ test_user_tower(Stage stage, int32_t history, float dropout)
 	Slope		slope = {user_loss, NULL, 2e-3, 5e-3};
 	const StageShape *shape = &tower.shape;
 	float		dhistory[ROWS * MAX_INPUTS];
+	TowerPass	pass;
 	int			first;
 
 	open_tower(stage, history, dropout);
@@ -132,8 +140,9 @@ test_user_tower(Stage stage, int32_t history, float dropout)
 	CHECK(shape->user_inputs == first + (history ? 2 * history + HISTORY_SCALARS : 0));
 	CHECK(shape->user_id == (stage == STAGE_RANKING && history ? 0 : ID_DIMS));
 	user_loss(NULL);
-	user_tower_backward(tower.dx, tower.dparams, tower.work, tower.coefficient, tower.hidden,
-						tower.x, tower.params, shape, tower.dropout, ROWS);
+	pass = tower_pass();
+	user_tower_backward(tower.dx, tower.dparams, tower.work, tower.coefficient, &pass,
+						tower.params, shape);
 	CHECK(others_dirty(TENSOR_USER_W1, TENSOR_USER_B2) == 0);
 	scatter_user_inputs();
 	check_tensor("user w1", TENSOR_USER_W1, &slope);
@@ -160,10 +169,11 @@ test_user_tower(Stage stage, int32_t history, float dropout)
 static double
 movie_loss(void *arg)
 {
-	bool		ranking = tower.shape.stage == STAGE_RANKING;
+	TowerPass	pass = tower_pass();
 
-	movie_tower_forward(tower.out, ranking ? NULL : tower.hidden, ranking ? NULL : tower.x, ids,
-						tower.features, tower.params, &tower.shape, tower.dropout, ROWS);
+	if (tower.shape.stage == STAGE_RANKING)
+		pass.x = pass.hidden = NULL;
+	movie_tower_forward(&pass, ids, tower.features, tower.params, &tower.shape);
 	return weighted_sum(tower.out, tower.coefficient, ROWS * VECTOR_DIMS);
 }
 
@@ -174,15 +184,16 @@ test_movie_tower(Stage stage, float dropout)
 	const StageShape *shape = &tower.shape;
 	bool		ranking = stage == STAGE_RANKING;
 	float		did[ROWS * ID_DIMS];
+	TowerPass	pass;
 	int			width;
 
 	open_tower(stage, HISTORY_WIDTH, dropout);
 	width = shape->width[TENSOR_MOVIE_ID];
 	CHECK(width == (ranking ? VECTOR_DIMS : ID_DIMS));
 	movie_loss(NULL);
+	pass = tower_pass();
 	movie_tower_backward(ranking ? NULL : did, tower.dparams, ranking ? NULL : tower.work,
-						 tower.coefficient, tower.hidden, tower.x, tower.features, tower.params,
-						 shape, tower.dropout, ROWS);
+						 tower.coefficient, &pass, tower.features, tower.params, shape);
 	CHECK(others_dirty(TENSOR_MOVIE_W1, ranking ? TENSOR_MOVIE_W1 : TENSOR_MOVIE_B2) == 0);
 	for (int row = 0; row < ROWS; row++)
 		for (int i = 0; i < width; i++)

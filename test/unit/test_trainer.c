@@ -95,6 +95,21 @@ choose_batch(Trainer *trainer)
 	memset(trainer->v, 0, sizeof(float) * stage_size(&trainer->shape));
 }
 
+/* Embeddings large enough to matter, and biases that are not zero. */
+static void
+enlarge(Trainer *trainer)
+{
+	const StageShape *shape = &trainer->shape;
+
+	for (int64_t i = shape->offset[TENSOR_FIRST_TABLE]; i < shape->offset[N_TENSORS]; i++)
+		trainer->params[i] *= 10;
+	for (Tensor t = TENSOR_USER_B1; t <= TENSOR_MOVIE_B2; t++)
+		if (t == TENSOR_USER_B1 || t == TENSOR_USER_B2 || t == TENSOR_MOVIE_B1 ||
+			t == TENSOR_MOVIE_B2)
+			fill_random(trainer->params + shape->offset[t],
+						shape->offset[t + 1] - shape->offset[t], 0.1f, t);
+}
+
 /*
  * Adam's first moment after one step from zero is a tenth of the gradient, in
  * all tensors alike: so the gradients are seen as the update gets them.
@@ -118,14 +133,7 @@ test_gradients(const SmallSpec *spec, Stage stage, int32_t history, int32_t batc
 	trainer_begin(trainer, NULL);
 	trainer->control->rate = 0;
 	batch_shuffle(trainer->order, trainer->plan.n_segments, 1);
-	/* embeddings large enough to matter, biases that are not zero */
-	for (int64_t i = shape.offset[TENSOR_FIRST_TABLE]; i < shape.offset[N_TENSORS]; i++)
-		trainer->params[i] *= 10;
-	for (Tensor t = TENSOR_USER_B1; t <= TENSOR_MOVIE_B2; t++)
-		if (t == TENSOR_USER_B1 || t == TENSOR_USER_B2 || t == TENSOR_MOVIE_B1 ||
-			t == TENSOR_MOVIE_B2)
-			fill_random(trainer->params + shape.offset[t],
-						shape.offset[t + 1] - shape.offset[t], 0.1f, t);
+	enlarge(trainer);
 	choose_batch(trainer);
 	batch_loss(trainer);
 	for (int64_t i = 0; i < stage_size(&shape); i++)

@@ -26,21 +26,15 @@ static const uint8_t new_value[N_ATTRIBUTES][3] = {{0, 2, 3}, {0, 3, 2}, {0, 2, 
 static SmallRatings old;
 static SmallRatings new;
 
-/* The old data again, with somebody and something new before all else. */
+/* The ratings of before, behind those of the new user. */
 static void
-make_new_data(void)
+add_old_ratings(int32_t n_users)
 {
-	SmallSpec	spec = old_spec;
-	int32_t		shift;
+	int32_t		shift = (int32_t) (new.start[1] - new.start[0]);
 
-	spec.n_users++;
-	spec.n_movies++;
-	spec.n_genres++;
-	new = small_ratings(&spec);
-	shift = (int32_t) (new.start[1] - new.start[0]);
 	for (int32_t user = 0; user <= old.ratings.n_users; user++)
 		new.start[user + 1] = old.start[user] + shift;
-	new.ratings.n_rows = new.start[spec.n_users];
+	new.ratings.n_rows = new.start[n_users];
 	new.movie = realloc(new.movie, sizeof(int32_t) * new.ratings.n_rows);
 	new.rating = realloc(new.rating, sizeof(float) * new.ratings.n_rows);
 	new.time = realloc(new.time, sizeof(int64_t) * new.ratings.n_rows);
@@ -52,6 +46,16 @@ make_new_data(void)
 		new.time[shift + row] = old.time[row];
 		new.prefix[shift + row] = old.prefix[row];
 	}
+	new.ratings.movie = new.movie;
+	new.ratings.rating = new.rating;
+	new.ratings.time = new.time;
+	new.ratings.prefix = new.prefix;
+}
+
+/* Users, attributes and movies of before, by their new numbers. */
+static void
+add_old_features(void)
+{
 	new.ratings.n_train_rows = new.n_train[0];
 	for (int32_t user = 0; user < old.ratings.n_users; user++)
 	{
@@ -74,14 +78,24 @@ make_new_data(void)
 	}
 	for (int a = 0; a < N_ATTRIBUTES; a++)
 		new.ratings.n_values[a] = 3;
+}
+
+/* The old data again, with somebody and something new before all else. */
+static void
+make_new_data(void)
+{
+	SmallSpec	spec = old_spec;
+
+	spec.n_users++;
+	spec.n_movies++;
+	spec.n_genres++;
+	new = small_ratings(&spec);
+	add_old_ratings(spec.n_users);
+	add_old_features();
 	/* ids: those of before behind an id that comes before all */
 	new.ids[0] = -5;
 	for (int32_t i = 0; i < 16 - 1; i++)
 		new.ids[i + 1] = old.ids[i];
-	new.ratings.movie = new.movie;
-	new.ratings.rating = new.rating;
-	new.ratings.time = new.time;
-	new.ratings.prefix = new.prefix;
 	movie_statistics(&new.movie_stats, &new.ratings, LIKE_THRESHOLD, small_check_interrupts);
 	/* deviations are from the movie's mean: as it was */
 	for (int32_t movie = 0; movie < old.ratings.n_movies; movie++)
@@ -131,6 +145,25 @@ check_vectors(const ModelFileHeader *file, int from, const ModelFileHeader *befo
 	CHECK_NEAR(worst, 0, 1e-5);
 }
 
+/* Who and what is new begins as the unknown. */
+static void
+check_new_rows(const StageShape *shape, float **params, const StageShape *old_shape,
+			   float **old_params)
+{
+	for (Stage stage = 0; stage < N_STAGES; stage++)
+	{
+		const float *row = params[stage] + shape[stage].offset[TENSOR_MOVIE_ID];
+		int			width = shape[stage].width[TENSOR_MOVIE_ID];
+
+		CHECK(memcmp(row, row + width, sizeof(float) * width) == 0);
+		CHECK(memcmp(row, old_params[stage] + old_shape[stage].offset[TENSOR_MOVIE_ID],
+					 sizeof(float) * width) == 0);
+	}
+	CHECK(memcmp(params[STAGE_RETRIEVAL] + shape[STAGE_RETRIEVAL].offset[TENSOR_USER_ID],
+				 params[STAGE_RETRIEVAL] + shape[STAGE_RETRIEVAL].offset[TENSOR_USER_ID] + ID_DIMS,
+				 sizeof(float) * ID_DIMS) == 0);
+}
+
 static void
 test_moved(void)
 {
@@ -165,19 +198,7 @@ test_moved(void)
 					 sizeof(float) * (old_shape[STAGE_RANKING].offset[t + 1] -
 									  old_shape[STAGE_RANKING].offset[t])) == 0);
 
-	/* who and what is new begins as the unknown */
-	for (Stage stage = 0; stage < N_STAGES; stage++)
-	{
-		const float *row = params[stage] + shape[stage].offset[TENSOR_MOVIE_ID];
-		int			width = shape[stage].width[TENSOR_MOVIE_ID];
-
-		CHECK(memcmp(row, row + width, sizeof(float) * width) == 0);
-		CHECK(memcmp(row, old_params[stage] + old_shape[stage].offset[TENSOR_MOVIE_ID],
-					 sizeof(float) * width) == 0);
-	}
-	CHECK(memcmp(params[STAGE_RETRIEVAL] + shape[STAGE_RETRIEVAL].offset[TENSOR_USER_ID],
-				 params[STAGE_RETRIEVAL] + shape[STAGE_RETRIEVAL].offset[TENSOR_USER_ID] + ID_DIMS,
-				 sizeof(float) * ID_DIMS) == 0);
+	check_new_rows(shape, params, old_shape, old_params);
 	for (int32_t movie = 0; movie < old.ratings.n_movies; movie++)
 		trained += old.movie_stats.ratings[movie] > 0;
 	CHECK(trained > 10);

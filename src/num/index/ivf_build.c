@@ -191,9 +191,9 @@ find_nearest(IvfBuilder *builder, const float *vectors, int n)
 		int32_t		n_left = builder->lists.n - first;
 		int32_t		n_lists = n_left < STEP_LISTS ? n_left : STEP_LISTS;
 
-		matmul_transposed(builder->scores, n_lists, vectors, VECTOR_DIMS,
-						  builder->center + (int64_t) first * VECTOR_DIMS, n, n_lists,
-						  VECTOR_DIMS, false);
+		matmul_transposed(builder->scores, vectors,
+						  builder->center + (int64_t) first * VECTOR_DIMS,
+						  layer_size(n, n_lists, VECTOR_DIMS), false);
 		for (int i = 0; i < n; i++)
 		{
 			const float *scores = builder->scores + (int64_t) i * n_lists;

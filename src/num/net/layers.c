@@ -15,37 +15,44 @@
 #include "num/base/cpu.h"
 #include "num/base/rng.h"
 
-void
-matmul(float *out, int out_stride, const float *in, int in_stride,
-	   const float *weight, int rows, int fan_in, int fan_out, bool accumulate)
+/* cblas refuses sizes of 0. */
+static inline bool
+is_empty(LayerSize size)
 {
-	if (rows > 0 && fan_in > 0 && fan_out > 0)
-		cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, rows, fan_out, fan_in,
-					1.0f, in, in_stride, weight, fan_out,
-					accumulate ? 1.0f : 0.0f, out, out_stride);
+	return size.rows <= 0 || size.fan_in <= 0 || size.fan_out <= 0;
 }
 
 void
-matmul_transposed(float *out, int out_stride, const float *in, int in_stride,
-				  const float *weight, int rows, int fan_in, int fan_out, bool accumulate)
+matmul(float *out, const float *in, const float *weight, LayerSize size, bool accumulate)
 {
-	if (rows > 0 && fan_in > 0 && fan_out > 0)
-		cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, rows, fan_in, fan_out,
-					1.0f, in, in_stride, weight, fan_out,
-					accumulate ? 1.0f : 0.0f, out, out_stride);
+	if (is_empty(size))
+		return;
+	cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, size.rows, size.fan_out, size.fan_in,
+				1.0f, in, size.in_stride, weight, size.fan_out,
+				accumulate ? 1.0f : 0.0f, out, size.out_stride);
 }
 
 void
-matmul_gradient(float *dweight, const float *in, int in_stride,
-				const float *dout, int dout_stride, int rows, int fan_in, int fan_out,
+matmul_transposed(float *din, const float *dout, const float *weight, LayerSize size,
+				  bool accumulate)
+{
+	if (is_empty(size))
+		return;
+	cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, size.rows, size.fan_in, size.fan_out,
+				1.0f, dout, size.out_stride, weight, size.fan_out,
+				accumulate ? 1.0f : 0.0f, din, size.in_stride);
+}
+
+void
+matmul_gradient(float *dweight, const float *in, const float *dout, LayerSize size,
 				bool accumulate)
 {
-	if (rows > 0 && fan_in > 0 && fan_out > 0)
-		cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, fan_in, fan_out, rows,
-					1.0f, in, in_stride, dout, dout_stride,
-					accumulate ? 1.0f : 0.0f, dweight, fan_out);
+	if (!is_empty(size))
+		cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, size.fan_in, size.fan_out, size.rows,
+					1.0f, in, size.in_stride, dout, size.out_stride,
+					accumulate ? 1.0f : 0.0f, dweight, size.fan_out);
 	else if (!accumulate)
-		memset(dweight, 0, sizeof(float) * fan_in * fan_out);
+		memset(dweight, 0, sizeof(float) * size.fan_in * size.fan_out);
 }
 
 MULTIVERSION void
@@ -182,12 +189,16 @@ relu_moments(float *restrict x, float *restrict mean, float *restrict variance,
 }
 
 MULTIVERSION void
-relu_batchnorm_forward(float *restrict y, float *restrict x, float *restrict mean,
-					   float *restrict istd, const float *restrict bias,
-					   const float *restrict gamma, const float *restrict beta, Dropout dropout,
+relu_batchnorm_forward(float *restrict y, float *restrict x, const BatchNorm *norm,
 					   int rows, int width)
 {
-	relu_moments(x, mean, istd, bias, rows, width);
+	const float *restrict gamma = norm->gamma;
+	const float *restrict beta = norm->beta;
+	float	   *restrict mean = norm->mean;
+	float	   *restrict istd = norm->istd;
+	Dropout		dropout = norm->dropout;
+
+	relu_moments(x, mean, istd, norm->bias, rows, width);
 	for (int i = 0; i < width; i++)
 		istd[i] = 1.0f / sqrtf(istd[i] + BATCHNORM_EPSILON);
 	for (int row = 0; row < rows; row++)
@@ -213,9 +224,12 @@ relu_batchnorm_forward(float *restrict y, float *restrict x, float *restrict mea
  */
 MULTIVERSION static void
 batchnorm_sums(float *restrict dy, float *restrict sum, float *restrict sum_xhat,
-			   const float *restrict r, const float *restrict mean, const float *restrict istd,
-			   Dropout dropout, int rows, int width)
+			   const float *restrict r, const BatchNorm *norm, int rows, int width)
 {
+	const float *restrict mean = norm->mean;
+	const float *restrict istd = norm->istd;
+	Dropout		dropout = norm->dropout;
+
 	for (int row = 0; row < rows; row++)
 	{
 		float	   *restrict d = dy + (int64_t) row * width;
@@ -235,10 +249,13 @@ batchnorm_sums(float *restrict dy, float *restrict sum, float *restrict sum_xhat
 
 MULTIVERSION static void
 batchnorm_inputs(float *restrict dy, float *restrict dbias, const float *restrict sum,
-				 const float *restrict sum_xhat, const float *restrict r,
-				 const float *restrict mean, const float *restrict istd,
-				 const float *restrict gamma, int rows, int width)
+				 const float *restrict sum_xhat, const float *restrict r, const BatchNorm *norm,
+				 int rows, int width)
 {
+	const float *restrict gamma = norm->gamma;
+	const float *restrict mean = norm->mean;
+	const float *restrict istd = norm->istd;
+
 	for (int row = 0; row < rows; row++)
 	{
 		float	   *restrict d = dy + (int64_t) row * width;
@@ -257,24 +274,23 @@ batchnorm_inputs(float *restrict dy, float *restrict dbias, const float *restric
 }
 
 void
-relu_batchnorm_backward(float *dy, float *dbias, float *dgamma, float *dbeta,
-						const float *r, const float *mean, const float *istd,
-						const float *gamma, Dropout dropout, int rows, int width, float *work)
+relu_batchnorm_backward(float *dy, const BatchNormGradient *gradient, const float *r,
+						const BatchNorm *norm, int rows, int width, float *work)
 {
 	float	   *sum = work;
 	float	   *sum_xhat = work + width;
 
 	memset(work, 0, sizeof(float) * 2 * width);
-	memset(dbias, 0, sizeof(float) * width);
-	batchnorm_sums(dy, sum, sum_xhat, r, mean, istd, dropout, rows, width);
+	memset(gradient->dbias, 0, sizeof(float) * width);
+	batchnorm_sums(dy, sum, sum_xhat, r, norm, rows, width);
 	for (int i = 0; i < width; i++)
 	{
-		dbeta[i] = sum[i];
-		dgamma[i] = sum_xhat[i];
+		gradient->dbeta[i] = sum[i];
+		gradient->dgamma[i] = sum_xhat[i];
 		sum[i] /= rows;
 		sum_xhat[i] /= rows;
 	}
-	batchnorm_inputs(dy, dbias, sum, sum_xhat, r, mean, istd, gamma, rows, width);
+	batchnorm_inputs(dy, gradient->dbias, sum, sum_xhat, r, norm, rows, width);
 }
 
 MULTIVERSION void

@@ -13,24 +13,35 @@
 #include <stdint.h>
 
 /*
- * out [rows][fan_out] = in [rows][fan_in] weight [fan_in][fan_out]; with
- * accumulate it is added to out.  in_stride and out_stride are the distances
- * between rows, in floats.
+ * The sizes of a dense layer: inputs [rows][fan_in], outputs [rows][fan_out],
+ * weights [fan_in][fan_out].  A stride is the distance between two rows, in floats.
  */
-extern void matmul(float *out, int out_stride, const float *in, int in_stride,
-				   const float *weight, int rows, int fan_in, int fan_out, bool accumulate);
+typedef struct LayerSize
+{
+	int			rows;
+	int			fan_in;
+	int			fan_out;
+	int			in_stride;
+	int			out_stride;
+} LayerSize;
 
-/* out [rows][fan_in] = in [rows][fan_out] weight^T; with accumulate, added. */
-extern void matmul_transposed(float *out, int out_stride, const float *in, int in_stride,
-							  const float *weight, int rows, int fan_in, int fan_out,
+/* The sizes of a layer whose rows follow each other without a gap. */
+static inline LayerSize
+layer_size(int rows, int fan_in, int fan_out)
+{
+	return (LayerSize) {rows, fan_in, fan_out, fan_in, fan_out};
+}
+
+/* out = in weight; with accumulate, added to out. */
+extern void matmul(float *out, const float *in, const float *weight, LayerSize size,
+				   bool accumulate);
+
+/* din = dout weight^T; with accumulate, added to din. */
+extern void matmul_transposed(float *din, const float *dout, const float *weight, LayerSize size,
 							  bool accumulate);
 
-/*
- * dweight [fan_in][fan_out] = in [rows][fan_in]^T dout [rows][fan_out]; with
- * accumulate, added.
- */
-extern void matmul_gradient(float *dweight, const float *in, int in_stride,
-							const float *dout, int dout_stride, int rows, int fan_in, int fan_out,
+/* dweight = in^T dout; with accumulate, added to dweight. */
+extern void matmul_gradient(float *dweight, const float *in, const float *dout, LayerSize size,
 							bool accumulate);
 
 /* out[row][i] += bias[i].  dbias[i] = sum over rows of dout[row][i]. */
@@ -80,18 +91,32 @@ extern void bias_relu_dropout_backward(float *dy, float *dbias, const float *y, 
  */
 #define BATCHNORM_EPSILON 1e-3f
 
-extern void relu_batchnorm_forward(float *y, float *x, float *mean, float *istd, const float *bias,
-								   const float *gamma, const float *beta, Dropout dropout,
-								   int rows, int width);
+typedef struct BatchNorm
+{
+	const float *bias;			/* each [width] */
+	const float *gamma;
+	const float *beta;
+	float	   *mean;			/* written by the way forward, read by the way back */
+	float	   *istd;
+	Dropout		dropout;
+} BatchNorm;
+
+/* The gradients of a batch normalization's parameters, each [width]. */
+typedef struct BatchNormGradient
+{
+	float	   *dbias;
+	float	   *dgamma;
+	float	   *dbeta;
+} BatchNormGradient;
+
+extern void relu_batchnorm_forward(float *y, float *x, const BatchNorm *norm, int rows, int width);
 
 /*
- * dx = gradient before the ReLU, in place of dy.  r, mean, istd: what the
- * forward left.  work [2 * width].
+ * dx = gradient before the ReLU, in place of dy.  r: what the way forward made of
+ * x.  work [2 * width].
  */
-extern void relu_batchnorm_backward(float *dy, float *dbias, float *dgamma, float *dbeta,
-									const float *r, const float *mean, const float *istd,
-									const float *gamma, Dropout dropout, int rows, int width,
-									float *work);
+extern void relu_batchnorm_backward(float *dy, const BatchNormGradient *gradient, const float *r,
+									const BatchNorm *norm, int rows, int width, float *work);
 
 /*
  * Rows scaled to unit length: out = in / |in|; inverse_norm [rows] is kept for

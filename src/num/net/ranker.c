@@ -150,53 +150,127 @@ void
 ranker_movies_forward(float *half, const float *movie, const float *params,
 					  const StageShape *shape, int n)
 {
-	matmul(half, RANKER_HIDDEN1, movie, VECTOR_DIMS, tensor(params, shape, TENSOR_RANK_W1) +
-		   MOVIE_HALF,
-		   n, VECTOR_DIMS, RANKER_HIDDEN1, false);
+	matmul(half, movie, tensor(params, shape, TENSOR_RANK_W1) + MOVIE_HALF,
+		   layer_size(n, VECTOR_DIMS, RANKER_HIDDEN1), false);
 }
 
 void
 ranker_movies_backward(float *dmovie, float *dparams, const float *dhalf, const float *movie,
 					   const float *params, const StageShape *shape, int n)
 {
-	matmul_gradient(dparams + shape->offset[TENSOR_RANK_W1] + MOVIE_HALF, movie, VECTOR_DIMS,
-					dhalf, RANKER_HIDDEN1, n, VECTOR_DIMS, RANKER_HIDDEN1, false);
-	matmul_transposed(dmovie, VECTOR_DIMS, dhalf, RANKER_HIDDEN1,
-					  tensor(params, shape, TENSOR_RANK_W1) + MOVIE_HALF,
-					  n, VECTOR_DIMS, RANKER_HIDDEN1, false);
+	LayerSize	size = layer_size(n, VECTOR_DIMS, RANKER_HIDDEN1);
+
+	matmul_gradient(dparams + shape->offset[TENSOR_RANK_W1] + MOVIE_HALF, movie, dhalf, size,
+					false);
+	matmul_transposed(dmovie, dhalf, tensor(params, shape, TENSOR_RANK_W1) + MOVIE_HALF, size,
+					  false);
+}
+
+/* The batch normalizations behind the first layer and behind the second. */
+static BatchNorm
+first_norm(const RankerActivations *activations, const float *params, const StageShape *shape,
+		   Dropout dropout)
+{
+	BatchNorm	norm = {
+		tensor(params, shape, TENSOR_RANK_B1), tensor(params, shape, TENSOR_RANK_GAMMA1),
+		tensor(params, shape, TENSOR_RANK_BETA1), activations->mean1, activations->istd1, dropout
+	};
+
+	return norm;
+}
+
+static BatchNorm
+second_norm(const RankerActivations *activations, const float *params, const StageShape *shape,
+			Dropout dropout)
+{
+	BatchNorm	norm = {
+		tensor(params, shape, TENSOR_RANK_B2), tensor(params, shape, TENSOR_RANK_GAMMA2),
+		tensor(params, shape, TENSOR_RANK_BETA2), activations->mean2, activations->istd2, dropout
+	};
+
+	return norm;
 }
 
 void
 ranker_forward(RankerActivations *activations, const RankerPairs *pairs, const float *params,
-			   const StageShape *shape, const RankerDropout *dropout, int rows)
+			   const StageShape *shape, const RankerDropout *dropout)
 {
-	matmul(activations->relu1, RANKER_HIDDEN1, pairs->user, VECTOR_DIMS, tensor(params, shape,
-																				TENSOR_RANK_W1),
-		   pairs->n_users, VECTOR_DIMS, RANKER_HIDDEN1, false);
+	int			rows = pairs->n_rows;
+	BatchNorm	first = first_norm(activations, params, shape, dropout->layer1);
+	BatchNorm	second = second_norm(activations, params, shape, dropout->layer2);
+
+	matmul(activations->relu1, pairs->user, tensor(params, shape, TENSOR_RANK_W1),
+		   layer_size(pairs->n_users, VECTOR_DIMS, RANKER_HIDDEN1), false);
 	join_halves(activations->relu1, pairs, rows);
-	relu_batchnorm_forward(activations->out1, activations->relu1, activations->mean1,
-						   activations->istd1,
-						   tensor(params, shape, TENSOR_RANK_B1), tensor(params, shape,
-																		 TENSOR_RANK_GAMMA1),
-						   tensor(params, shape, TENSOR_RANK_BETA1), dropout->layer1,
-						   rows, RANKER_HIDDEN1);
-	matmul(activations->relu2, RANKER_HIDDEN2, activations->out1, RANKER_HIDDEN1,
-		   tensor(params, shape, TENSOR_RANK_W2), rows, RANKER_HIDDEN1, RANKER_HIDDEN2, false);
-	relu_batchnorm_forward(activations->out2, activations->relu2, activations->mean2,
-						   activations->istd2,
-						   tensor(params, shape, TENSOR_RANK_B2), tensor(params, shape,
-																		 TENSOR_RANK_GAMMA2),
-						   tensor(params, shape, TENSOR_RANK_BETA2), dropout->layer2,
-						   rows, RANKER_HIDDEN2);
-	matmul(activations->out3, RANKER_HIDDEN3, activations->out2, RANKER_HIDDEN2,
-		   tensor(params, shape, TENSOR_RANK_W3), rows, RANKER_HIDDEN2, RANKER_HIDDEN3, false);
+	relu_batchnorm_forward(activations->out1, activations->relu1, &first, rows, RANKER_HIDDEN1);
+	matmul(activations->relu2, activations->out1, tensor(params, shape, TENSOR_RANK_W2),
+		   layer_size(rows, RANKER_HIDDEN1, RANKER_HIDDEN2), false);
+	relu_batchnorm_forward(activations->out2, activations->relu2, &second, rows, RANKER_HIDDEN2);
+	matmul(activations->out3, activations->out2, tensor(params, shape, TENSOR_RANK_W3),
+		   layer_size(rows, RANKER_HIDDEN2, RANKER_HIDDEN3), false);
 	bias_relu_dropout_forward(activations->out3, tensor(params, shape, TENSOR_RANK_B3),
-							  dropout->layer3,
-							  rows, RANKER_HIDDEN3);
-	output_forward(activations->prediction, activations->out3, tensor(params, shape,
-																	  TENSOR_RANK_W4),
+							  dropout->layer3, rows, RANKER_HIDDEN3);
+	output_forward(activations->prediction, activations->out3,
+				   tensor(params, shape, TENSOR_RANK_W4),
 				   *tensor(params, shape, TENSOR_RANK_B4), rows);
 	wide_forward(activations->prediction, pairs, rows);
+}
+
+/* From dout3, the gradient behind the third layer, to the gradient behind the second, in out2. */
+static void
+third_backward(RankerActivations *activations, float *dparams, const float *params,
+			   const StageShape *shape, Dropout dropout, int rows)
+{
+	LayerSize	size = layer_size(rows, RANKER_HIDDEN2, RANKER_HIDDEN3);
+
+	bias_relu_dropout_backward(activations->dout3, dparams + shape->offset[TENSOR_RANK_B3],
+							   activations->out3, dropout, rows, RANKER_HIDDEN3);
+	matmul_gradient(dparams + shape->offset[TENSOR_RANK_W3], activations->out2,
+					activations->dout3, size, false);
+	matmul_transposed(activations->out2, activations->dout3,
+					  tensor(params, shape, TENSOR_RANK_W3), size, false);
+}
+
+/* From the gradient in out2 to the gradient behind the first layer, in out1. */
+static void
+second_backward(RankerActivations *activations, float *dparams, const float *params,
+				const StageShape *shape, Dropout dropout, int rows)
+{
+	const int64_t *at = shape->offset;
+	LayerSize	size = layer_size(rows, RANKER_HIDDEN1, RANKER_HIDDEN2);
+	BatchNorm	norm = second_norm(activations, params, shape, dropout);
+	BatchNormGradient gradient = {dparams + at[TENSOR_RANK_B2], dparams + at[TENSOR_RANK_GAMMA2],
+		dparams + at[TENSOR_RANK_BETA2]};
+
+	relu_batchnorm_backward(activations->out2, &gradient, activations->relu2, &norm, rows,
+							RANKER_HIDDEN2, activations->work);
+	matmul_gradient(dparams + at[TENSOR_RANK_W2], activations->out1, activations->out2, size,
+					false);
+	matmul_transposed(activations->out1, activations->out2, tensor(params, shape, TENSOR_RANK_W2),
+					  size, false);
+}
+
+/* From the gradient in out1 to that before the ReLU, there too, and on to the users' vectors. */
+static void
+first_backward(RankerActivations *activations, const RankerPairs *pairs, float *duser,
+			   float *dparams, const float *params, const StageShape *shape, Dropout dropout)
+{
+	const int64_t *at = shape->offset;
+	LayerSize	size = layer_size(pairs->n_users, VECTOR_DIMS, RANKER_HIDDEN1);
+	BatchNorm	norm = first_norm(activations, params, shape, dropout);
+	BatchNormGradient gradient = {dparams + at[TENSOR_RANK_B1], dparams + at[TENSOR_RANK_GAMMA1],
+		dparams + at[TENSOR_RANK_BETA1]};
+	const float *dhalf = activations->out1;
+
+	relu_batchnorm_backward(activations->out1, &gradient, activations->relu1, &norm,
+							pairs->n_rows, RANKER_HIDDEN1, activations->work);
+	if (pairs->n_users < pairs->n_rows)
+	{
+		sum_users(activations->relu1, activations->out1, pairs, pairs->n_rows);
+		dhalf = activations->relu1;
+	}
+	matmul_gradient(dparams + at[TENSOR_RANK_W1], pairs->user, dhalf, size, false);
+	matmul_transposed(duser, dhalf, tensor(params, shape, TENSOR_RANK_W1), size, false);
 }
 
 /*
@@ -205,53 +279,18 @@ ranker_forward(RankerActivations *activations, const RankerPairs *pairs, const f
  */
 void
 ranker_backward(RankerActivations *activations, const RankerPairs *pairs, float *duser,
-				float *dmovie,
-				float *dparams, const float *params, const StageShape *shape,
-				const RankerDropout *dropout, int rows)
+				float *dmovie, float *dparams, const float *params, const StageShape *shape,
+				const RankerDropout *dropout)
 {
 	const int64_t *at = shape->offset;
-	const float *dhalf = activations->out1;
+	int			rows = pairs->n_rows;
 
 	output_backward(activations->dout3, dparams + at[TENSOR_RANK_W4], dparams + at[TENSOR_RANK_B4],
-					activations->dprediction, activations->out3, tensor(params, shape,
-																		TENSOR_RANK_W4), rows);
-	bias_relu_dropout_backward(activations->dout3, dparams + at[TENSOR_RANK_B3], activations->out3,
-							   dropout->layer3,
-							   rows, RANKER_HIDDEN3);
-	matmul_gradient(dparams + at[TENSOR_RANK_W3], activations->out2, RANKER_HIDDEN2,
-					activations->dout3,
-					RANKER_HIDDEN3, rows, RANKER_HIDDEN2, RANKER_HIDDEN3, false);
-	matmul_transposed(activations->out2, RANKER_HIDDEN2, activations->dout3, RANKER_HIDDEN3,
-					  tensor(params, shape, TENSOR_RANK_W3), rows, RANKER_HIDDEN2, RANKER_HIDDEN3,
-					  false);
-	relu_batchnorm_backward(activations->out2, dparams + at[TENSOR_RANK_B2], dparams +
-							at[TENSOR_RANK_GAMMA2],
-							dparams + at[TENSOR_RANK_BETA2], activations->relu2, activations->mean2,
-							activations->istd2,
-							tensor(params, shape, TENSOR_RANK_GAMMA2), dropout->layer2,
-							rows, RANKER_HIDDEN2, activations->work);
-	matmul_gradient(dparams + at[TENSOR_RANK_W2], activations->out1, RANKER_HIDDEN1,
-					activations->out2,
-					RANKER_HIDDEN2, rows, RANKER_HIDDEN1, RANKER_HIDDEN2, false);
-	matmul_transposed(activations->out1, RANKER_HIDDEN1, activations->out2, RANKER_HIDDEN2,
-					  tensor(params, shape, TENSOR_RANK_W2), rows, RANKER_HIDDEN1, RANKER_HIDDEN2,
-					  false);
-	relu_batchnorm_backward(activations->out1, dparams + at[TENSOR_RANK_B1], dparams +
-							at[TENSOR_RANK_GAMMA1],
-							dparams + at[TENSOR_RANK_BETA1], activations->relu1, activations->mean1,
-							activations->istd1,
-							tensor(params, shape, TENSOR_RANK_GAMMA1), dropout->layer1,
-							rows, RANKER_HIDDEN1, activations->work);
-	if (pairs->n_users < rows)
-	{
-		sum_users(activations->relu1, activations->out1, pairs, rows);
-		dhalf = activations->relu1;
-	}
-	matmul_gradient(dparams + at[TENSOR_RANK_W1], pairs->user, VECTOR_DIMS, dhalf, RANKER_HIDDEN1,
-					pairs->n_users, VECTOR_DIMS, RANKER_HIDDEN1, false);
-	matmul_transposed(duser, VECTOR_DIMS, dhalf, RANKER_HIDDEN1, tensor(params, shape,
-																		TENSOR_RANK_W1),
-					  pairs->n_users, VECTOR_DIMS, RANKER_HIDDEN1, false);
+					activations->dprediction, activations->out3,
+					tensor(params, shape, TENSOR_RANK_W4), rows);
+	third_backward(activations, dparams, params, shape, dropout->layer3, rows);
+	second_backward(activations, dparams, params, shape, dropout->layer2, rows);
+	first_backward(activations, pairs, duser, dparams, params, shape, dropout->layer1);
 	wide_backward(duser, dmovie, activations->dprediction, pairs, rows);
 }
 
@@ -290,8 +329,10 @@ ranker_update_statistics(float *params, const StageShape *shape, const float *me
  */
 static void
 fold_batchnorm(float *w, float *b, const float *params, const StageShape *shape,
-			   Tensor weight, Tensor gamma, Tensor mean, int fan_in, int fan_out)
+			   Tensor weight, Tensor gamma, Tensor mean)
 {
+	int			fan_in = shape->width[gamma];
+	int			fan_out = shape->width[weight];
 	const float *source = tensor(params, shape, weight);
 	const float *g = tensor(params, shape, gamma);
 	const float *beta = tensor(params, shape, gamma + 1);
@@ -321,11 +362,9 @@ ranker_fold(FoldedRanker *folded, const float *params, const StageShape *shape)
 	dense_pack(folded->w1_movie, w1 + MOVIE_HALF, VECTOR_DIMS, RANKER_HIDDEN1);
 	memcpy(folded->b1, tensor(params, shape, TENSOR_RANK_B1), sizeof(folded->b1));
 	fold_batchnorm(folded->w2, folded->b2, params, shape, TENSOR_RANK_W2, TENSOR_RANK_GAMMA1,
-				   TENSOR_RANK_MEAN1,
-				   RANKER_HIDDEN1, RANKER_HIDDEN2);
+				   TENSOR_RANK_MEAN1);
 	fold_batchnorm(folded->w3, folded->b3, params, shape, TENSOR_RANK_W3, TENSOR_RANK_GAMMA2,
-				   TENSOR_RANK_MEAN2,
-				   RANKER_HIDDEN2, RANKER_HIDDEN3);
+				   TENSOR_RANK_MEAN2);
 	memcpy(folded->w4, tensor(params, shape, TENSOR_RANK_W4), sizeof(folded->w4));
 	folded->b4 = *tensor(params, shape, TENSOR_RANK_B4);
 }

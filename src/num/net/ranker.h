@@ -29,6 +29,7 @@
  */
 typedef struct RankerPairs
 {
+	int			n_rows;
 	int			n_users;
 	const float *user;			/* [n_users][VECTOR_DIMS] */
 	const int32_t *user_of;		/* [rows], from 0 up in steps of 0 or 1 */
@@ -78,8 +79,8 @@ extern void ranker_movies_backward(float *dmovie, float *dparams, const float *d
  * activations->prediction of the pairs, in training mode.
  */
 extern void ranker_forward(RankerActivations *activations, const RankerPairs *pairs,
-						   const float *params,
-						   const StageShape *shape, const RankerDropout *dropout, int rows);
+						   const float *params, const StageShape *shape,
+						   const RankerDropout *dropout);
 
 /*
  * From activations->dprediction: duser [n_users][VECTOR_DIMS]; of each row's
@@ -90,7 +91,7 @@ extern void ranker_forward(RankerActivations *activations, const RankerPairs *pa
  */
 extern void ranker_backward(RankerActivations *activations, const RankerPairs *pairs, float *duser,
 							float *dmovie, float *dparams, const float *params,
-							const StageShape *shape, const RankerDropout *dropout, int rows);
+							const StageShape *shape, const RankerDropout *dropout);
 
 /*
  * running += (1 - momentum) * (statistic - running), for a shard's mean and

@@ -18,26 +18,34 @@ user_input(float *x, const float *params, const StageShape *shape,
 			   sizeof(float) * ATTRIBUTE_DIMS);
 }
 
+/* The width of the inputs that the first layer takes, which has w1. */
+static inline int
+tower_inputs(const StageShape *shape, Tensor w1)
+{
+	return w1 == TENSOR_USER_W1 ? shape->user_inputs : shape->movie_inputs;
+}
+
 /* Two dense layers: out = relu_dropout(x w1 + b1) w2 + b2. */
 static void
-two_layers_forward(float *out, float *hidden, const float *x, int inputs, const float *params,
-				   const StageShape *shape, Tensor w1, Dropout dropout, int rows)
+two_layers_forward(const TowerPass *pass, const float *params, const StageShape *shape, Tensor w1)
 {
-	matmul(hidden, shape->hidden, x, inputs, tensor(params, shape, w1),
-		   rows, inputs, shape->hidden, false);
-	bias_relu_dropout_forward(hidden, tensor(params, shape, w1 + 1), dropout,
+	int			rows = pass->rows;
+
+	matmul(pass->hidden, pass->x, tensor(params, shape, w1),
+		   layer_size(rows, tower_inputs(shape, w1), shape->hidden), false);
+	bias_relu_dropout_forward(pass->hidden, tensor(params, shape, w1 + 1), pass->dropout,
 							  rows, shape->hidden);
-	matmul(out, VECTOR_DIMS, hidden, shape->hidden, tensor(params, shape, w1 + 2),
-		   rows, shape->hidden, VECTOR_DIMS, false);
-	bias_forward(out, tensor(params, shape, w1 + 3), rows, VECTOR_DIMS);
+	matmul(pass->out, pass->hidden, tensor(params, shape, w1 + 2),
+		   layer_size(rows, shape->hidden, VECTOR_DIMS), false);
+	bias_forward(pass->out, tensor(params, shape, w1 + 3), rows, VECTOR_DIMS);
 }
 
 static void
-two_layers_predict(float *out, float *hidden, const float *x, int inputs, const float *params,
+two_layers_predict(float *out, float *hidden, const float *x, const float *params,
 				   const StageShape *shape, Tensor w1, int rows)
 {
 	DenseLayer	first = dense_layer(tensor(params, shape, w1), tensor(params, shape, w1 + 1),
-									inputs, shape->hidden, true);
+									tower_inputs(shape, w1), shape->hidden, true);
 	DenseLayer	second = dense_layer(tensor(params, shape, w1 + 2), tensor(params, shape, w1 + 3),
 									 shape->hidden, VECTOR_DIMS, false);
 
@@ -47,46 +55,39 @@ two_layers_predict(float *out, float *hidden, const float *x, int inputs, const 
 
 static void
 two_layers_backward(float *dx, float *dparams, float *dhidden, const float *dout,
-					const float *hidden, const float *x, int inputs, const float *params,
-					const StageShape *shape, Tensor w1, Dropout dropout, int rows)
+					const TowerPass *pass, const float *params, const StageShape *shape, Tensor w1)
 {
-	int			width = shape->hidden;
+	int			rows = pass->rows;
+	LayerSize	first = layer_size(rows, tower_inputs(shape, w1), shape->hidden);
+	LayerSize	second = layer_size(rows, shape->hidden, VECTOR_DIMS);
 
 	bias_backward(dparams + shape->offset[w1 + 3], dout, rows, VECTOR_DIMS);
-	matmul_gradient(dparams + shape->offset[w1 + 2], hidden, width, dout, VECTOR_DIMS,
-					rows, width, VECTOR_DIMS, false);
-	matmul_transposed(dhidden, width, dout, VECTOR_DIMS, tensor(params, shape, w1 + 2),
-					  rows, width, VECTOR_DIMS, false);
-	bias_relu_dropout_backward(dhidden, dparams + shape->offset[w1 + 1], hidden, dropout,
-							   rows, width);
-	matmul_gradient(dparams + shape->offset[w1], x, inputs, dhidden, width,
-					rows, inputs, width, false);
-	matmul_transposed(dx, inputs, dhidden, width, tensor(params, shape, w1),
-					  rows, inputs, width, false);
+	matmul_gradient(dparams + shape->offset[w1 + 2], pass->hidden, dout, second, false);
+	matmul_transposed(dhidden, dout, tensor(params, shape, w1 + 2), second, false);
+	bias_relu_dropout_backward(dhidden, dparams + shape->offset[w1 + 1], pass->hidden,
+							   pass->dropout, rows, shape->hidden);
+	matmul_gradient(dparams + shape->offset[w1], pass->x, dhidden, first, false);
+	matmul_transposed(dx, dhidden, tensor(params, shape, w1), first, false);
 }
 
 void
-user_tower_forward(float *out, float *hidden, const float *x, const float *params,
-				   const StageShape *shape, Dropout dropout, int rows)
+user_tower_forward(const TowerPass *pass, const float *params, const StageShape *shape)
 {
-	two_layers_forward(out, hidden, x, shape->user_inputs, params, shape, TENSOR_USER_W1, dropout,
-					   rows);
+	two_layers_forward(pass, params, shape, TENSOR_USER_W1);
 }
 
 void
 user_tower_predict(float *out, float *hidden, const float *x, const float *params,
 				   const StageShape *shape, int rows)
 {
-	two_layers_predict(out, hidden, x, shape->user_inputs, params, shape, TENSOR_USER_W1, rows);
+	two_layers_predict(out, hidden, x, params, shape, TENSOR_USER_W1, rows);
 }
 
 void
 user_tower_backward(float *dx, float *dparams, float *dhidden, const float *dout,
-					const float *hidden, const float *x, const float *params,
-					const StageShape *shape, Dropout dropout, int rows)
+					const TowerPass *pass, const float *params, const StageShape *shape)
 {
-	two_layers_backward(dx, dparams, dhidden, dout, hidden, x, shape->user_inputs, params,
-						shape, TENSOR_USER_W1, dropout, rows);
+	two_layers_backward(dx, dparams, dhidden, dout, pass, params, shape, TENSOR_USER_W1);
 }
 
 /* The ids' embeddings, which in ranking are the most part of a vector: out [rows][VECTOR_DIMS]. */
@@ -117,21 +118,18 @@ gather_movies(float *x, const int32_t *ids, const float *features, const float *
 }
 
 void
-movie_tower_forward(float *out, float *hidden, float *x, const int32_t *ids,
-					const float *features, const float *params, const StageShape *shape,
-					Dropout dropout, int rows)
+movie_tower_forward(const TowerPass *pass, const int32_t *ids, const float *features,
+					const float *params, const StageShape *shape)
 {
 	if (shape->stage == STAGE_RANKING)
 	{
-		gather_ids(out, ids, params, shape, rows);
-		matmul(out, VECTOR_DIMS, features, shape->n_features, tensor(params, shape,
-																	 TENSOR_MOVIE_W1),
-			   rows, shape->n_features, VECTOR_DIMS, true);
+		gather_ids(pass->out, ids, params, shape, pass->rows);
+		matmul(pass->out, features, tensor(params, shape, TENSOR_MOVIE_W1),
+			   layer_size(pass->rows, shape->n_features, VECTOR_DIMS), true);
 		return;
 	}
-	gather_movies(x, ids, features, params, shape, rows);
-	two_layers_forward(out, hidden, x, shape->movie_inputs, params, shape, TENSOR_MOVIE_W1,
-					   dropout, rows);
+	gather_movies(pass->x, ids, features, params, shape, pass->rows);
+	two_layers_forward(pass, params, shape, TENSOR_MOVIE_W1);
 }
 
 void
@@ -141,8 +139,7 @@ movie_tower_predict(float *out, float *hidden, float *x, const int32_t *ids,
 	if (shape->stage == STAGE_RANKING)
 	{
 		DenseLayer	layer = dense_layer(tensor(params, shape, TENSOR_MOVIE_W1), out,
-										shape->n_features,
-										VECTOR_DIMS, false);
+										shape->n_features, VECTOR_DIMS, false);
 
 		gather_ids(out, ids, params, shape, rows);
 		layer.add_stride = VECTOR_DIMS;
@@ -150,28 +147,26 @@ movie_tower_predict(float *out, float *hidden, float *x, const int32_t *ids,
 		return;
 	}
 	gather_movies(x, ids, features, params, shape, rows);
-	two_layers_predict(out, hidden, x, shape->movie_inputs, params, shape, TENSOR_MOVIE_W1, rows);
+	two_layers_predict(out, hidden, x, params, shape, TENSOR_MOVIE_W1, rows);
 }
 
 void
 movie_tower_backward(float *did, float *dparams, float *work, const float *dout,
-					 const float *hidden, const float *x, const float *features,
-					 const float *params, const StageShape *shape, Dropout dropout, int rows)
+					 const TowerPass *pass, const float *features, const float *params,
+					 const StageShape *shape)
 {
 	int			inputs = shape->movie_inputs;
 	float	   *dx;
 
 	if (shape->stage == STAGE_RANKING)
 	{
-		matmul_gradient(dparams + shape->offset[TENSOR_MOVIE_W1], features, inputs, dout,
-						VECTOR_DIMS,
-						rows, inputs, VECTOR_DIMS, false);
+		matmul_gradient(dparams + shape->offset[TENSOR_MOVIE_W1], features, dout,
+						layer_size(pass->rows, inputs, VECTOR_DIMS), false);
 		return;
 	}
-	dx = work + (int64_t) rows * shape->hidden;
-	two_layers_backward(dx, dparams, work, dout, hidden, x, inputs, params, shape,
-						TENSOR_MOVIE_W1, dropout, rows);
-	for (int row = 0; row < rows; row++)
+	dx = work + (int64_t) pass->rows * shape->hidden;
+	two_layers_backward(dx, dparams, work, dout, pass, params, shape, TENSOR_MOVIE_W1);
+	for (int row = 0; row < pass->rows; row++)
 		memcpy(did + (int64_t) row * ID_DIMS, dx + (int64_t) row * inputs,
 			   sizeof(float) * ID_DIMS);
 }

@@ -31,11 +31,21 @@ extern void user_input(float *x, const float *params, const StageShape *shape,
 					   int32_t user_row, const uint8_t *attribute);
 
 /*
- * out [rows][VECTOR_DIMS] from x [rows][user_inputs]; hidden [rows][hidden]
- * is kept for the way back.
+ * What goes through a tower: inputs become hidden units become vectors.  The way
+ * back needs x and hidden again.
  */
-extern void user_tower_forward(float *out, float *hidden, const float *x, const float *params,
-							   const StageShape *shape, Dropout dropout, int rows);
+typedef struct TowerPass
+{
+	float	   *x;				/* [rows][user_inputs or movie_inputs] */
+	float	   *hidden;			/* [rows][hidden] */
+	float	   *out;			/* [rows][VECTOR_DIMS] */
+	int			rows;
+	Dropout		dropout;
+} TowerPass;
+
+/* pass->out from pass->x. */
+extern void user_tower_forward(const TowerPass *pass, const float *params,
+							   const StageShape *shape);
 
 /*
  * The same for inference, by dense.h: a row's vector does not depend on the
@@ -45,21 +55,20 @@ extern void user_tower_predict(float *out, float *hidden, const float *x, const 
 							   const StageShape *shape, int rows);
 
 /*
- * dx [rows][user_inputs] from dout; dx may be x.  dhidden [rows][hidden] is work
- * space.
+ * dx [rows][user_inputs] from dout [rows][VECTOR_DIMS]; dx may be pass->x.
+ * dhidden [rows][hidden] is work space.
  */
 extern void user_tower_backward(float *dx, float *dparams, float *dhidden, const float *dout,
-								const float *hidden, const float *x, const float *params,
-								const StageShape *shape, Dropout dropout, int rows);
+								const TowerPass *pass, const float *params,
+								const StageShape *shape);
 
 /*
  * The movie tower.  ids [rows]: rows of MOVIE_ID, 0 for unknown; features
- * [rows][n_features].  Retrieval uses x [rows][movie_inputs] and hidden
- * [rows][hidden], kept for the way back; in ranking both may be NULL.
+ * [rows][n_features].  pass->x is filled from them.  Ranking uses neither x nor
+ * hidden: both may be NULL.
  */
-extern void movie_tower_forward(float *out, float *hidden, float *x, const int32_t *ids,
-								const float *features, const float *params,
-								const StageShape *shape, Dropout dropout, int rows);
+extern void movie_tower_forward(const TowerPass *pass, const int32_t *ids, const float *features,
+								const float *params, const StageShape *shape);
 
 /* The same for inference, by dense.h. */
 extern void movie_tower_predict(float *out, float *hidden, float *x, const int32_t *ids,
@@ -71,8 +80,7 @@ extern void movie_tower_predict(float *out, float *hidden, float *x, const int32
  * In ranking it is dout itself, did and work may be NULL.  work [rows][hidden + movie_inputs].
  */
 extern void movie_tower_backward(float *did, float *dparams, float *work, const float *dout,
-								 const float *hidden, const float *x, const float *features,
-								 const float *params, const StageShape *shape,
-								 Dropout dropout, int rows);
+								 const TowerPass *pass, const float *features,
+								 const float *params, const StageShape *shape);
 
 #endif							/* MLREC_NET_TOWER_H */

@@ -212,12 +212,21 @@ row_weight(const Trainer *trainer)
 	return trainer->options.softmax_weight / trainer->batch.n_sampled;
 }
 
+/*
+ * The layer between logits [n][movies of a shard], among those of all movies, and
+ * user vectors [n][VECTOR_DIMS]; its weights are the vectors of the movies.
+ */
+static inline LayerSize
+logits_size(const Trainer *trainer, int32_t n, int32_t movies)
+{
+	return (LayerSize) {n, movies, VECTOR_DIMS, trainer->batch.n_movies, VECTOR_DIMS};
+}
+
 /* Logits of a block of rows, first .. first + n - 1, with this participant's movies. */
 static void
 block_logits(Trainer *trainer, int32_t first, int32_t n)
 {
 	SoftmaxWork *work = &trainer->softmax;
-	int32_t		stride = trainer->batch.n_movies;
 	int			shard;
 	int			end;
 	int32_t		from;
@@ -226,10 +235,9 @@ block_logits(Trainer *trainer, int32_t first, int32_t n)
 	for (own_shards(trainer, &shard, &end); shard < end; shard++)
 	{
 		movie_shard(trainer, shard, &from, &to);
-		matmul_transposed(work->logits + from, stride,
-						  work->query + (int64_t) first * VECTOR_DIMS, VECTOR_DIMS,
+		matmul_transposed(work->logits + from, work->query + (int64_t) first * VECTOR_DIMS,
 						  trainer->movie_unit + (int64_t) from * VECTOR_DIMS,
-						  n, to - from, VECTOR_DIMS, false);
+						  logits_size(trainer, n, to - from), false);
 	}
 	mask_known(trainer, first, n);
 }
@@ -252,9 +260,9 @@ block_chances(Trainer *trainer, int32_t first, int32_t n)
 		movie_shard(trainer, shard, &from, &to);
 		softmax_part(work->logits + from, stride, work->part + at, work->offset + from,
 					 n, to - from);
-		matmul(work->dquery + at * VECTOR_DIMS, VECTOR_DIMS, work->logits + from, stride,
-			   trainer->movie_unit + (int64_t) from * VECTOR_DIMS, n, to - from, VECTOR_DIMS,
-			   false);
+		matmul(work->dquery + at * VECTOR_DIMS, work->logits + from,
+			   trainer->movie_unit + (int64_t) from * VECTOR_DIMS,
+			   logits_size(trainer, n, to - from), false);
 	}
 }
 
@@ -284,8 +292,7 @@ block_movies(Trainer *trainer, int32_t first, int32_t n)
 		}
 		movie_shard(trainer, shard, &from, &to);
 		matmul_gradient(trainer->dmovie + (int64_t) from * VECTOR_DIMS, work->logits + from,
-						trainer->batch.n_movies, work->shares, VECTOR_DIMS,
-						n, to - from, VECTOR_DIMS, first > 0);
+						work->shares, logits_size(trainer, n, to - from), first > 0);
 	}
 }
 

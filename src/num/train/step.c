@@ -243,6 +243,21 @@ gather_features(float *out, const Trainer *trainer, const int32_t *movie, int32_
 			   sizeof(float) * width);
 }
 
+/* The users of a shard on their way through the tower. */
+static TowerPass
+user_pass(const Trainer *trainer, const UserActivations *activations, int shard)
+{
+	TowerPass	pass = {
+		.x = activations->x,
+		.hidden = activations->hidden,
+		.out = activations->raw,
+		.rows = trainer->batch.shard_vectors[shard],
+		.dropout = step_dropout(trainer, PURPOSE_TOWER, shard, TOWER_DROPOUT)
+	};
+
+	return pass;
+}
+
 /* Inputs and raw vectors of the users of one shard. */
 static void
 forward_users(Trainer *trainer, int shard)
@@ -250,7 +265,7 @@ forward_users(Trainer *trainer, int shard)
 	const StageShape *shape = &trainer->shape;
 	Batch	   *batch = &trainer->batch;
 	UserActivations activations = user_shard(trainer, shard);
-	int			vectors = batch->shard_vectors[shard];
+	TowerPass	pass = user_pass(trainer, &activations, shard);
 	Dropout		input = step_dropout(trainer, PURPOSE_HISTORY_INPUT, shard, HISTORY_INPUT_DROPOUT);
 	int			width = 2 * shape->history;
 
@@ -262,11 +277,10 @@ forward_users(Trainer *trainer, int shard)
 					   shown->segment, shown->user_row, shown->with_history, shown->n_vectors);
 		check_interrupts(trainer);
 	}
-	for (int v = 0; v < vectors; v++)
+	for (int v = 0; v < pass.rows; v++)
 		dropout_apply(activations.x + (int64_t) v * shape->user_inputs + user_input_history(shape),
 					  input, (int64_t) v * width, width);
-	user_tower_forward(activations.raw, activations.hidden, activations.x, trainer->params, shape,
-					   step_dropout(trainer, PURPOSE_TOWER, shard, TOWER_DROPOUT), vectors);
+	user_tower_forward(&pass, trainer->params, shape);
 	check_interrupts(trainer);
 }
 
@@ -282,17 +296,15 @@ backward_users(Trainer *trainer, int shard)
 	const Ratings *ratings = trainer->ratings;
 	Batch	   *batch = &trainer->batch;
 	UserActivations activations = user_shard(trainer, shard);
+	TowerPass	pass = user_pass(trainer, &activations, shard);
 	float	   *dweights = trainer->dweights + shard * shape->n_weights;
 	Dropout		input = step_dropout(trainer, PURPOSE_HISTORY_INPUT, shard, HISTORY_INPUT_DROPOUT);
 	int			width = 2 * shape->history;
 	float	   *d = activations.x;
 	int64_t		at = 0;
 
-	user_tower_backward(activations.x, dweights, trainer->dhidden, activations.dout,
-						activations.hidden, activations.x,
-						trainer->params, shape,
-						step_dropout(trainer, PURPOSE_TOWER, shard, TOWER_DROPOUT),
-						batch->shard_vectors[shard]);
+	user_tower_backward(activations.x, dweights, trainer->dhidden, activations.dout, &pass,
+						trainer->params, shape);
 	check_interrupts(trainer);
 	memset(dweights + shape->offset[TENSOR_GENDER], 0,
 		   sizeof(float) * (shape->offset[TENSOR_OCCUPATION + 1] - shape->offset[TENSOR_GENDER]));
@@ -329,6 +341,7 @@ ranking_rows(Trainer *trainer, int shard)
 	int			rows = batch->shard_rows[shard];
 	float	   *statistics = trainer->statistics + shard * STATISTICS;
 	RankerPairs pairs = {
+		.n_rows = rows,
 		.n_users = batch->shard_vectors[shard],
 		.user = user.raw,
 		.user_of = batch->vector + first,
@@ -347,7 +360,7 @@ ranking_rows(Trainer *trainer, int shard)
 	activations->istd1 = activations->mean1 + RANKER_HIDDEN1;
 	activations->mean2 = activations->istd1 + RANKER_HIDDEN1;
 	activations->istd2 = activations->mean2 + RANKER_HIDDEN2;
-	ranker_forward(activations, &pairs, trainer->params, shape, &dropout, rows);
+	ranker_forward(activations, &pairs, trainer->params, shape, &dropout);
 	check_interrupts(trainer);
 	for (int row = 0; row < rows; row++)
 	{
@@ -357,8 +370,7 @@ ranking_rows(Trainer *trainer, int shard)
 		activations->dprediction[row] = 2 * error / batch->n_rows;
 	}
 	ranker_backward(activations, &pairs, user.dout, trainer->dslot + (int64_t) first * VECTOR_DIMS,
-					trainer->dweights + shard * shape->n_weights, trainer->params, shape,
-					&dropout, rows);
+					trainer->dweights + shard * shape->n_weights, trainer->params, shape, &dropout);
 	check_interrupts(trainer);
 }
 
@@ -369,28 +381,39 @@ movies_from(float *array, int32_t from, int32_t width)
 	return array ? array + (int64_t) from * width : NULL;
 }
 
+/* The movies of a shard on their way through the tower, and the first of them. */
+static TowerPass
+movie_pass(const Trainer *trainer, int shard, int32_t *from)
+{
+	int32_t		to;
+	TowerPass	pass;
+
+	movie_shard(trainer, shard, from, &to);
+	pass.x = movies_from(trainer->movie_x, *from, trainer->shape.movie_inputs);
+	pass.hidden = movies_from(trainer->movie_hidden, *from, trainer->shape.hidden);
+	pass.out = movies_from(trainer->movie_raw, *from, VECTOR_DIMS);
+	pass.rows = to - *from;
+	pass.dropout = step_dropout(trainer, PURPOSE_MOVIE, shard, TOWER_DROPOUT);
+	return pass;
+}
+
 static void
 forward_movies(Trainer *trainer, int shard)
 {
 	const StageShape *shape = &trainer->shape;
 	const Batch *batch = &trainer->batch;
 	int32_t		from;
-	int32_t		to;
-	float	   *raw;
+	TowerPass	pass = movie_pass(trainer, shard, &from);
 
-	movie_shard(trainer, shard, &from, &to);
-	raw = trainer->movie_raw + (int64_t) from * VECTOR_DIMS;
-	gather_features(trainer->movie_features, trainer, batch->movies + from, to - from);
-	movie_tower_forward(raw, movies_from(trainer->movie_hidden, from, shape->hidden),
-						movies_from(trainer->movie_x, from, shape->movie_inputs),
-						batch->movie_row + from, trainer->movie_features, trainer->params, shape,
-						step_dropout(trainer, PURPOSE_MOVIE, shard, TOWER_DROPOUT), to - from);
+	gather_features(trainer->movie_features, trainer, batch->movies + from, pass.rows);
+	movie_tower_forward(&pass, batch->movie_row + from, trainer->movie_features, trainer->params,
+						shape);
 	if (shape->stage == STAGE_RANKING)
-		ranker_movies_forward(trainer->movie_half + (int64_t) from * RANKER_HIDDEN1, raw,
-							  trainer->params, shape, to - from);
+		ranker_movies_forward(trainer->movie_half + (int64_t) from * RANKER_HIDDEN1, pass.out,
+							  trainer->params, shape, pass.rows);
 	else
 		unit_forward(trainer->movie_unit + (int64_t) from * VECTOR_DIMS,
-					 trainer->movie_inverse_norm + from, raw, to - from, VECTOR_DIMS);
+					 trainer->movie_inverse_norm + from, pass.out, pass.rows, VECTOR_DIMS);
 	check_interrupts(trainer);
 }
 
@@ -417,20 +440,17 @@ backward_movies(Trainer *trainer, int shard)
 {
 	const StageShape *shape = &trainer->shape;
 	int32_t		from;
-	int32_t		to;
-	int32_t		n;
+	TowerPass	pass = movie_pass(trainer, shard, &from);
+	int32_t		n = pass.rows;
 	float	   *dmovie;
 	float	   *dweights = trainer->dweights + shard * shape->n_weights;
 
-	movie_shard(trainer, shard, &from, &to);
-	n = to - from;
 	dmovie = trainer->dmovie + (int64_t) from * VECTOR_DIMS;
 	if (shape->stage == STAGE_RANKING)
 	{
 		memset(trainer->movie_dhalf, 0, sizeof(float) * n * RANKER_HIDDEN1);
 		sum_by_movie(trainer->movie_dhalf, trainer, shard, trainer->dhalf, RANKER_HIDDEN1);
-		ranker_movies_backward(dmovie, dweights, trainer->movie_dhalf,
-							   trainer->movie_raw + (int64_t) from * VECTOR_DIMS,
+		ranker_movies_backward(dmovie, dweights, trainer->movie_dhalf, pass.out,
 							   trainer->params, shape, n);
 	}
 	else
@@ -442,12 +462,8 @@ backward_movies(Trainer *trainer, int shard)
 					  trainer->movie_inverse_norm + from, n, VECTOR_DIMS);
 	gather_features(trainer->movie_features, trainer, trainer->batch.movies + from, n);
 	movie_tower_backward(trainer->dmovie_id + (int64_t) from * shape->width[TENSOR_MOVIE_ID],
-						 dweights,
-						 trainer->movie_work, dmovie,
-						 movies_from(trainer->movie_hidden, from, shape->hidden),
-						 movies_from(trainer->movie_x, from, shape->movie_inputs),
-						 trainer->movie_features, trainer->params, shape,
-						 step_dropout(trainer, PURPOSE_MOVIE, shard, TOWER_DROPOUT), n);
+						 dweights, trainer->movie_work, dmovie, &pass, trainer->movie_features,
+						 trainer->params, shape);
 	check_interrupts(trainer);
 }
 

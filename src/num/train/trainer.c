@@ -299,16 +299,16 @@ validate_rows(Trainer *trainer, const Segment *segment, float *out)
 	float	   *x = features + (int64_t) n * shape->n_features;
 	float	   *hidden = x + (int64_t) n * shape->movie_inputs;
 	float	   *norm = hidden + (int64_t) n * shape->hidden;
+	TowerPass	users = {activations->x, activations->hidden, activations->raw, n, DROPOUT_OFF};
+	TowerPass	rated = {x, hidden, movies, n, DROPOUT_OFF};
 
 	gather_segment(activations->x, trainer, segment, trainer->user_row[segment->user],
 				   shape->history > 0, n);
-	user_tower_forward(activations->raw, activations->hidden, activations->x, trainer->params,
-					   shape, DROPOUT_OFF, n);
+	user_tower_forward(&users, trainer->params, shape);
 	for (int i = 0; i < n; i++)
 		movie_row[i] = trainer->movie_stats.ratings[movie[i]] > 0 ? movie[i] + 1 : 0;
 	gather_features(features, trainer, movie, n);
-	movie_tower_forward(movies, hidden, x, movie_row, features, trainer->params, shape,
-						DROPOUT_OFF, n);
+	movie_tower_forward(&rated, movie_row, features, trainer->params, shape);
 	if (shape->stage == STAGE_RANKING)
 	{
 		pairs_predict_vectors(out, trainer->folded, activations->raw, VECTOR_DIMS, movies, n,

@@ -469,6 +469,19 @@ warn_of_seen(const CachedModel *before, const Dataset *dataset, Oid relation)
 						 "without from_model.")));
 }
 
+/* What the relations hold, checked, and room for what is counted of its movies. */
+static void
+load_dataset(Training *training, const SplitOptions *split, Oid ratings, Oid movies, Oid users)
+{
+	training->temporary = relation_is_temporary(ratings) || relation_is_temporary(movies) ||
+		relation_is_temporary(users);
+	training->dataset = dataset_load(ratings, movies, users, split,
+									 (Size) training_memory * 1024);
+	dataset_warn(training->dataset);
+	check_dataset(training->dataset, ratings);
+	alloc_statistics(&training->movie_stats, training->dataset->ratings.n_movies);
+}
+
 /*
  * train_recommender(ratings regclass, movies regclass, users regclass, options ...)
  */
@@ -502,17 +515,11 @@ mlrec_train_recommender(PG_FUNCTION_ARGS)
 	before = find_before(options);
 	training.start = before ? before->header : NULL;
 	train_report_init(&training.report);
-	training.temporary = relation_is_temporary(ratings) || relation_is_temporary(movies) ||
-		relation_is_temporary(users);
 	/* who asked for workers is warned, who left it to us merely told */
 	training.shortage_level = options->workers_given ? WARNING : NOTICE;
-	training.dataset = dataset_load(ratings, movies, users, &split,
-									(Size) training_memory * 1024);
-	dataset_warn(training.dataset);
+	load_dataset(&training, &split, ratings, movies, users);
 	if (before)
 		warn_of_seen(before, training.dataset, ratings);
-	check_dataset(training.dataset, ratings);
-	alloc_statistics(&training.movie_stats, training.dataset->ratings.n_movies);
 	training.model_id = store_next_id();
 	for (Stage stage = 0; stage < N_STAGES; stage++)
 		training.rates[stage] = palloc0(sizeof(float) * options->epochs[stage]);
