@@ -35,6 +35,7 @@
 #include "storage/spin.h"
 #include "utils/memutils.h"
 
+#include "pg/train/blas_buffer.h"
 #include "pg/train/parallel.h"
 #include "pg/util/huge_alloc.h"
 #include "pg/util/interrupts.h"
@@ -268,6 +269,7 @@ mlrec_train_worker(dsm_segment *seg, shm_toc *toc)
 	Arena		arena = {block, 0};
 	TeamMemory	memory;
 
+	blas_buffer_take();
 	wait_for_team(shared);
 
 	/* the pointers are the leader's: only the counts count */
@@ -401,6 +403,7 @@ parallel_train(const ParallelJob *job, int *n_workers)
 	float	   *params;
 
 	*n_workers = 0;
+	blas_buffer_take();
 	if (job->workers == 0 || !shared_memory_has_room(job, size))
 		return train_alone(job);
 
