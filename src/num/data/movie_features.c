@@ -14,11 +14,6 @@ is_space(char c)
 	return c == ' ' || (c >= '\t' && c <= '\r');
 }
 
-/*
- * The next genre of a list separated by '|', without the spaces around it.
- * Empty ones are passed over, and so is the mark for a movie without genres.
- * Returns false at the end of the list; *cursor goes along with it.
- */
 bool
 next_genre(const char **cursor, const char *end, const char **genre, size_t *length)
 {
@@ -53,10 +48,6 @@ nth_year(const int32_t *count, int32_t k)
 	return year;
 }
 
-/*
- * Range and median of the known years, year[n] with 0 for unknown, of the
- * movies with trained[n]; of all movies if no trained one has a year.
- */
 void
 year_scale(YearScale *scale, const int16_t *year, const uint8_t *trained, int32_t n)
 {

@@ -18,7 +18,17 @@ typedef struct YearScale
 	float		median_year;
 } YearScale;
 
+/*
+ * The next genre of a list separated by '|', without the spaces around it.  Empty
+ * ones are passed over, and so is the mark for a movie without genres.  Returns
+ * false at the end of the list; *cursor goes along with it.
+ */
 extern bool next_genre(const char **cursor, const char *end, const char **genre, size_t *length);
+
+/*
+ * Range and median of the known years, year[n] with 0 for unknown, of the movies
+ * with trained[n]; of all movies if no trained one has a year.
+ */
 extern void year_scale(YearScale *scale, const int16_t *year, const uint8_t *trained, int32_t n);
 
 /*

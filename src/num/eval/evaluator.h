@@ -50,6 +50,7 @@ extern void evaluator_open(Evaluator *evaluator, const Ratings *ratings, const M
 extern void evaluator_users(Evaluator *evaluator, const EvalQuery *queries, int n,
 							float *retrieval, float *ranking);
 
+/* To be called once every few milliseconds: lets the caller end a long evaluation. */
 extern void evaluator_check_interrupts(const Evaluator *evaluator);
 
 /* The row at which a user's rows end. */
@@ -59,7 +60,7 @@ user_end(const Ratings *ratings, int32_t user)
 	return ratings->start[user + 1];
 }
 
-/* His first test row. */
+/* The user's first test row. */
 static inline int64_t
 user_first_test(const Ratings *ratings, int32_t user)
 {

@@ -67,6 +67,7 @@ dense_packed_index(int fan_in, int input, int column)
 	return (column / DENSE_PANEL * fan_in + input) * DENSE_PANEL + column % DENSE_PANEL;
 }
 
+/* packed [fan_in * fan_out, by panels] = weight [fan_in][fan_out] of matmul(). */
 extern void dense_pack(float *packed, const float *weight, int fan_in, int fan_out);
 
 /*

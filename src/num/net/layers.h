@@ -63,7 +63,9 @@ typedef struct Dropout
 /* Nothing is dropped. */
 #define DROPOUT_OFF ((Dropout) {0, 0, 1.0f})
 
+/* The dropout of a rate in [0, 1); the key tells layers and steps apart. */
 extern Dropout dropout_make(uint64_t key, float rate);
+/* Drops from x [n], which are the elements number first .. first + n - 1. */
 extern void dropout_apply(float *x, Dropout dropout, int64_t first, int64_t n);
 
 /*
@@ -109,6 +111,7 @@ typedef struct BatchNormGradient
 	float	   *dbeta;
 } BatchNormGradient;
 
+/* y [rows][width] of x [rows][width]; rows > 0. */
 extern void relu_batchnorm_forward(float *y, float *x, const BatchNorm *norm, int rows, int width);
 
 /*
@@ -124,6 +127,7 @@ extern void relu_batchnorm_backward(float *dy, const BatchNormGradient *gradient
  */
 #define UNIT_EPSILON 1e-6f
 
+/* out [rows][width] of in [rows][width]; out may be in. */
 extern void unit_forward(float *out, float *inverse_norm, const float *in, int rows, int width);
 
 /* din = (dout - out (out . dout)) * inverse_norm; din may be dout. */
@@ -134,10 +138,6 @@ extern void unit_backward(float *din, const float *dout, const float *out,
  * A softmax whose classes are in several parts, worked on one by one: the chance
  * of class i is e^(x[i] + offset[i]) over the sum of those of all parts.  An x
  * of IMPOSSIBLE_LOGIT has no chance.
- *
- * softmax_part: x [rows][width], its rows `stride` apart, becomes
- * e^(x + offset - max), max being the largest logit of the part's row; part
- * [rows] is what the other parts need to know of it.  offset [width].
  */
 #define IMPOSSIBLE_LOGIT (-1e4f)
 
@@ -148,6 +148,11 @@ typedef struct SoftmaxPart
 	float		weighted;		/* of x e^(x + offset - max) */
 } SoftmaxPart;
 
+/*
+ * x [rows][width], its rows `stride` apart, becomes e^(x + offset - max), max being
+ * the largest logit of the part's row; part [rows] is what the other parts need to
+ * know of it.  offset [width].
+ */
 extern void softmax_part(float *x, int stride, SoftmaxPart *part, const float *offset,
 						 int rows, int width);
 

@@ -118,6 +118,7 @@ typedef struct FoldedRanker
 	float		b4;
 } FoldedRanker;
 
+/* The ranker of a ranking stage's parameters, with the running statistics. */
 extern void ranker_fold(FoldedRanker *folded, const float *params, const StageShape *shape);
 
 #endif							/* MLREC_NET_RANKER_H */

@@ -38,6 +38,7 @@ extern uint8 *catalogue_hidden(const Catalogue *catalogue);
 /* Index of a movie, hidden or not, or -1. */
 extern int32 catalogue_find(const Catalogue *catalogue, int64 movie_id);
 
+/* The movie_id of the movie at an index, and its vectors [VECTOR_DIMS] in either stage. */
 extern int64 catalogue_id(const Catalogue *catalogue, int32 movie);
 extern const float *catalogue_vector(const Catalogue *catalogue, int32 movie);
 extern const float *catalogue_rank_vector(const Catalogue *catalogue, int32 movie);

@@ -21,7 +21,7 @@ typedef struct MovieText
  */
 extern void catalogue_describe(Oid movies, MovieText *texts, int32 n, MemoryContext context);
 
-/* The columns movie_id, title, genres and year of a movie. */
+/* Fills in the columns movie_id, title, genres and year of a movie, each [MOVIE_COLUMNS]. */
 #define MOVIE_COLUMNS 4
 extern void catalogue_movie_columns(const MovieText *text, Datum *values, bool *nulls);
 

@@ -15,9 +15,6 @@
 
 static double recall_setting = 1.0;
 
-/*
- * search_define_settings: the settings of this file, once per backend.
- */
 void
 search_define_settings(void)
 {

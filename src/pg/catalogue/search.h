@@ -6,6 +6,7 @@
 
 #include "pg/catalogue/catalogue.h"
 
+/* The settings of this file, once per backend. */
 extern void search_define_settings(void);
 
 /* mlrec.recall: the share of the best candidates that recommend() must find. */

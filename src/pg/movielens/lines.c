@@ -131,14 +131,6 @@ lines_error_context(void *arg)
 	errcontext("line " UINT64_FORMAT " of file \"%s\"", reader->number, reader->path);
 }
 
-/*
- * lines_open: start reading the file at path, in the named encoding.
- *
- * The target, an open relation, matters to COPY for its error messages and
- * progress reports only.  Until lines_close the reader stands on the error
- * context stack, so it must be closed in the function that opened it, and
- * after an error it needs no care: the transaction's end closes the file.
- */
 void
 lines_open(LineReader *reader, Relation target, const char *path, const LineFormat *format,
 		   const char *encoding)
@@ -225,11 +217,6 @@ cut_line(const LineFormat *format, char *line, char **fields, int nfields)
 	return nfields;
 }
 
-/*
- * lines_next: read the next line into nfields fields, which stay valid until
- * the call after.  Returns false at the end of the file; raises an error when
- * the line has fewer or more fields.
- */
 bool
 lines_next(LineReader *reader, char **fields, int nfields)
 {
@@ -262,10 +249,6 @@ lines_next(LineReader *reader, char **fields, int nfields)
 	return true;
 }
 
-/*
- * line_malformed: stop at the current line.  The detail, a whole sentence,
- * says what is wrong with it.
- */
 void
 line_malformed(LineReader *reader, const char *detail, ...)
 {
@@ -294,9 +277,6 @@ line_malformed(LineReader *reader, const char *detail, ...)
 			 errhint("Nothing has been loaded. Repair the line, or unpack the release again.")));
 }
 
-/*
- * line_integer: the value of a field of decimal digits, at most max.
- */
 int64
 line_integer(LineReader *reader, const char *name, const char *field, int64 max)
 {
@@ -312,10 +292,6 @@ line_integer(LineReader *reader, const char *name, const char *field, int64 max)
 	return value;
 }
 
-/*
- * line_rating: the value of a field such as "4", "3.5" or "5.0", on
- * MovieLens' scale from half a star to five stars.
- */
 float
 line_rating(LineReader *reader, const char *field)
 {
@@ -333,11 +309,6 @@ line_rating(LineReader *reader, const char *field)
 	return tenths / 10.0f;
 }
 
-/*
- * lines_text_encoding: the encoding of a file that is either of the two that
- * the older releases circulate in: UTF-8 when all of it is valid as such, else
- * Latin-1.  The caller must have checked pg_read_server_files.
- */
 const char *
 lines_text_encoding(const char *path)
 {

@@ -63,7 +63,10 @@ extern int32 recommend_order(RankWorkspace *workspace, const Serving *serving,
 extern MovieText *recommend_describe(const Serving *serving, const Recommendation *items, int32 n,
 									 MemoryContext context);
 
-/* Columns rank to retrieval_score of a pick. */
+/*
+ * Fills in the columns rank to retrieval_score of a recommendation, each
+ * [RECOMMENDATION_COLUMNS]; rank is from 1.
+ */
 #define RECOMMENDATION_COLUMNS 7
 extern void recommend_columns(const Recommendation *item, const MovieText *text, int32 rank,
 							  Datum *values, bool *nulls);

@@ -49,6 +49,8 @@ extern float serve_fraction(FunctionCallInfo fcinfo, int argno, const char *name
 #define FOR_EACH_ID(id, array) \
 	for (ArrayIterator it_ = (array) ? array_create_iterator(array, 0, NULL) : NULL; \
 		 it_ != NULL && serve_next_id(it_, &(id));)
+
+/* The next element that is not null; false at the end. */
 extern bool serve_next_id(ArrayIterator iterator, int64 *id);
 
 /*

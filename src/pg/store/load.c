@@ -31,9 +31,6 @@ typedef struct Loaded
 
 static int	share_models_above = 1024;	/* kilobytes */
 
-/*
- * load_define_settings: the settings of this file, once per backend.
- */
 void
 load_define_settings(void)
 {

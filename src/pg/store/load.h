@@ -31,6 +31,7 @@ typedef struct CachedModel
 	struct CachedModel *next;	/* of cache.c */
 } CachedModel;
 
+/* The settings of this file, once per backend. */
 extern void load_define_settings(void);
 
 /*

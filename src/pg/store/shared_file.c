@@ -267,10 +267,6 @@ is_garbage(const char *name, SharedFileExists exists, void *arg)
 	return n >= 4 && !exists(database, model_id, checksum, arg);
 }
 
-/*
- * shared_file_sweep: removes the files of models of which exists() knows
- * nothing, and what was left of drafts.
- */
 void
 shared_file_sweep(SharedFileExists exists, void *arg)
 {

@@ -41,6 +41,11 @@ extern void shared_file_remove(const char *path);
 
 /* Removes the files of models of which exists() knows nothing. */
 typedef bool (*SharedFileExists) (Oid database, int32 model_id, uint64 checksum, void *arg);
+
+/*
+ * Removes the files of models of which exists() knows nothing, and what was left of
+ * drafts.
+ */
 extern void shared_file_sweep(SharedFileExists exists, void *arg);
 
 #endif							/* MLREC_STORE_SHARED_FILE_H */

@@ -3,11 +3,12 @@
  *
  * mlrec_model has a row for each model: which relations it was trained
  * on, with what options and result, and whether it is the active one.  The
- * model itself, the model file of model file.h, is in mlrec_model_chunk, cut into pieces
+ * model itself, the model file of model_file.h, is in mlrec_model_chunk, cut into pieces
  * of a page.  Both are ordinary logged tables, so replicas, backups and pg_dump
  * carry the models without anything said about them here.
  *
- * This file writes; store_read.c reads.
+ * This file writes, store_triggers.c does what must happen whoever writes, and
+ * store_read.c reads.
  *
  * Who may do what: everybody may read the list of models.  Writing is for
  * those who may execute train_recommender, activate_recommender and the like;
@@ -29,12 +30,10 @@
 #include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "commands/sequence.h"
-#include "commands/trigger.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "storage/lmgr.h"
 #include "utils/builtins.h"
-#include "utils/inval.h"
 #include "utils/jsonb.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
@@ -43,6 +42,7 @@
 #include "num/model/model_file.h"
 #include "pg/store/shared_file.h"
 #include "pg/store/store.h"
+#include "pg/store/store_write.h"
 #include "pg/util/relations.h"
 
 #define ID_SEQUENCE "mlrec_model_id"
@@ -54,13 +54,6 @@
  */
 #define CHUNK_SIZE (BLCKSZ - 128)
 
-/* Whom to turn back into after writing */
-typedef struct SavedUserContext
-{
-	Oid			user;
-	int			security;
-} SavedUserContext;
-
 /* Shared files of models stored and dropped in the transaction at hand: paths */
 static List *stored = NIL;
 static List *dropped = NIL;
@@ -68,20 +61,13 @@ static List *dropped = NIL;
 PG_FUNCTION_INFO_V1(mlrec_activate_recommender);
 PG_FUNCTION_INFO_V1(mlrec_deactivate_recommender);
 PG_FUNCTION_INFO_V1(mlrec_drop_recommender);
-PG_FUNCTION_INFO_V1(mlrec_model_changed);
-PG_FUNCTION_INFO_V1(mlrec_model_removed);
-PG_FUNCTION_INFO_V1(mlrec_model_activated);
 
 /* ---------------------------------------------------------------------------
  * Names and rights
  * ------------------------------------------------------------------------- */
 
-/*
- * Goes on as the owner of the model tables.  An error on the way needs no
- * care: the end of the (sub)transaction restores the user.
- */
-static void
-switch_to_owner(SavedUserContext *saved, Oid table)
+void
+store_switch_to_owner(SavedUserContext *saved, Oid table)
 {
 	Relation	relation = table_open(table, AccessShareLock);
 	Oid			owner = relation->rd_rel->relowner;
@@ -102,25 +88,20 @@ begin_write(SavedUserContext *saved)
 	Oid			table = store_table();
 
 	LockRelationOid(table, ShareRowExclusiveLock);
-	switch_to_owner(saved, table);
+	store_switch_to_owner(saved, table);
 	SPI_connect();
 }
 
-static void
-end_write(const SavedUserContext *saved)
+void
+store_end_write(const SavedUserContext *saved)
 {
 	SPI_finish();
 	SetUserIdAndSecContext(saved->user, saved->security);
 }
 
-/*
- * Runs a statement that changes one of the tables; returns how many rows.  It
- * goes by what the tables hold now, as the caches do: under REPEATABLE READ the
- * transaction's snapshot may be older than the model that is active, and only
- * a training's end would tell.
- */
-static uint64
-execute(const char *statement, int n, Oid *types, Datum *values, const char *nulls, int expected)
+uint64
+store_execute(const char *statement, int n, Oid *types, Datum *values, const char *nulls,
+			  int expected)
 {
 	SPIPlanPtr	plan = SPI_prepare(statement, n, types);
 	int			result = SPI_execute_snapshot(plan, values, nulls, GetLatestSnapshot(),
@@ -148,18 +129,13 @@ is_taken(int32 model_id)
 	return taken;
 }
 
-/*
- * store_next_id: a number for a new model.  Like every sequence, this one has
- * gaps where a training did not end well.  Models also come by replication, which
- * leaves the sequence as it is: numbers that are there are passed over.
- */
 int32
 store_next_id(void)
 {
 	SavedUserContext saved;
 	int32		id;
 
-	switch_to_owner(&saved, store_table());
+	store_switch_to_owner(&saved, store_table());
 	do
 		id = (int32) nextval_internal(store_relation(ID_SEQUENCE), true);
 	while (is_taken(id));
@@ -184,41 +160,62 @@ avoid_taken_id(StoreEntry *entry)
 			 errdetail("While it was trained, another model %d has come.", id)));
 }
 
+/* Fills in the columns that are texts or JSON; NULL where there is none. */
+static void
+model_texts(const StoreEntry *entry, const Oid *types, Datum *values, char *nulls)
+{
+	const char *texts[N_MODEL_COLUMNS + 1] = {
+		[MODEL_RATINGS] = entry->ratings,
+		[MODEL_MOVIES] = entry->movies,
+		[MODEL_USERS] = entry->users,
+		[MODEL_OPTIONS] = entry->options,
+		[MODEL_METRICS] = entry->metrics,
+		[MODEL_COMMENT] = entry->comment,
+		[MODEL_RELEVANCE] = entry->relevance,
+		[MODEL_EPOCHS] = entry->epochs
+	};
+
+	for (int column = 1; column <= N_MODEL_COLUMNS; column++)
+	{
+		Oid			type = types[column - 1];
+
+		if (texts[column] != NULL)
+			values[column - 1] = type == TEXTOID ? CStringGetTextDatum(texts[column]) :
+				DirectFunctionCall1(jsonb_in, CStringGetDatum(texts[column]));
+		else if (type == TEXTOID || type == JSONBOID)
+			nulls[column - 1] = 'n';
+	}
+}
+
 static void
 insert_model(const StoreEntry *entry)
 {
-	char	   *statement = psprintf("INSERT INTO %s VALUES ($1, $2, false, $3, $4, $5, $6, $7, "
-									 "$8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)",
-									 extension_object_quoted(STORE_MODELS));
-	Oid			types[] = {INT4OID, TIMESTAMPTZOID, TEXTOID, TEXTOID, TEXTOID, INT8OID, INT8OID,
-		INT8OID, JSONBOID, JSONBOID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, TEXTOID,
-	JSONBOID, JSONBOID};
-	const char *texts[] = {NULL, NULL, entry->ratings, entry->movies, entry->users, NULL, NULL,
-		NULL, entry->options, entry->metrics, NULL, NULL, NULL, NULL, NULL, entry->comment,
-	entry->relevance, entry->epochs};
-	Datum		values[lengthof(types)];
-	char		nulls[lengthof(types)];
+#define MODEL_COLUMN_TYPE(name, type) type,
+	Oid			types[] = {FOR_EACH_MODEL_COLUMN(MODEL_COLUMN_TYPE)};
+	Datum		values[N_MODEL_COLUMNS];
+	char		nulls[N_MODEL_COLUMNS];
+	StringInfoData statement;
 
 	memset(nulls, ' ', sizeof(nulls));
-	for (int i = 0; i < lengthof(types); i++)
-	{
-		if (texts[i] != NULL)
-			values[i] = types[i] == TEXTOID ? CStringGetTextDatum(texts[i]) :
-				DirectFunctionCall1(jsonb_in, CStringGetDatum(texts[i]));
-		else if (types[i] == TEXTOID || types[i] == JSONBOID)
-			nulls[i] = 'n';
-	}
-	values[0] = Int32GetDatum(entry->model_id);
-	values[1] = TimestampTzGetDatum(entry->created_at);
-	values[5] = Int64GetDatum(entry->train_ratings);
-	values[6] = Int64GetDatum(entry->test_ratings);
-	values[7] = Int64GetDatum(entry->seed);
-	values[10] = Int64GetDatum(entry->boundary_time);
-	values[11] = Int64GetDatum(entry->boundary_user);
-	values[12] = Int64GetDatum(entry->boundary_movie);
-	values[13] = Int64GetDatum((int64) entry->size);
-	values[14] = Int64GetDatum((int64) entry->checksum);
-	execute(statement, lengthof(types), types, values, nulls, SPI_OK_INSERT);
+	model_texts(entry, types, values, nulls);
+	values[MODEL_ID - 1] = Int32GetDatum(entry->model_id);
+	values[MODEL_CREATED_AT - 1] = TimestampTzGetDatum(entry->created_at);
+	values[MODEL_ACTIVE - 1] = BoolGetDatum(false);
+	values[MODEL_TRAIN_RATINGS - 1] = Int64GetDatum(entry->train_ratings);
+	values[MODEL_TEST_RATINGS - 1] = Int64GetDatum(entry->test_ratings);
+	values[MODEL_SEED - 1] = Int64GetDatum(entry->seed);
+	values[MODEL_BOUNDARY_TIME - 1] = Int64GetDatum(entry->boundary_time);
+	values[MODEL_BOUNDARY_USER - 1] = Int64GetDatum(entry->boundary_user);
+	values[MODEL_BOUNDARY_MOVIE - 1] = Int64GetDatum(entry->boundary_movie);
+	values[MODEL_SIZE_BYTES - 1] = Int64GetDatum((int64) entry->size);
+	values[MODEL_CHECKSUM - 1] = Int64GetDatum((int64) entry->checksum);
+
+	initStringInfo(&statement);
+	appendStringInfo(&statement, "INSERT INTO %s VALUES (", extension_object_quoted(STORE_MODELS));
+	for (int column = 1; column <= N_MODEL_COLUMNS; column++)
+		appendStringInfo(&statement, column == 1 ? "$%d" : ", $%d", column);
+	appendStringInfoChar(&statement, ')');
+	store_execute(statement.data, N_MODEL_COLUMNS, types, values, nulls, SPI_OK_INSERT);
 }
 
 static void
@@ -247,16 +244,13 @@ insert_chunks(int32 model_id, const char *file, Size size)
 	pfree(data);
 }
 
-/*
- * Makes all models but one inactive.
- */
-static void
-clear_active(int32 but)
+void
+store_clear_active(int32 but)
 {
 	Oid			types[] = {INT4OID};
 	Datum		values[] = {Int32GetDatum(but)};
 
-	execute(psprintf("UPDATE %s SET active = false "
+	store_execute(psprintf("UPDATE %s SET active = false "
 					 "WHERE active AND model_id OPERATOR(pg_catalog.<>) $1",
 					 extension_object_quoted(STORE_MODELS)),
 			1, types, values, NULL, SPI_OK_UPDATE);
@@ -271,8 +265,8 @@ set_active(int32 model_id)
 	Oid			types[] = {INT4OID};
 	Datum		values[] = {Int32GetDatum(model_id)};
 
-	clear_active(model_id);
-	return execute(psprintf("UPDATE %s SET active = true "
+	store_clear_active(model_id);
+	return store_execute(psprintf("UPDATE %s SET active = true "
 							"WHERE model_id OPERATOR(pg_catalog.=) $1",
 							extension_object_quoted(STORE_MODELS)),
 				   1, types, values, NULL, SPI_OK_UPDATE) == 1;
@@ -324,13 +318,6 @@ remember(List **files, int32 model_id, uint64 checksum)
 	MemoryContextSwitchTo(saved);
 }
 
-/*
- * store_save: stores the finalized file of a model and what is known of it, under
- * entry->model_id (from store_next_id) or, if that was taken since, the next
- * number, and completes the entry.  With `activate` it is the active model from
- * the caller's COMMIT on.  Not in parallel mode; the caller has checked
- * PreventCommandIfReadOnly.
- */
 void
 store_save(StoreEntry *entry, const void *file, Size size, bool activate)
 {
@@ -348,13 +335,9 @@ store_save(StoreEntry *entry, const void *file, Size size, bool activate)
 	insert_chunks(entry->model_id, file, size);
 	if (activate)
 		set_active(entry->model_id);
-	end_write(&saved);
+	store_end_write(&saved);
 }
 
-/*
- * store_hide_boundary: lets the boundary of the split tell a time and no user.
- * Ratings of exactly that time that were for testing are not tested on any more.
- */
 void
 store_hide_boundary(StoreEntry *entry)
 {
@@ -364,11 +347,6 @@ store_hide_boundary(StoreEntry *entry)
 	entry->boundary_movie = PG_INT64_MAX;
 }
 
-/*
- * store_replace: puts another finalized model file in the place of a model's, and what is
- * known of it by now.  Options, metrics and the like stay.  As of store_save, the
- * caller has checked that it may write; the new size and checksum are filled in.
- */
 void
 store_replace(const StoreEntry *before, StoreEntry *entry, const void *file)
 {
@@ -386,15 +364,15 @@ store_replace(const StoreEntry *before, StoreEntry *entry, const void *file)
 	values[3] = Int64GetDatum(entry->boundary_user);
 	values[4] = Int64GetDatum(entry->boundary_movie);
 	begin_write(&saved);
-	execute(psprintf("UPDATE %s SET size_bytes = $2, checksum = $3, boundary_user = $4, "
+	store_execute(psprintf("UPDATE %s SET size_bytes = $2, checksum = $3, boundary_user = $4, "
 					 "boundary_movie = $5 WHERE model_id OPERATOR(pg_catalog.=) $1",
 					 extension_object_quoted(STORE_MODELS)),
 			lengthof(types), types, values, NULL, SPI_OK_UPDATE);
-	execute(psprintf("DELETE FROM %s WHERE model_id OPERATOR(pg_catalog.=) $1",
+	store_execute(psprintf("DELETE FROM %s WHERE model_id OPERATOR(pg_catalog.=) $1",
 					 extension_object_quoted(STORE_CHUNKS)),
 			1, types, values, NULL, SPI_OK_DELETE);
 	insert_chunks(entry->model_id, file, entry->size);
-	end_write(&saved);
+	store_end_write(&saved);
 }
 
 /*
@@ -422,7 +400,7 @@ mlrec_activate_recommender(PG_FUNCTION_ARGS)
 						 "stays.")));
 	PopActiveSnapshot();
 	found = set_active(model_id);
-	end_write(&saved);
+	store_end_write(&saved);
 	if (!found)
 		store_no_model(model_id);
 	PG_RETURN_VOID();
@@ -439,8 +417,8 @@ mlrec_deactivate_recommender(PG_FUNCTION_ARGS)
 
 	PreventCommandIfReadOnly("deactivate_recommender()");
 	begin_write(&saved);
-	clear_active(0);			/* which is no model's number */
-	end_write(&saved);
+	store_clear_active(0);		/* which is no model's number */
+	store_end_write(&saved);
 	PG_RETURN_VOID();
 }
 
@@ -459,110 +437,13 @@ mlrec_drop_recommender(PG_FUNCTION_ARGS)
 
 	PreventCommandIfReadOnly("drop_recommender()");
 	begin_write(&saved);
-	if (execute(psprintf("DELETE FROM %s WHERE model_id OPERATOR(pg_catalog.=) $1 "
+	if (store_execute(psprintf("DELETE FROM %s WHERE model_id OPERATOR(pg_catalog.=) $1 "
 						 "RETURNING checksum", extension_object_quoted(STORE_MODELS)),
 				1, types, values, NULL, SPI_OK_DELETE_RETURNING) == 0)
 		store_no_model(model_id);
 	remember(&dropped, model_id,
 			 DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1,
 										 &isnull)));
-	end_write(&saved);
+	store_end_write(&saved);
 	PG_RETURN_VOID();
-}
-
-/* ---------------------------------------------------------------------------
- * Triggers on mlrec_model
- *
- * They fire for logical replication too, in its workers, and there is no order
- * in which the rows of several models come.
- * ------------------------------------------------------------------------- */
-
-/*
- * What a trigger was called with.  Anybody may make a trigger of the function, on a
- * table of any shape: only ours will do.
- */
-static TriggerData *
-trigger_data(FunctionCallInfo fcinfo, const char *function)
-{
-	TriggerData *trigger = (TriggerData *) fcinfo->context;
-
-	if (!CALLED_AS_TRIGGER(fcinfo) || RelationGetRelid(trigger->tg_relation) != store_table())
-		ereport(ERROR,
-				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-				 errmsg("%s() can only be called as a trigger of " STORE_MODELS, function)));
-	return trigger;
-}
-
-/* The number of the model in a row that a trigger was given. */
-static int32
-row_id(const TriggerData *trigger, HeapTuple row)
-{
-	bool		isnull;
-
-	if (!TRIGGER_FIRED_FOR_ROW(trigger->tg_event))
-		elog(ERROR, "trigger \"%s\" is not one for each row", trigger->tg_trigger->tgname);
-	return DatumGetInt32(heap_getattr(row, 1, RelationGetDescr(trigger->tg_relation), &isnull));
-}
-
-/* Like begin_write, within a statement that has its lock on the table. */
-static void
-begin_trigger(SavedUserContext *saved, const TriggerData *trigger)
-{
-	switch_to_owner(saved, RelationGetRelid(trigger->tg_relation));
-	SPI_connect();
-}
-
-/*
- * After a row was inserted, updated or deleted, or TRUNCATE: tells every backend,
- * this one at the end of the command and others at COMMIT, that the table changed.
- */
-Datum
-mlrec_model_changed(PG_FUNCTION_ARGS)
-{
-	CacheInvalidateRelcache(trigger_data(fcinfo, "mlrec_model_changed")->tg_relation);
-	return PointerGetDatum(NULL);
-}
-
-/*
- * Before a row is deleted, or TRUNCATE: the chunks of the model, or of all, go.
- */
-Datum
-mlrec_model_removed(PG_FUNCTION_ARGS)
-{
-	TriggerData *trigger = trigger_data(fcinfo, "mlrec_model_removed");
-	const char *chunks = extension_object_quoted(STORE_CHUNKS);
-	SavedUserContext saved;
-
-	begin_trigger(&saved, trigger);
-	if (TRIGGER_FIRED_BY_TRUNCATE(trigger->tg_event))
-		execute(psprintf("TRUNCATE %s", chunks), 0, NULL, NULL, NULL, SPI_OK_UTILITY);
-	else
-	{
-		Oid			types[] = {INT4OID};
-		Datum		values[] = {Int32GetDatum(row_id(trigger, trigger->tg_trigtuple))};
-
-		execute(psprintf("DELETE FROM %s WHERE model_id OPERATOR(pg_catalog.=) $1", chunks),
-				1, types, values, NULL, SPI_OK_DELETE);
-	}
-	end_write(&saved);
-	return PointerGetDatum(trigger->tg_trigtuple);
-}
-
-/*
- * Before replication brings a row of an active model: another that was active here
- * no longer is.  Else a subscriber that has activated a model of its own could
- * apply nothing more, not even what makes the publisher's model inactive again.
- */
-Datum
-mlrec_model_activated(PG_FUNCTION_ARGS)
-{
-	TriggerData *trigger = trigger_data(fcinfo, "mlrec_model_activated");
-	HeapTuple	row = TRIGGER_FIRED_BY_UPDATE(trigger->tg_event) ?
-		trigger->tg_newtuple : trigger->tg_trigtuple;
-	SavedUserContext saved;
-
-	begin_trigger(&saved, trigger);
-	clear_active(row_id(trigger, row));
-	end_write(&saved);
-	return PointerGetDatum(row);
 }

@@ -62,16 +62,59 @@ typedef struct StoreRelations
 /* Takes a piece of a model file; false: no more, please. */
 typedef bool (*StoreSink) (void *arg, const char *data, Size length);
 
+/*
+ * A number for a new model.  Like every sequence, this one has gaps where a
+ * training did not end well.  Models also come by replication, which leaves the
+ * sequence as it is: numbers that are there are passed over.
+ */
 extern int32 store_next_id(void);
+
+/*
+ * Stores the finalized file of a model and what is known of it, under
+ * entry->model_id (from store_next_id) or, if that was taken since, the next
+ * number, and completes the entry.  With `activate` it is the active model from the
+ * caller's COMMIT on.  Not in parallel mode; the caller has checked
+ * PreventCommandIfReadOnly.
+ */
 extern void store_save(StoreEntry *entry, const void *file, Size size, bool activate);
 
+/*
+ * Lets the boundary of the split tell a time and no user.  Ratings of exactly that
+ * time that were for testing are not tested on any more.
+ */
 extern void store_hide_boundary(StoreEntry *entry);
+
+/*
+ * Puts another finalized model file in the place of a model's, and what is known of
+ * it by now.  Options, metrics and the like stay.  As of store_save, the caller has
+ * checked that it may write; the new size and checksum are filled in.
+ */
 extern void store_replace(const StoreEntry *before, StoreEntry *entry, const void *file);
 
+/* The numbers of the models that there are, ascending. */
 extern List *store_model_ids(Snapshot snapshot);
+
+/*
+ * What is known of a model, in the current memory context; false if the snapshot
+ * has no such model.
+ */
 extern bool store_read(int32 model_id, Snapshot snapshot, StoreEntry *entry);
+
+/* store_read() of the active model; false if none is. */
 extern bool store_read_active(Snapshot snapshot, StoreEntry *entry);
+
+/*
+ * Whether a model is gone, or deleted by a transaction that has not ended, perhaps
+ * a prepared one, and will be gone if that commits.
+ */
 extern bool store_is_leaving(int32 model_id);
+
+/*
+ * Hands the file of a model to `sink`, piece by piece, at most entry->size bytes.
+ * Returns how many bytes there are in the tables, which differs from entry->size if
+ * these were tampered with, or how many were taken when the sink refused one by
+ * returning false.
+ */
 extern Size store_load(const StoreEntry *entry, Snapshot snapshot, StoreSink sink, void *arg);
 
 /*
@@ -85,17 +128,37 @@ extern bool store_json_number(const char *json, const char *key, double *number)
 #define STORE_MODELS "mlrec_model"
 #define STORE_CHUNKS "mlrec_model_chunk"
 
+/* The OID of one of the extension's own relations. */
 extern Oid	store_relation(const char *name);
+
+/* The OID of mlrec_model. */
 extern Oid	store_table(void);
+
+/*
+ * The number of a model that argument argno gives, 0 for NULL, which stands for the
+ * active model.  A 0 that is given is no number of a model, and an error.
+ */
 extern int32 store_model_argument(FunctionCallInfo fcinfo, int argno);
+
+/* Raises that a model does not exist, and tells what there is. */
 pg_noreturn extern void store_no_model(int32 model_id);
+
+/* Raises that no model is active, and tells what there is. */
 pg_noreturn extern void store_none_active(void);
 
 /* Whether one of a model's relations is temporary, by their names. */
 extern bool store_is_temporary(const StoreEntry *entry);
 
+/*
+ * The OIDs of the relations on which the model was trained.  Raises
+ * ERRCODE_UNDEFINED_TABLE if one of them is gone.
+ */
 extern void store_find_relations(const StoreEntry *entry, StoreRelations *relations);
+
+/* Whether store_find_relations would find them all. */
 extern bool store_relations_exist(const StoreEntry *entry);
+
+/* store_find_relations() of the active model; false if none is. */
 extern bool store_active_relations(StoreRelations *relations);
 
 #endif							/* MLREC_STORE_STORE_H */

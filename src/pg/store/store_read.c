@@ -29,35 +29,13 @@
 #include "utils/varlena.h"
 
 #include "pg/store/store.h"
+#include "pg/store/store_write.h"
 #include "pg/util/relations.h"
 
 #define CHUNK_INDEX "mlrec_model_chunk_pkey"
 
 /* How many models an error message lists. */
 #define MAX_LISTED 20
-
-/* Columns of mlrec_model, in order */
-enum
-{
-	MODEL_ID = 1,
-	MODEL_CREATED_AT,
-	MODEL_ACTIVE,
-	MODEL_RATINGS,
-	MODEL_MOVIES,
-	MODEL_USERS,
-	MODEL_TRAIN_RATINGS,
-	MODEL_TEST_RATINGS,
-	MODEL_SEED,
-	MODEL_OPTIONS,
-	MODEL_METRICS,
-	MODEL_BOUNDARY_TIME,
-	MODEL_BOUNDARY_USER,
-	MODEL_BOUNDARY_MOVIE,
-	MODEL_SIZE_BYTES,
-	MODEL_CHECKSUM,
-	MODEL_COMMENT,
-	MODEL_RELEVANCE
-};
 
 /* Columns of mlrec_model_chunk, in order */
 enum
@@ -67,9 +45,6 @@ enum
 	CHUNK_DATA
 };
 
-/*
- * store_relation: the OID of one of the extension's own relations.
- */
 Oid
 store_relation(const char *name)
 {
@@ -83,9 +58,6 @@ store_relation(const char *name)
 	return relation;
 }
 
-/*
- * store_table: the OID of mlrec_model.
- */
 Oid
 store_table(void)
 {
@@ -221,29 +193,18 @@ read_model(int32 model_id, Snapshot snapshot, StoreEntry *entry)
 	return found;
 }
 
-/*
- * store_read: what is known of a model, in the current memory context; false
- * if the snapshot has no such model.
- */
 bool
 store_read(int32 model_id, Snapshot snapshot, StoreEntry *entry)
 {
 	return model_id != 0 && read_model(model_id, snapshot, entry);
 }
 
-/*
- * store_read_active: likewise for the active model; false if none is.
- */
 bool
 store_read_active(Snapshot snapshot, StoreEntry *entry)
 {
 	return read_model(0, snapshot, entry);
 }
 
-/*
- * store_is_leaving: whether a model is gone, or deleted by a transaction that has
- * not ended, perhaps a prepared one, and will be gone if that commits.
- */
 bool
 store_is_leaving(int32 model_id)
 {
@@ -263,12 +224,6 @@ store_is_leaving(int32 model_id)
 	return !stays;
 }
 
-/*
- * store_load: hands file of a model to `sink`, piece by piece, at most
- * entry->size bytes.  Returns how many bytes there are in the tables, which
- * differs from entry->size if these were tampered with, or how many were taken
- * when the sink refused one by returning false.
- */
 Size
 store_load(const StoreEntry *entry, Snapshot snapshot, StoreSink sink, void *arg)
 {
@@ -304,9 +259,6 @@ store_load(const StoreEntry *entry, Snapshot snapshot, StoreSink sink, void *arg
 	return done;
 }
 
-/*
- * store_model_ids: the numbers of the models that there are, ascending.
- */
 List *
 store_model_ids(Snapshot snapshot)
 {
@@ -343,9 +295,6 @@ list_models(void)
 	return list.data;
 }
 
-/*
- * store_none_active: raises that no model is active, and tells what there is.
- */
 void
 store_none_active(void)
 {
@@ -360,9 +309,6 @@ store_none_active(void)
 					 "or train a new one with train_recommender().", list)));
 }
 
-/*
- * store_no_model: raises that a model does not exist, and tells what there is.
- */
 void
 store_no_model(int32 model_id)
 {
@@ -376,11 +322,6 @@ store_no_model(int32 model_id)
 			 errhint("There are these models: %s.", list)));
 }
 
-/*
- * store_model_argument: the number of a model that argument argno gives, 0 for
- * NULL, which stands for the active model.  A 0 that is given is no number of a
- * model, and an error.
- */
 int32
 store_model_argument(FunctionCallInfo fcinfo, int argno)
 {
@@ -434,10 +375,6 @@ find_relation(const StoreEntry *entry, const char *name)
 	return relation;
 }
 
-/*
- * store_find_relations: the OIDs of the relations on which the model was
- * trained.  Raises ERRCODE_UNDEFINED_TABLE if one of them is gone.
- */
 void
 store_find_relations(const StoreEntry *entry, StoreRelations *relations)
 {
@@ -450,9 +387,6 @@ store_find_relations(const StoreEntry *entry, StoreRelations *relations)
 		relation_is_restricted(relations->movies);
 }
 
-/*
- * store_relations_exist: whether store_find_relations would find them all.
- */
 bool
 store_relations_exist(const StoreEntry *entry)
 {
@@ -460,9 +394,6 @@ store_relations_exist(const StoreEntry *entry)
 		(entry->users == NULL || OidIsValid(look_up(entry->users)));
 }
 
-/*
- * store_active_relations: the same for the active model; false if none is.
- */
 bool
 store_active_relations(StoreRelations *relations)
 {

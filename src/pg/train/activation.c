@@ -66,10 +66,6 @@ active_ndcg(const CachedModel *active, const Dataset *dataset, const float *rati
 	return validation_ndcg(active->header, &ratings);
 }
 
-/*
- * activation_is_later: whether a row of the user's is later than all that a model
- * was trained on.
- */
 bool
 activation_is_later(const Ratings *ratings, int32 user, int64 row, const StoreEntry *model)
 {
@@ -82,10 +78,6 @@ activation_is_later(const Ratings *ratings, int32 user, int64 row, const StoreEn
 	return movie_id > model->boundary_movie;
 }
 
-/*
- * activation_has_boundary: whether a model was trained on the earlier part of its
- * ratings, not on a random one.
- */
 bool
 activation_has_boundary(const StoreEntry *model)
 {
@@ -158,10 +150,6 @@ beats_active(const NewModel *new_model, const CachedModel *active)
 	return false;
 }
 
-/*
- * activation_gate_passes: whether the new model may become the active one; a
- * NOTICE says why not.
- */
 bool
 activation_gate_passes(const NewModel *new_model)
 {

@@ -24,10 +24,17 @@ typedef struct NewModel
 	double		popularity_ndcg;
 } NewModel;
 
+/* Whether the new model may become the active one; a NOTICE says why not. */
 extern bool activation_gate_passes(const NewModel *new_model);
 
+/* Whether a row of the user's is later than all that a model was trained on. */
 extern bool activation_is_later(const Ratings *ratings, int32 user, int64 row,
 								const StoreEntry *model);
+
+/*
+ * Whether a model was trained on the earlier part of its ratings, not on a random
+ * one.
+ */
 extern bool activation_has_boundary(const StoreEntry *model);
 
 #endif							/* MLREC_TRAIN_ACTIVATION_H */

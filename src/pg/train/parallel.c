@@ -144,10 +144,6 @@ team_size(const ParallelJob *job)
 	return add_size(arena.used, ARENA_ALIGN);
 }
 
-/*
- * parallel_memory: the bytes that training takes at the most, all participants
- * together, with the first and the last parameters.
- */
 Size
 parallel_memory(const ParallelJob *job)
 {

@@ -30,6 +30,10 @@ typedef struct ParallelJob
  */
 extern float *parallel_train(const ParallelJob *job, int *n_workers);
 
+/*
+ * The bytes that training takes at the most, all participants together, with the
+ * first and the last parameters.
+ */
 extern Size parallel_memory(const ParallelJob *job);
 
 #endif							/* MLREC_TRAIN_PARALLEL_H */

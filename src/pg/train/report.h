@@ -34,6 +34,7 @@ typedef struct TrainReport
 	instr_time	epoch_start;
 } TrainReport;
 
+/* The name of a stage in results: 'retrieval' or 'ranking'. */
 extern const char *train_report_stage(Stage stage);
 
 /* Starts empty, in the current memory context. */

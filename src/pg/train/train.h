@@ -4,6 +4,7 @@
 #ifndef MLREC_TRAIN_TRAIN_H
 #define MLREC_TRAIN_TRAIN_H
 
+/* Defines mlrec's settings of training, once a process. */
 extern void train_define_settings(void);
 
 #endif							/* MLREC_TRAIN_TRAIN_H */

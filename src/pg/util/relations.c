@@ -42,15 +42,6 @@ is_readable_kind(char relkind)
 		relkind == RELKIND_FOREIGN_TABLE || relkind == RELKIND_VIEW || relkind == RELKIND_MATVIEW;
 }
 
-/*
- * relation_resolve: the relation "given", or, when that is InvalidOid, the
- * one called "name" on the caller's search path.
- *
- * A relation that does not exist raises ERRCODE_UNDEFINED_TABLE; with
- * missing_ok, a name that is not found gives InvalidOid instead (a given
- * relation must always exist).  Something that holds no rows to select, such
- * as an index, raises ERRCODE_WRONG_OBJECT_TYPE.
- */
 Oid
 relation_resolve(Oid given, const char *name, bool missing_ok)
 {
@@ -84,10 +75,6 @@ relation_resolve(Oid given, const char *name, bool missing_ok)
 	return relation;
 }
 
-/*
- * relation_argument: relation_resolve for the regclass argument number argno
- * of an SQL function, where NULL means "the one called name".
- */
 Oid
 relation_argument(FunctionCallInfo fcinfo, int argno, const char *name, bool missing_ok)
 {
@@ -96,10 +83,6 @@ relation_argument(FunctionCallInfo fcinfo, int argno, const char *name, bool mis
 	return relation_resolve(given, name, missing_ok);
 }
 
-/*
- * relation_quoted: the relation's schema-qualified name, quoted as an SQL
- * statement needs it, palloc'd.
- */
 char *
 relation_quoted(Oid relation)
 {
@@ -152,9 +135,6 @@ relation_may_hide(Oid relation)
 		relation_is_restricted(relation);
 }
 
-/*
- * extension_schema: the schema that CREATE EXTENSION put mlrec into.
- */
 Oid
 extension_schema(void)
 {
@@ -180,10 +160,6 @@ extension_schema(void)
 	return schema;
 }
 
-/*
- * extension_object_quoted: the full, quoted name of one of the extension's
- * own tables, views, types or functions, palloc'd.
- */
 char *
 extension_object_quoted(const char *name)
 {
