@@ -419,7 +419,7 @@ AS 'MODULE_PATHNAME', 'mlrec_user_profile'
 LANGUAGE C STABLE CALLED ON NULL INPUT PARALLEL RESTRICTED COST 1000 ROWS 1;
 
 COMMENT ON FUNCTION @extschema@.user_profile(pg_catalog.int8, pg_catalog.regclass, pg_catalog.regclass, pg_catalog.regclass) IS
-'who a user is, how many movies he or she has rated and how on average, and up to three favorite genres: those rated highest against the own mean.
+'who a user is, how many movies the user has rated and how on average, and up to three favorite genres: those rated highest against the own mean.
 Relations that are NULL: those of the active model, or if there is none, of these names on the search path. No row for an unknown user.';
 
 CREATE FUNCTION @extschema@.movie_details(

@@ -95,7 +95,7 @@ ordinal(int64_t id, int64_t least)
 static void
 sort_by_digit(IdSlot *out, const IdSlot *in, int32_t n, int64_t least, int shift)
 {
-	int32_t		next[N_BUCKETS] = {0};
+	int64_t		next[N_BUCKETS] = {0};
 
 	for (int32_t i = 0; i < n; i++)
 		next[(ordinal(in[i].id, least) >> shift) & (N_BUCKETS - 1)]++;

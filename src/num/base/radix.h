@@ -32,13 +32,13 @@ float_from_ordered(int32_t ordered)
 
 /* Turns the sizes of n buckets into the positions where they start. */
 static inline void
-radix_starts(int32_t *buckets, int n)
+radix_starts(int64_t *buckets, int n)
 {
-	int32_t		sum = 0;
+	int64_t		sum = 0;
 
 	for (int i = 0; i < n; i++)
 	{
-		int32_t		count = buckets[i];
+		int64_t		count = buckets[i];
 
 		buckets[i] = sum;
 		sum += count;

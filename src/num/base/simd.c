@@ -26,8 +26,9 @@
 
 #include "num/base/cpu.h"
 
-MULTIVERSION float
-simd_dot(const float *a, const float *b, int n)
+/* In two halves: two chains of sums. */
+static inline float
+dot(const float *a, const float *b, int n)
 {
 	int			half = n / 2;
 	const float *a2 = a + half;
@@ -43,6 +44,12 @@ simd_dot(const float *a, const float *b, int n)
 	if (n % 2 != 0)
 		sum += a[n - 1] * b[n - 1];
 	return sum + sum2;
+}
+
+MULTIVERSION float
+simd_dot(const float *a, const float *b, int n)
+{
+	return dot(a, b, n);
 }
 
 MULTIVERSION float
@@ -70,19 +77,7 @@ simd_l2sq(const float *a, const float *b, int n)
 MULTIVERSION float
 simd_norm2(const float *a, int n)
 {
-	int			half = n / 2;
-	const float *a2 = a + half;
-	float		sum = 0;
-	float		sum2 = 0;
-
-	for (int i = 0; i < half; i++)
-	{
-		sum += a[i] * a[i];
-		sum2 += a2[i] * a2[i];
-	}
-	if (n % 2 != 0)
-		sum += a[n - 1] * a[n - 1];
-	return sum + sum2;
+	return dot(a, a, n);
 }
 
 /*

@@ -24,7 +24,7 @@ typedef struct MovieStatistics
 } MovieStatistics;
 
 /*
- * Fills the caller's arrays from the train ratings.  tick is called now and then,
+ * Fills the caller's arrays from the train ratings.  check_interrupts is called now and then,
  * and may not return.
  */
 extern void movie_statistics(MovieStatistics *movie_stats, const Ratings *ratings,

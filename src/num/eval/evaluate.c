@@ -2,7 +2,7 @@
  * evaluate.c: a model measured on the test part, next to simple baselines.
  *
  * This file has the rating metrics and puts the table together.  Every test
- * row is asked once per protocol: the user as he is known at that moment, the
+ * row is asked once per protocol: the user as known at that moment, the
  * movie as the model has it.  A user's rows come in the order in which their
  * history grows, so that its pooled features are running sums; users' vectors
  * and predictions are computed many at a time.
@@ -17,7 +17,7 @@
 #include "num/eval/evaluator.h"
 #include "num/eval/metrics.h"
 
-/* The test rows, user by user, and room to pick a group's rows out of them. */
+/* The test rows, user by user, and room to copy a group's rows to. */
 typedef struct TestRows
 {
 	int64_t		n;
@@ -158,7 +158,7 @@ predict_rows(Pairs *pairs, Evaluator *evaluator, EvaluateProtocol protocol, Test
 		flush_pairs(pairs, evaluator, rows);
 }
 
-/* Picks out the rows of a group of users; returns their number. */
+/* Copies out the rows of a group of users; returns their number. */
 static int64_t
 select_group(TestRows *rows, EvaluateUsers group, const float *score)
 {

@@ -1,7 +1,7 @@
 /*
  * evaluate_lists.c: the list metrics of an evaluation.
  *
- * A question is a user at a moment.  The movies that he is known to have rated
+ * A question is a user at a moment.  The movies that the user is known to have rated
  * then are masked, as are movies that have no row in movies, since serving
  * cannot show them either.  The model answers as recommend() does, in both of
  * its orders: the top k by cosine over the whole catalogue, put in order by
@@ -380,7 +380,7 @@ add_query(Lists *lists, int n, EvalQuery query)
 }
 
 /*
- * The live questions of one user: one per liked test row, or, if he has more
+ * The live questions of one user: one per liked test row, or, if there are more
  * than EVALUATE_QUERIES, the rows in the middle of as many equal stretches.
  */
 static int

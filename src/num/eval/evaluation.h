@@ -12,7 +12,7 @@
  *
  *		static	one question per user with a liked test movie that is not among
  *				their training movies; all such movies are relevant.
- *		live	one question per liked test row whose movie he is not known to
+ *		live	one question per liked test row whose movie the user is not known to
  *				have rated, at that row's moment; its movie alone is relevant.  At
  *				most EVALUATE_QUERIES per user, evenly spaced in their sequence.
  *

@@ -5,24 +5,18 @@
 
 #include <math.h>
 #include <stddef.h>
-#include <string.h>
+
+#include "num/base/radix.h"
 
 #define DIGIT_BITS 11			/* three digits make the 32 bits of a score */
 #define N_DIGITS 3
 #define N_BUCKETS (1 << DIGIT_BITS)
 
-/*
- * The score's bits in an order that unsigned integers share: negative numbers
- * reversed and below the positive ones, -0 made 0.
- */
+/* The score's bits in an order that unsigned integers share, -0 made 0. */
 static uint32_t
 ordered_bits(float score)
 {
-	uint32_t	bits;
-
-	score += 0.0f;
-	memcpy(&bits, &score, sizeof(bits));
-	return bits & 0x80000000U ? ~bits : bits | 0x80000000U;
+	return (uint32_t) float_to_ordered(score + 0.0f) ^ 0x80000000U;
 }
 
 /*
@@ -36,18 +30,11 @@ sort_by_score(uint64_t *from, uint64_t *to, int64_t n)
 	{
 		int			shift = 32 + digit * DIGIT_BITS;
 		int64_t		next[N_BUCKETS] = {0};
-		int64_t		sum = 0;
 		uint64_t   *sorted = to;
 
 		for (int64_t i = 0; i < n; i++)
 			next[(from[i] >> shift) & (N_BUCKETS - 1)]++;
-		for (int bucket = 0; bucket < N_BUCKETS; bucket++)
-		{
-			int64_t		count = next[bucket];
-
-			next[bucket] = sum;
-			sum += count;
-		}
+		radix_starts(next, N_BUCKETS);
 		for (int64_t i = 0; i < n; i++)
 			to[next[(from[i] >> shift) & (N_BUCKETS - 1)]++] = from[i];
 		to = from;

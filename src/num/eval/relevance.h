@@ -26,7 +26,7 @@ extern size_t relevance_scratch(const ModelFileHeader *header);
  * NDCG@10 of the top 200, where the train ratings are known and the liked
  * validation rows are looked for, over at most some thousand users.  Without
  * such rows the weights stay.  Returns the NDCG, NaN without rows; in
- * popularity_ndcg that of the most popular movies, for comparison.  tick is called
+ * popularity_ndcg that of the most popular movies, for comparison.  check_interrupts is called
  * every few milliseconds, for cancellation.
  */
 extern double relevance_tune(void *file, const Ratings *ratings, double *popularity_ndcg,

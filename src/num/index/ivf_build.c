@@ -75,7 +75,7 @@ carve(IvfBuilder *builder, Arena *arena, int32_t n_movies)
 	builder->residual = ARENA_ARRAY(arena, float, n_movies);
 	builder->order = ARENA_ARRAY(arena, int32_t, ivf_max_blocks(n_movies) * CODE_BLOCK);
 	builder->sorted = ARENA_ARRAY(arena, int32_t, n_movies);
-	builder->bucket = ARENA_ARRAY(arena, int32_t, N_BUCKETS);
+	builder->bucket = ARENA_ARRAY(arena, int64_t, N_BUCKETS);
 	builder->vectors = ARENA_ARRAY(arena, float, STEP_VECTORS * VECTOR_DIMS);
 	builder->scores = ARENA_ARRAY(arena, float, STEP_VECTORS * STEP_LISTS);
 	builder->nearest_score = ARENA_ARRAY(arena, float, STEP_VECTORS);
@@ -329,9 +329,9 @@ bucket_of(float value, int shift)
  */
 static void
 sort_by_digit(int32_t *out, const int32_t *in, int32_t n, const float *value, int shift,
-			  int32_t *bucket)
+			  int64_t *bucket)
 {
-	memset(bucket, 0, sizeof(int32_t) * N_BUCKETS);
+	memset(bucket, 0, sizeof(int64_t) * N_BUCKETS);
 	for (int32_t i = 0; i < n; i++)
 		bucket[bucket_of(value[in[i]], shift)]++;
 	radix_starts(bucket, N_BUCKETS);

@@ -23,7 +23,7 @@ typedef struct IvfBuilder
 	float	   *residual;		/* [n_movies], squared length of the residual */
 	int32_t    *order;			/* [positions in the codes], and room to sort */
 	int32_t    *sorted;			/* [n_movies] */
-	int32_t    *bucket;			/* of a radix sort */
+	int64_t    *bucket;			/* of a radix sort */
 
 	/* some vectors and their nearest lists */
 	float	   *vectors;

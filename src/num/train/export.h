@@ -31,7 +31,7 @@ extern size_t export_scratch(const ExportInput *input);
 /*
  * Fills a model file of header->size bytes, 64-byte aligned: all sections, with
  * the vectors of movies and users computed.  The order by relevance is that of
- * retrieval; relevance_tune does better.  The model file is not finalized yet.  tick is
+ * retrieval; relevance_tune does better.  The model file is not finalized yet.  check_interrupts is
  * called now and then, and may not return.
  */
 extern void export_model_file(void *file, const ModelFileHeader *header, const ExportInput *input,

@@ -85,7 +85,7 @@ show_segment(Trainer *trainer, const Segment *segment, int32_t slot, int32_t vec
 		!happens(trainer, PURPOSE_HISTORY, index, options->history_dropout);
 	shown->user_row = trainer->user_row[segment->user];
 
-	/* without a history he is a newcomer, who has no id either */
+	/* without a history the user is a newcomer, who has no id either */
 	if ((with_histories && !shown->with_history) ||
 		happens(trainer, PURPOSE_USER_ID, index, options->id_dropout))
 		shown->user_row = 0;

@@ -8,7 +8,7 @@
  * has the optional columns.  After any relcache invalidation the text is made
  * again, and if it has changed, so is the plan.  A query may come back here
  * while it runs (a view over the ratings that calls a serving function for
- * another model), so a plan is pinned as long as it is in use.
+ * another model), so a plan is held as long as it is in use.
  *
  * Rows go to a receiver of our own, which hands each to a callback as it comes
  * from the executor.  SPI's usual way would first copy them all.  Unlike SPI's
@@ -46,44 +46,6 @@ typedef struct CachedQueryPlan
 	MemoryContextCallback release;
 } CachedQueryPlan;
 
-typedef struct RowReceiver
-{
-	DestReceiver receiver;		/* must be first */
-	QueryRowCallback row;
-	void	   *arg;
-} RowReceiver;
-
-static void
-receive_startup(DestReceiver *self, int operation, TupleDesc columns)
-{
-}
-
-static bool
-receive_row(TupleTableSlot *slot, DestReceiver *self)
-{
-	RowReceiver *receiver = (RowReceiver *) self;
-
-	slot_getallattrs(slot);
-	receiver->row(receiver->arg, slot);
-	return true;
-}
-
-static void
-receive_nothing(DestReceiver *self)
-{
-}
-
-static RowReceiver
-row_receiver(QueryRowCallback row, void *arg)
-{
-	RowReceiver receiver = {
-		/* with DestNone, SPI would say that there was no SELECT */
-		{receive_row, receive_startup, receive_nothing, receive_nothing, DestTuplestore}, row, arg
-	};
-
-	return receiver;
-}
-
 static void
 free_plan(void *arg)
 {
@@ -119,7 +81,7 @@ make_plan(CachedQuery *query, Oid relation, const char *text)
 }
 
 /*
- * The plan that the text for this relation says, pinned in the current memory
+ * The plan that the text for this relation says, held in the current memory
  * context.
  */
 static CachedQueryPlan *
@@ -253,7 +215,7 @@ plan_is_bare_scan(SPIPlanPtr plan, Oid relation)
  * Runs the query; sets *bare, unless it is NULL, to whether this was a bare scan.
  */
 static void
-run(CachedQuery *query, Oid relation, const Datum *values, const char *nulls, QueryRowCallback row,
+run(CachedQuery *query, Oid relation, const Datum *values, const char *nulls, RowCallback row,
 	void *arg, bool *bare)
 {
 	RowReceiver receiver = row_receiver(row, arg);
@@ -283,16 +245,16 @@ run(CachedQuery *query, Oid relation, const Datum *values, const char *nulls, Qu
  */
 void
 cached_query_run(CachedQuery *query, Oid relation, const Datum *values, const char *nulls,
-		  QueryRowCallback row, void *arg)
+		  RowCallback row, void *arg)
 {
 	run(query, relation, values, nulls, row, arg, NULL);
 }
 
 /*
- * prepared_scan: see cached_query.h.
+ * cached_query_scan: see cached_query.h.
  */
 bool
-prepared_scan(CachedQuery *query, Oid relation, QueryRowCallback row, void *arg)
+cached_query_scan(CachedQuery *query, Oid relation, RowCallback row, void *arg)
 {
 	bool		bare;
 
@@ -322,7 +284,7 @@ cached_query_open(CachedQuery *query, Oid relation, const Datum *values, const c
  * cached_query_fetch: see cached_query.h.  SPI_cursor_fetch would make a copy of each row.
  */
 uint64
-cached_query_fetch(Portal portal, int n, QueryRowCallback row, void *arg)
+cached_query_fetch(Portal portal, int n, RowCallback row, void *arg)
 {
 	RowReceiver receiver = row_receiver(row, arg);
 

@@ -7,7 +7,8 @@
 #include "postgres.h"
 
 #include "executor/spi.h"
-#include "executor/tuptable.h"
+
+#include "pg/util/row_receiver.h"
 
 /* Makes the text of a query over a relation, in the current memory context. */
 typedef char *(*QueryBuilder) (Oid relation);
@@ -22,23 +23,20 @@ typedef struct CachedQuery
 	struct CachedQueryPlan *kept;	/* of cached_query.c */
 } CachedQuery;
 
-/* Takes a row.  The slot and what it points to are gone afterwards. */
-typedef void (*QueryRowCallback) (void *arg, TupleTableSlot *slot);
-
 /*
  * Runs the query under the active snapshot as the invoker, who is connected to
  * SPI, and calls row() for each row.  nulls as in SPI_execute_plan.
  */
 extern void cached_query_run(CachedQuery *query, Oid relation, const Datum *values,
 							 const char *nulls,
-					  QueryRowCallback row, void *arg);
+					  RowCallback row, void *arg);
 
 /*
  * Likewise, without parameters; returns whether this was a bare scan: whether the
  * plan reads the relation itself, a heap, and nothing else, and leaves out no row.
  * Then the rows depend on nothing but the snapshot.
  */
-extern bool prepared_scan(CachedQuery *query, Oid relation, QueryRowCallback row, void *arg);
+extern bool cached_query_scan(CachedQuery *query, Oid relation, RowCallback row, void *arg);
 
 /*
  * Like cached_query_run, but to be read through a cursor; cached_query_fetch reads up to n rows
@@ -47,7 +45,7 @@ extern bool prepared_scan(CachedQuery *query, Oid relation, QueryRowCallback row
  */
 extern Portal cached_query_open(CachedQuery *query, Oid relation, const Datum *values,
 								const char *nulls);
-extern uint64 cached_query_fetch(Portal portal, int n, QueryRowCallback row, void *arg);
+extern uint64 cached_query_fetch(Portal portal, int n, RowCallback row, void *arg);
 
 /* Whether the relation has a column of that name. */
 extern bool relation_has_column(Oid relation, const char *name);

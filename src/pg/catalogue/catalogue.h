@@ -27,7 +27,7 @@ typedef struct Catalogue
 } Catalogue;
 
 /*
- * The movies as the caller's snapshot sees movies, pinned in the current memory
+ * The movies as the caller's snapshot sees movies, held in the current memory
  * context, which the model must be too.  The caller is connected to SPI.
  */
 extern const Catalogue *catalogue_now(CachedModel *model, const StoreRelations *relations);

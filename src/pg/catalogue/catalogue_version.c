@@ -26,7 +26,7 @@
  * Where ratings are written all the time snapshots are never the same, but movies
  * hardly change.  The table's visibility map tells.  If all pages are marked as
  * visible to all, every snapshot sees every row.  Who changes a row takes the mark
- * from its page before he can commit, thus before a snapshot is taken that sees
+ * from its page before the writer can commit, thus before a snapshot is taken that sees
  * the change, as index-only scans rely on, too.  And when vacuum sets a mark again
  * it logs that, and leaves the record's position in the map's page.  So if all
  * pages are marked, there are as many as before, and the map was last written

@@ -79,13 +79,13 @@ catalogue_id_array(const int64 *ids, int32 n)
 }
 
 bool
-catalogue_read_ids(Oid movies, QueryRowCallback row, void *arg)
+catalogue_read_ids(Oid movies, RowCallback row, void *arg)
 {
-	return prepared_scan(&ids_query, movies, row, arg);
+	return cached_query_scan(&ids_query, movies, row, arg);
 }
 
 void
-catalogue_read_movies(Oid movies, const int64 *ids, int32 n, QueryRowCallback row, void *arg)
+catalogue_read_movies(Oid movies, const int64 *ids, int32 n, RowCallback row, void *arg)
 {
 	Datum		values[1];
 

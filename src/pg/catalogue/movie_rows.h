@@ -30,8 +30,8 @@ extern void catalogue_movie_columns(const MovieText *text, Datum *values, bool *
  * title, genres and year of at least those of n movies, ids ascending.  The caller
  * is connected to SPI.  The former returns whether this was a bare scan.
  */
-extern bool catalogue_read_ids(Oid movies, QueryRowCallback row, void *arg);
-extern void catalogue_read_movies(Oid movies, const int64 *ids, int32 n, QueryRowCallback row,
+extern bool catalogue_read_ids(Oid movies, RowCallback row, void *arg);
+extern void catalogue_read_movies(Oid movies, const int64 *ids, int32 n, RowCallback row,
 								  void *arg);
 
 /* Ids as a bigint[]. */

@@ -3,7 +3,7 @@
  *
  * Rows are read by an SQL query, as the invoker, so that privileges, row
  * security, views, partitions and foreign tables are the executor's business.
- * They go through a DestReceiver of our own, one slot at a time: a cursor that
+ * They go through a row receiver, one slot at a time: a cursor that
  * fetches in batches took three times as long for a million rows, and SPI's own
  * tuple table holds them all in memory.
  */
@@ -23,18 +23,19 @@
 
 #include "pg/data/input.h"
 #include "pg/util/relations.h"
+#include "pg/util/row_receiver.h"
 
 #define MAX_COLUMNS 8
 
-typedef struct RowReceiver
+/* What the rows of a query are handed on with. */
+typedef struct InputReader
 {
-	DestReceiver pub;
 	const InputColumn *column;
 	int			n;
 	InputRow	row;
 	void	   *arg;
 	MemoryContext row_context;
-} RowReceiver;
+} InputReader;
 
 /* ------------------------------------------------------------------ columns */
 
@@ -246,34 +247,22 @@ input_time_text(const InputColumn *column, Datum value)
 /* ------------------------------------------------------------------ reading */
 
 static void
-receiver_startup(DestReceiver *self, int operation, TupleDesc columns)
+receive_row(void *arg, TupleTableSlot *slot)
 {
-}
-
-static bool
-receiver_receive(TupleTableSlot *slot, DestReceiver *self)
-{
-	RowReceiver *receiver = (RowReceiver *) self;
-	MemoryContext caller = MemoryContextSwitchTo(receiver->row_context);
+	InputReader *reader = arg;
+	MemoryContext caller = MemoryContextSwitchTo(reader->row_context);
 	Datum		values[MAX_COLUMNS];
 
-	slot_getallattrs(slot);
-	for (int i = 0; i < receiver->n; i++)
+	for (int i = 0; i < reader->n; i++)
 	{
 		values[i] = slot->tts_values[i];
-		if (receiver->column[i].type == NUMERICOID && receiver->column[i].kind == INPUT_NUMBER &&
+		if (reader->column[i].type == NUMERICOID && reader->column[i].kind == INPUT_NUMBER &&
 			!slot->tts_isnull[i])
 			values[i] = Float8GetDatum(input_double(NUMERICOID, values[i]));
 	}
-	receiver->row(receiver->arg, values, slot->tts_isnull);
+	reader->row(reader->arg, values, slot->tts_isnull);
 	MemoryContextSwitchTo(caller);
-	MemoryContextReset(receiver->row_context);
-	return true;
-}
-
-static void
-receiver_nothing(DestReceiver *self)
-{
+	MemoryContextReset(reader->row_context);
 }
 
 static char *
@@ -301,30 +290,22 @@ input_read(Oid relation, const InputColumn *column, int n, InputRow row, void *a
 {
 	char	   *query = build_query(relation, column, n);
 	SPIExecuteOptions options = {0};
-	RowReceiver receiver = {{0}};
+	InputReader reader = {column, n, row, arg};
+	RowReceiver receiver = row_receiver(receive_row, &reader);
 	int			code;
 
-	receiver.pub.receiveSlot = receiver_receive;
-	receiver.pub.rStartup = receiver_startup;
-	receiver.pub.rShutdown = receiver_nothing;
-	receiver.pub.rDestroy = receiver_nothing;
-	receiver.pub.mydest = DestTuplestore;	/* DestNone: nobody wants the rows */
 	Assert(n <= MAX_COLUMNS);
-	receiver.column = column;
-	receiver.n = n;
-	receiver.row = row;
-	receiver.arg = arg;
-	receiver.row_context = AllocSetContextCreate(CurrentMemoryContext, "mlrec input row",
-												 ALLOCSET_DEFAULT_SIZES);
+	reader.row_context = AllocSetContextCreate(CurrentMemoryContext, "mlrec input row",
+											   ALLOCSET_DEFAULT_SIZES);
 
 	SPI_connect();
 	options.read_only = true;
-	options.dest = &receiver.pub;
+	options.dest = &receiver.receiver;
 	code = SPI_execute_extended(query, &options);
 	if (code != SPI_OK_SELECT)
 		elog(ERROR, "could not execute \"%s\": %s", query, SPI_result_code_string(code));
 	SPI_finish();
 
-	MemoryContextDelete(receiver.row_context);
+	MemoryContextDelete(reader.row_context);
 	pfree(query);
 }

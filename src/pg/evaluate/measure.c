@@ -117,7 +117,7 @@ measure_metric_name(EvaluateMetric metric, int32 top_k, int32 top_n)
 
 /*
  * measure_model: evaluate_run that can be cancelled, into the current memory
- * context.  options->tick is taken care of.
+ * context.  options->check_interrupts is set here.
  */
 Evaluation *
 measure_model(const Ratings *ratings, const Model *model, const EvaluateOptions *options)

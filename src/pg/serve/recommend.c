@@ -144,7 +144,7 @@ compare_recommendations(const void *a, const void *b)
 }
 
 /*
- * Puts the best n of the picks to the front, in order.  Where they are few, most
+ * Puts the best n of the recommendations to the front, in order.  Where they are few, most
  * of the others are turned away by a look at the worst of them.
  */
 static void
@@ -173,7 +173,7 @@ sort_recommendations(Recommendation *items, int32 n_items, int32 n)
 }
 
 /*
- * Moves n of the picks, which come in their order, to the front so that they
+ * Moves n of the recommendations, which come in their order, to the front so that they
  * are good and differ.
  */
 static void
@@ -272,7 +272,7 @@ recommend_order(RankWorkspace *workspace, const Serving *serving, const Recommen
 }
 
 /*
- * Answers for one user; returns the number of movies in workspace->picks.
+ * Answers for one user; returns the number of movies in workspace->items.
  */
 static int32
 recommend(RankWorkspace *workspace, const Serving *serving, RecommendRequest *request,
@@ -338,7 +338,7 @@ order_argument(FunctionCallInfo fcinfo, int argno)
 }
 
 /*
- * Read the arguments of recommend and recommend_json into *wish: (user_id
+ * Read the arguments of recommend and recommend_json into *request: (user_id
  * bigint, top_k_retrieve int, top_n_final int, model_id int, candidates
  * bigint[], exclude bigint[], exclude_seen boolean, order_by text, diversity
  * real).  The user and the model are left to the caller.

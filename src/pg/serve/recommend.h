@@ -59,7 +59,7 @@ extern int32 recommend_order(RankWorkspace *workspace, const Serving *serving,
 							 const RecommendRequest *request,
 							 const float *user_vector);
 
-/* Titles and the like of n picks, palloc'd; their strings are in `context`. */
+/* Titles and the like of n recommendations, palloc'd; their strings are in `context`. */
 extern MovieText *recommend_describe(const Serving *serving, const Recommendation *items, int32 n,
 									 MemoryContext context);
 

@@ -272,7 +272,7 @@ fill_slots(UserStream *stream, int64 user_id)
 }
 
 /*
- * The first of the rows of a user: seats him or her, if wanted.
+ * The first of the rows of a user: gives the user a slot, if wanted.
  */
 static void
 go_to_user(UserStream *stream, int64 user_id)

@@ -104,7 +104,7 @@ compare_int32(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-/* Lists what the user of a seat has seen. */
+/* Lists what the user of a slot has seen. */
 static void
 list_seen(BatchSlot *slot, const Catalogue *catalogue)
 {
@@ -240,7 +240,7 @@ compute_movie_halves(Batch *batch)
 						   catalogue->n_fresh, batch->movie_halves + (Size) n_known * PAIR_HALF);
 }
 
-/* The candidates of a seat as pairs. */
+/* The candidates of a slot as pairs. */
 static void
 add_pairs(const Batch *batch, int32 place, RankPair *pairs)
 {
@@ -259,8 +259,8 @@ add_pairs(const Batch *batch, int32 place, RankPair *pairs)
 }
 
 /*
- * Movies recommended to the user of a seat, from the predicted ratings of the
- * candidates, go to picks; returns their number.
+ * Movies recommended to the user of a slot, from the predicted ratings of the
+ * candidates, go to items; returns their number.
  */
 static int32
 order_slot(Batch *batch, int32 place, float *ratings, Recommendation *items)
@@ -277,7 +277,7 @@ order_slot(Batch *batch, int32 place, float *ratings, Recommendation *items)
 
 /*
  * Ranks the candidates of all seats, of so many together that there are about
- * PAIR_ROWS.  The movies recommended go to batch->picks, seat by seat, their
+ * PAIR_ROWS.  The movies recommended go to batch->items, slot by slot, their
  * numbers to counts; returns the sum of these.
  */
 static int32
@@ -285,7 +285,7 @@ rank_slots(Batch *batch, int32 *counts)
 {
 	int32		n_pairs = 0;
 	int32		n_items = 0;
-	int32		first = 0;		/* seat with candidates among the pairs */
+	int32		first = 0;		/* slot with candidates among the pairs */
 
 	for (int32 i = 0; i < batch->n_slots; i++)
 	{

@@ -55,7 +55,7 @@ extern Batch *batch_create(const Serving *serving, const RecommendRequest *reque
 						   ReturnSetInfo *result);
 
 /*
- * Gives a user a seat, after answering for the batch if that is full.  The user's
+ * Gives a user a slot, after answering for the batch if that is full.  The user's
  * state lives in batch->context, and must be finished before the next call.
  */
 extern BatchSlot *batch_add_user(Batch *batch, int64 user_id);

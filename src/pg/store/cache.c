@@ -217,7 +217,7 @@ lookup(int32 model_id)
 }
 
 /*
- * cache_find: the model of that id, or with id 0 the active one, pinned in the
+ * cache_find: the model of that id, or with id 0 the active one, held in the
  * current memory context; NULL if there is none.
  */
 CachedModel *

@@ -9,7 +9,7 @@
 #include "pg/store/load.h"
 
 /*
- * The model of that id, or with id 0 the active one, pinned in the current
+ * The model of that id, or with id 0 the active one, held in the current
  * memory context.  cache_get raises an error if there is none; cache_find then
  * returns NULL.  Both raise an error if the model is damaged.
  */
