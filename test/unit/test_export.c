@@ -105,7 +105,7 @@ row_difference(const Whole *whole, int32_t user, int64_t row, int64_t at)
 			   scratch);
 	free(scratch);
 	validated = validated < 1 ? 1 : validated > 5 ? 5 : validated;
-	return fmax(fabs(cosine - whole->trained[STAGE_RETRIEVAL].trainer->validation[at]),
+	return worst_of(fabs(cosine - whole->trained[STAGE_RETRIEVAL].trainer->validation[at]),
 				fabs(predicted - validated));
 }
 
@@ -119,7 +119,7 @@ test_served_as_validated(const Whole *whole)
 	CHECK(model_file_check(whole->file, whole->file->size, true) == MODEL_FILE_OK);
 	for (int32_t user = 0; user < ratings->n_users; user++)
 		for (int32_t i = ratings->n_train[user]; i < ratings->n_trainval[user]; i++)
-			worst = fmax(worst, row_difference(whole, user, ratings->start[user] + i, at++));
+			worst = worst_of(worst, row_difference(whole, user, ratings->start[user] + i, at++));
 	CHECK(at == ratings->n_trainval_rows - ratings->n_train_rows && at > 50);
 	CHECK_NEAR(worst, 0, 2e-5);
 }
@@ -149,7 +149,7 @@ test_sections(const Whole *whole)
 		CHECK(ids[known] == ratings->user_ids[user] && input.user == known);
 		model_users(whole->model, &input, 1, out[0], out[1], scratch);
 		for (int d = 0; d < VECTOR_DIMS; d++)
-			worst = fmax(worst, fabs(out[0][d] - vectors[known * VECTOR_DIMS + d]));
+			worst = worst_of(worst, fabs(out[0][d] - vectors[known * VECTOR_DIMS + d]));
 		known++;
 	}
 	CHECK(known == whole->file->n_users && known < ratings->n_users);

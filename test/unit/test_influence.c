@@ -71,17 +71,6 @@ ask_without(int32_t without, float *retrieval, float *ranking)
 	free(scratch);
 }
 
-/* Failures count as infinitely far. */
-static double
-difference(const float *a, const float *b, int n)
-{
-	double		worst = 0;
-
-	for (int i = 0; i < n; i++)
-		worst = fmax(worst, isfinite(a[i] - b[i]) ? fabs(a[i] - b[i]) : INFINITY);
-	return worst;
-}
-
 static void
 test_without(int32_t n_history)
 {
@@ -100,8 +89,10 @@ test_without(int32_t n_history)
 	for (int i = 0; i < N; i++)
 	{
 		ask_without(without[i], expected[0], expected[1]);
-		worst = fmax(worst, difference(retrieval + i * VECTOR_DIMS, expected[0], VECTOR_DIMS));
-		worst = fmax(worst, difference(ranking + i * VECTOR_DIMS, expected[1], VECTOR_DIMS));
+		worst = worst_of(worst, largest_difference(retrieval + i * VECTOR_DIMS, expected[0],
+												   VECTOR_DIMS));
+		worst = worst_of(worst, largest_difference(ranking + i * VECTOR_DIMS, expected[1],
+												   VECTOR_DIMS));
 	}
 	CHECK_NEAR(worst, 0, 1e-4);
 	free(scratch);

@@ -61,16 +61,6 @@ ask(const UserInput *inputs, int n, int place)
 	free(scratch);
 }
 
-static double
-difference(const float *a, const float *b, int n)
-{
-	double		worst = 0;
-
-	for (int i = 0; i < n; i++)
-		worst = fmax(worst, isfinite(a[i]) ? fabs(a[i] - b[i]) : INFINITY);
-	return worst;
-}
-
 static bool
 same_bits(const float *a, const float *b, int n)
 {
@@ -122,7 +112,7 @@ test_same_movies_rated_otherwise(void)
 		other_rating[i] = 6 - history_rating[i];
 	inputs[1].history_rating = other_rating;
 	check_alone(inputs, 2);
-	CHECK(difference(retrieval[0], retrieval[0] + VECTOR_DIMS, VECTOR_DIMS) > 1e-3);
+	CHECK(largest_difference(retrieval[0], retrieval[0] + VECTOR_DIMS, VECTOR_DIMS) > 1e-3);
 }
 
 /* What is known of a user counts, and what is not known is none of it. */
@@ -149,17 +139,17 @@ test_what_counts(void)
 	CHECK(memcmp(ranking[0], ranking[1], sizeof(float) * VECTOR_DIMS) == 0);
 	history[1] = 4;
 	ask(&nothing, 1, 1);
-	CHECK(difference(retrieval[0], retrieval[1], VECTOR_DIMS) > 1e-3);
-	CHECK(difference(ranking[0], ranking[1], VECTOR_DIMS) > 1e-3);
+	CHECK(largest_difference(retrieval[0], retrieval[1], VECTOR_DIMS) > 1e-3);
+	CHECK(largest_difference(ranking[0], ranking[1], VECTOR_DIMS) > 1e-3);
 
 	/* an id counts in retrieval; in ranking it does not stand beside a history */
 	ask(&known, 1, 1);
-	CHECK(difference(retrieval[0], retrieval[1], VECTOR_DIMS) > 1e-3);
+	CHECK(largest_difference(retrieval[0], retrieval[1], VECTOR_DIMS) > 1e-3);
 	CHECK(memcmp(ranking[0], ranking[1], sizeof(float) * VECTOR_DIMS) == 0);
 	elder.attribute[1] = 3;
 	ask(&elder, 1, 1);
-	CHECK(difference(retrieval[0], retrieval[1], VECTOR_DIMS) > 1e-3);
-	CHECK(difference(ranking[0], ranking[1], VECTOR_DIMS) > 1e-3);
+	CHECK(largest_difference(retrieval[0], retrieval[1], VECTOR_DIMS) > 1e-3);
+	CHECK(largest_difference(ranking[0], ranking[1], VECTOR_DIMS) > 1e-3);
 }
 
 static void
@@ -187,8 +177,8 @@ test_movies_from_features(void)
 	/* the year is a feature like the genres */
 	features[FEATURES - 1] += 0.5f;
 	model_movies(model, features, 1, alone[0], alone[1], scratch1);
-	CHECK(difference(alone[0], retrieval[0], VECTOR_DIMS) > 1e-3);
-	CHECK(difference(alone[1], ranking[0], VECTOR_DIMS) > 1e-3);
+	CHECK(largest_difference(alone[0], retrieval[0], VECTOR_DIMS) > 1e-3);
+	CHECK(largest_difference(alone[1], ranking[0], VECTOR_DIMS) > 1e-3);
 	free(scratch);
 	free(scratch1);
 }

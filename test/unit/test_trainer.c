@@ -463,7 +463,8 @@ test_row_does_not_know_itself(bool leave_one_out)
 		double		difference = 0;
 
 		for (int i = 0; i < width; i++)
-			difference = fmax(difference, fabs(after[row * width + i] - before[row * width + i]));
+			difference = worst_of(difference,
+								  fabs(after[row * width + i] - before[row * width + i]));
 		CHECK(knows ? difference > 1e-3 : difference < 1e-6);
 	}
 	free(before);

@@ -51,6 +51,17 @@ worst_of(double worst, double difference)
 	return isnan(worst) || isnan(difference) ? NAN : fmax(worst, difference);
 }
 
+/* The largest difference of two vectors [n]; NaN if there is any. */
+static inline double
+largest_difference(const float *a, const float *b, int n)
+{
+	double		worst = 0;
+
+	for (int i = 0; i < n; i++)
+		worst = worst_of(worst, fabs(a[i] - b[i]));
+	return worst;
+}
+
 #define CHECK(cond) unit_check((cond), #cond, __FILE__, __LINE__)
 #define CHECK_NEAR(a, b, tolerance) \
 	unit_check_near((a), (b), (tolerance), #a " near " #b, __FILE__, __LINE__)
