@@ -25,6 +25,7 @@ exported_model_file(const SmallRatings *data, const StageShape *const *shape,
 		.names_length = names_length,
 	};
 	ModelFileHeader header = {
+		.share = 1,
 		.min_rating = 1,
 		.max_rating = 5,
 		.like_threshold = LIKE_THRESHOLD,

@@ -47,7 +47,9 @@ random_model_header(const Ratings *ratings, int32_t n_users, int32_t n_movies)
 		.n_users = n_users,
 		.n_movies = n_movies,
 		.n_genres = ratings->n_genres,
-		.mean_rating = 3.5f,
+		.mean_rating = 3.5,
+		.deviation = 1.25,
+		.share = 0.75f,
 		.min_rating = 1,
 		.max_rating = 5,
 		.like_threshold = 4,
@@ -100,7 +102,7 @@ random_model_file(const Ratings *ratings, const int64_t *user_ids, int32_t n_use
 	ModelFileHeader header = random_model_header(ratings, n_users, n_movies);
 	void	   *file = aligned_alloc(MODEL_FILE_ALIGN, header.size);
 	uint8_t    *flags;
-	float	   *mean;
+	float	   *bias;
 	float	   *popularity;
 
 	memset(file, 0, header.size);
@@ -108,12 +110,12 @@ random_model_file(const Ratings *ratings, const int64_t *user_ids, int32_t n_use
 	memcpy(random_model_section(file, MODEL_FILE_USER_IDS), user_ids, n_users * sizeof(int64_t));
 	memcpy(random_model_section(file, MODEL_FILE_MOVIE_IDS), movie_ids, n_movies * sizeof(int64_t));
 	flags = random_model_section(file, MODEL_FILE_MOVIE_FLAGS);
-	mean = random_model_section(file, MODEL_FILE_MOVIE_MEAN);
+	bias = random_model_section(file, MODEL_FILE_MOVIE_BIAS);
 	popularity = random_model_section(file, MODEL_FILE_MOVIE_POPULARITY);
 	for (int32_t movie = 0; movie < n_movies; movie++)
 	{
 		flags[movie] = MOVIE_LISTED | (movie % 7 == 3 ? 0 : MOVIE_TRAINED);
-		mean[movie] = 2.5f + 2 * rng_uniform(seed, movie);
+		bias[movie] = flags[movie] & MOVIE_TRAINED ? rng_uniform(seed, movie) - 0.5f : 0;
 		popularity[movie] = 7 * rng_uniform(seed + 1, movie);
 	}
 	random_model_parameters(file, seed);

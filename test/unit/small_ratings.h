@@ -149,7 +149,9 @@ small_ratings(const SmallSpec *spec)
 	small_features(&data, spec);
 	data.movie_stats.ratings = malloc(sizeof(int32_t) * spec->n_movies);
 	data.movie_stats.popularity = malloc(sizeof(float) * spec->n_movies);
-	data.movie_stats.mean = malloc(sizeof(float) * spec->n_movies);
+	data.movie_stats.bias = malloc(sizeof(float) * spec->n_movies);
+	data.movie_stats.user_bias = malloc(sizeof(float) * spec->n_users);
+	data.movie_stats.sum = malloc(sizeof(double) * spec->n_movies);
 	movie_statistics(&data.movie_stats, ratings, LIKE_THRESHOLD, small_check_interrupts);
 	return data;
 }
@@ -170,7 +172,9 @@ small_free(SmallRatings *data)
 	free(data->listed);
 	free(data->movie_stats.ratings);
 	free(data->movie_stats.popularity);
-	free(data->movie_stats.mean);
+	free(data->movie_stats.bias);
+	free(data->movie_stats.user_bias);
+	free(data->movie_stats.sum);
 }
 
 #endif							/* SMALL_RATINGS_H */

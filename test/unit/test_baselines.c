@@ -54,9 +54,9 @@ test_means(void)
 	Baselines	baselines;
 	void	   *block = open_baselines(&baselines, 4);
 
-	CHECK_NEAR(baselines.mean, 17.0 / 5, 1e-6);
-	CHECK(baselines.count[0] == 2 && baselines.count[1] == 2);
-	CHECK(baselines.count[2] == 1 && baselines.count[3] == 0);
+	CHECK_NEAR(baselines.biases.mean, 17.0 / 5, 1e-6);
+	CHECK(baselines.biases.count[0] == 2 && baselines.biases.count[1] == 2);
+	CHECK(baselines.biases.count[2] == 1 && baselines.biases.count[3] == 0);
 	CHECK(baselines.likes[0] == 2 && baselines.likes[1] == 1);
 	CHECK(baselines.likes[2] == 0 && baselines.likes[3] == 0);
 	CHECK_NEAR(baselines.raw_mean[1], 2.5, 1e-6);
@@ -76,23 +76,26 @@ test_bias(void)
 	double		user[3] = {0};
 	Baselines	baselines;
 	void	   *block = open_baselines(&baselines, 4);
+	const double deviation = baselines.biases.deviation;
 	float		out[3];
 
+	/* the ratings 5, 4, 3, 4, 1 */
+	CHECK_NEAR(deviation, sqrt((25 + 16 + 9 + 16 + 1) / 5.0 - mean * mean), 1e-6);
 	for (int round = 0; round < 10; round++)
 	{
 		movie_bias[0] = ((5 - mean - user[0]) + (4 - mean - user[1])) / (2 +
-																		 BASELINE_MOVIE_DAMPING);
+																		 BIAS_MOVIE_DAMPING);
 		movie_bias[1] = ((4 - mean - user[0]) + (1 - mean - user[1])) / (2 +
-																		 BASELINE_MOVIE_DAMPING);
-		movie_bias[2] = (3 - mean - user[0]) / (1 + BASELINE_MOVIE_DAMPING);
+																		 BIAS_MOVIE_DAMPING);
+		movie_bias[2] = (3 - mean - user[0]) / (1 + BIAS_MOVIE_DAMPING);
 		user[0] = (12 - 3 * mean - movie_bias[0] - movie_bias[1] -
-				   movie_bias[2]) / (3 + BASELINE_USER_DAMPING);
-		user[1] = (5 - 2 * mean - movie_bias[0] - movie_bias[1]) / (2 + BASELINE_USER_DAMPING);
+				   movie_bias[2]) / (3 + BIAS_USER_DAMPING);
+		user[1] = (5 - 2 * mean - movie_bias[0] - movie_bias[1]) / (2 + BIAS_USER_DAMPING);
 	}
 	for (int i = 0; i < 4; i++)
-		CHECK_NEAR(baselines.movie_bias[i], movie_bias[i], 1e-6);
+		CHECK_NEAR(deviation * baselines.biases.movie[i], movie_bias[i], 1e-6);
 	for (int i = 0; i < 3; i++)
-		CHECK_NEAR(baselines.user_bias[i], user[i], 1e-6);
+		CHECK_NEAR(deviation * baselines.biases.user[i], user[i], 1e-6);
 
 	baselines_bias_static(&baselines, &ratings, 0, out);
 	CHECK_NEAR(out[0], mean + user[0], 1e-6);
@@ -106,13 +109,13 @@ test_bias(void)
 	CHECK_NEAR(out[2],
 			   mean + movie_bias[0] +
 				   (user[0] * 13 + (1 - mean) + (2 - mean - movie_bias[1])) /
-			   (5 + BASELINE_USER_DAMPING),
+			   (5 + BIAS_USER_DAMPING),
 			   1e-6);
 
 	/* nothing known of user 3, then their first test row */
 	baselines_bias_live(&baselines, &ratings, 2, out);
 	CHECK_NEAR(out[0], mean + movie_bias[0], 1e-6);
-	CHECK_NEAR(out[1], mean + (2 - mean - movie_bias[0]) / (1 + BASELINE_USER_DAMPING), 1e-6);
+	CHECK_NEAR(out[1], mean + (2 - mean - movie_bias[0]) / (1 + BIAS_USER_DAMPING), 1e-6);
 	free(block);
 }
 

@@ -204,7 +204,7 @@ check_ratings(const Known *known, const double *value, EvaluateProtocol protocol
 				continue;
 			ask(known, user, protocol == PROTOCOL_LIVE ? data.prefix[row] : data.n_trainval[user],
 				all_predicted, all_cosines);
-			predicted[n] = all_predicted[data.movie[row]];
+			predicted[n] = model_rating(known->header, all_predicted[data.movie[row]]);
 			cosine[n] = all_cosines[data.movie[row]];
 			actual[n] = data.rating[row];
 			liked[n++] = data.rating[row] >= 4;

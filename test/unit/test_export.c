@@ -104,9 +104,8 @@ row_difference(const Whole *whole, int32_t user, int64_t row, int64_t at)
 	model_rank(whole->model, ranking, 0, rank_vectors + movie * VECTOR_DIMS, 1, &predicted,
 			   scratch);
 	free(scratch);
-	validated = validated < 1 ? 1 : validated > 5 ? 5 : validated;
 	return worst_of(fabs(cosine - whole->trained[STAGE_RETRIEVAL].trainer->validation[at]),
-				fabs(predicted - validated));
+					fabs(predicted - validated));
 }
 
 static void
@@ -132,7 +131,7 @@ test_sections(const Whole *whole)
 	const int64_t *ids = model_file_section(whole->file, MODEL_FILE_USER_IDS);
 	const uint8_t *flags = model_file_section(whole->file, MODEL_FILE_MOVIE_FLAGS);
 	const float *vectors = model_file_section(whole->file, MODEL_FILE_USER_VECTORS);
-	const float *mean = model_file_section(whole->file, MODEL_FILE_MOVIE_MEAN);
+	const float *bias = model_file_section(whole->file, MODEL_FILE_MOVIE_BIAS);
 	const int32_t *count = model_file_section(whole->file, MODEL_FILE_MOVIE_RATINGS);
 	float	   *scratch = malloc(sizeof(float) * model_users_scratch(whole->model, 1));
 	float		out[2][VECTOR_DIMS];
@@ -157,7 +156,7 @@ test_sections(const Whole *whole)
 	for (int32_t movie = 0; movie < ratings->n_movies; movie++)
 	{
 		CHECK(flags[movie] == (whole->data.movie_stats.ratings[movie] > 0 ? MOVIE_TRAINED : 0));
-		CHECK(mean[movie] == whole->data.movie_stats.mean[movie]);
+		CHECK(bias[movie] == whole->data.movie_stats.bias[movie]);
 		CHECK(count[movie] == whole->data.movie_stats.ratings[movie]);
 	}
 	CHECK(whole->file->temperature > 0);

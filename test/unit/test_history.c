@@ -82,6 +82,29 @@ test_growing(void)
 	CHECK(history.count == 10);
 }
 
+/* A user's bias: the damped mean of what the biases of all movies leave. */
+static void
+test_bias(void)
+{
+	float		sum[COLUMNS];
+	double		all = 0;
+	History		history;
+
+	history_begin(&history, table, WIDTH, sum);
+	CHECK(history_bias(&history) == 0);
+	history_add(&history, movie, deviation, LENGTH);
+	for (int i = 0; i < LENGTH; i++)
+		all += deviation[i];
+	CHECK_NEAR(history_bias(&history), all / (LENGTH + 10), 1e-6);
+	for (int i = 0; i < LENGTH; i++)
+		CHECK_NEAR(history_bias_without(&history, deviation[i]),
+				   (all - deviation[i]) / (LENGTH + 9), 1e-6);
+	/* without a table there is the bias still */
+	history_begin(&history, NULL, 0, sum);
+	history_add(&history, movie, deviation, LENGTH);
+	CHECK_NEAR(history_bias(&history), all / (LENGTH + 10), 1e-6);
+}
+
 /* Nothing is left of a history of one movie without it. */
 static void
 test_leaving_out_the_only_one(void)
@@ -139,6 +162,7 @@ main(void)
 	fill_random(deviation, LENGTH, 2, 2);
 	fill_random(coefficient, COLUMNS, 1, 4);
 	test_growing();
+	test_bias();
 	test_leaving_out_the_only_one();
 	test_backward(-1);
 	test_backward(0);

@@ -285,7 +285,7 @@ test_folding(void)
 		params[shape.offset[TENSOR_RANK_VARIANCE2] + i] = 0.1f + rng_uniform(54, i);
 	fill_random(users, ROWS * VECTOR_DIMS, 1, 55);
 	fill_random(movies, ROWS * VECTOR_DIMS, 1, 56);
-	ranker_fold(folded, params, &shape);
+	ranker_fold(folded, params, &shape, 1);
 
 	out[ROWS] = 99;
 	pairs_predict_vectors(out, folded, users, VECTOR_DIMS, movies, ROWS, scratch);
@@ -295,6 +295,17 @@ test_folding(void)
 	pairs_predict_vectors(out, folded, users, 0, movies, ROWS, scratch);
 	for (int row = 0; row < ROWS; row++)
 		CHECK_NEAR(out[row], plain_prediction(users, movies + row * VECTOR_DIMS), 1e-4);
+	/* of what is not the biases, as much as the share says */
+	ranker_fold(folded, params, &shape, 0.3f);
+	pairs_predict_vectors(out, folded, users, VECTOR_DIMS, movies, ROWS, scratch);
+	for (int row = 0; row < ROWS; row++)
+	{
+		const float *user = users + row * VECTOR_DIMS;
+		const float *movie = movies + row * VECTOR_DIMS;
+		double		base = user[0] + movie[0];
+
+		CHECK_NEAR(out[row], base + 0.3 * (plain_prediction(user, movie) - base), 1e-4);
+	}
 	CHECK(out[ROWS] == 99);
 	free(folded);
 	free(scratch);

@@ -25,7 +25,9 @@ static const Ratings ratings = {
 
 static int32_t count[MOVIES];
 static float popularity[MOVIES];
-static float mean[MOVIES];
+static float bias[MOVIES];
+static float of_users[2];
+static double sum[MOVIES];
 static int	checks;
 
 static void
@@ -37,11 +39,13 @@ count_check(void)
 static MovieStatistics
 statistics(const Ratings *of)
 {
-	MovieStatistics movie_stats = {.ratings = count, .popularity = popularity, .mean = mean};
+	MovieStatistics movie_stats = {.ratings = count, .popularity = popularity, .bias = bias,
+		.user_bias = of_users, .sum = sum};
 
 	memset(count, 0x55, sizeof(count));
 	memset(popularity, 0x55, sizeof(popularity));
-	memset(mean, 0x55, sizeof(mean));
+	memset(bias, 0x55, sizeof(bias));
+	memset(of_users, 0x55, sizeof(of_users));
 	checks = 0;
 	movie_statistics(&movie_stats, of, 4, count_check);
 	CHECK(checks > 0);
@@ -53,6 +57,7 @@ test_means(void)
 {
 	MovieStatistics movie_stats;
 	const double all = (9 * 4 + 5 * 3 + 4 * 5) / 18.0;
+	const double squares = (9 * 16 + 5 * 9 + 4 * 25) / 18.0;
 
 	for (int i = 0; i < ROWS; i++)
 	{
@@ -62,9 +67,10 @@ test_means(void)
 	movie_stats = statistics(&ratings);
 	CHECK_NEAR(movie_stats.mean_rating, all, 1e-6);
 	CHECK(count[0] == 9 && count[1] == 5 && count[2] == 4 && count[3] == 0);
-	CHECK_NEAR(mean[0], all + 9 * (4 - all) / (9 + MEAN_DAMPING), 1e-6);
-	CHECK_NEAR(mean[1], all + 5 * (3 - all) / (5 + MEAN_DAMPING), 1e-6);
-	CHECK_NEAR(mean[3], all, 1e-6);
+	CHECK_NEAR(movie_stats.deviation, sqrt(squares - all * all), 1e-6);
+	/* in order, damped, and none where nothing is known */
+	CHECK(bias[1] < bias[0] && bias[0] < bias[2] && bias[3] == 0);
+	CHECK(bias[2] < (5 - all) / movie_stats.deviation);
 }
 
 /* An eighth of 18 rows, rounded up, are 3: those of the times 15, 16 and 17. */
@@ -111,9 +117,9 @@ test_no_train_rows(void)
 	empty.n_train = none;
 	empty.n_train_rows = 0;
 	movie_stats = statistics(&empty);
-	CHECK(movie_stats.mean_rating == 0);
+	CHECK(movie_stats.mean_rating == 0 && movie_stats.deviation == 1);
 	for (int i = 0; i < MOVIES; i++)
-		CHECK(count[i] == 0 && popularity[i] == 0 && mean[i] == 0);
+		CHECK(count[i] == 0 && popularity[i] == 0 && bias[i] == 0);
 }
 
 int

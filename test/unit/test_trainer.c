@@ -417,13 +417,20 @@ test_poor_data(void)
 
 /* ---------------------------------------------------------- what a row knows */
 
-/* The inputs of one user's first train ratings, for the deviations as they are. */
+/*
+ * The inputs of one user's first train ratings, for the deviations as they are, and
+ * behind them the biases: x [n * (user_inputs + 1)].
+ */
 static void
 inputs_of(float *x, const Trainer *trainer, int32_t user, int32_t n)
 {
 	Segment		segment = {trainer->ratings->start[user], user, n};
 
-	gather_segment(x, trainer, &segment, 1, true, n);
+	float		bias[MAX_SEGMENT_LENGTH];
+
+	gather_segment(x, bias, trainer, &segment, 1, true, n);
+	for (int32_t i = 0; i < n; i++)
+		x[(int64_t) n * trainer->shape.user_inputs + i] = bias[i];
 }
 
 /*
@@ -452,8 +459,8 @@ test_row_does_not_know_itself(bool leave_one_out)
 	CHECK(data.n_train[USER] >= N);
 	trained = team_train(&data, STAGE_RETRIEVAL, HISTORY_DIMS, &options, 1, NULL);
 	width = trained.shape.user_inputs;
-	before = malloc(sizeof(float) * N * width);
-	after = malloc(sizeof(float) * N * width);
+	before = malloc(sizeof(float) * N * (width + 1));
+	after = malloc(sizeof(float) * N * (width + 1));
 	inputs_of(before, trained.trainer, USER, N);
 	trained.trainer->deviation[data.start[USER] + ROW] += 1;
 	inputs_of(after, trained.trainer, USER, N);
@@ -465,6 +472,8 @@ test_row_does_not_know_itself(bool leave_one_out)
 		for (int i = 0; i < width; i++)
 			difference = worst_of(difference,
 								  fabs(after[row * width + i] - before[row * width + i]));
+		CHECK(knows ? difference > 1e-3 : difference < 1e-6);
+		difference = fabs(after[N * width + row] - before[N * width + row]);
 		CHECK(knows ? difference > 1e-3 : difference < 1e-6);
 	}
 	free(before);

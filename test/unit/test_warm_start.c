@@ -97,9 +97,11 @@ make_new_data(void)
 	for (int32_t i = 0; i < 16 - 1; i++)
 		new.ids[i + 1] = old.ids[i];
 	movie_statistics(&new.movie_stats, &new.ratings, LIKE_THRESHOLD, small_check_interrupts);
-	/* deviations are from the movie's mean: as it was */
+	/* what a movie's bias leaves of a rating is as it was */
+	new.movie_stats.mean_rating = old.movie_stats.mean_rating;
+	new.movie_stats.deviation = old.movie_stats.deviation;
 	for (int32_t movie = 0; movie < old.ratings.n_movies; movie++)
-		new.movie_stats.mean[movie + 1] = old.movie_stats.mean[movie];
+		new.movie_stats.bias[movie + 1] = old.movie_stats.bias[movie];
 }
 
 /* Stages with random parameters of which none is zero, statistics included. */

@@ -8,6 +8,20 @@
 /* Batches of fewer rows than this are made of shorter segments. */
 #define SEGMENTS_PER_BATCH 128
 
+/* An epoch has so many steps, unless batches would be smaller than the smallest. */
+#define MIN_STEPS 100
+#define SMALLEST_BATCH 64
+
+int32_t
+batch_size_for(int32_t batch_size, int64_t n_train_rows)
+{
+	int64_t		size = n_train_rows / MIN_STEPS;
+
+	if (size < SMALLEST_BATCH)
+		size = SMALLEST_BATCH;
+	return size < batch_size ? (int32_t) size : batch_size;
+}
+
 static int32_t
 segments_of(int32_t n_rows, int32_t segment_length)
 {

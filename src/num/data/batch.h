@@ -36,6 +36,12 @@ typedef struct BatchPlan
 	int64_t		n_batches;
 } BatchPlan;
 
+/*
+ * The size of a batch for so many train ratings: the one asked for, or less, so that
+ * an epoch of few ratings has some hundred steps too.
+ */
+extern int32_t batch_size_for(int32_t batch_size, int64_t n_train_rows);
+
 /* batch_size is the number of rows that a batch has at the most, N_SHARDS at the least. */
 extern void batch_plan(BatchPlan *plan, const Ratings *ratings, int32_t batch_size);
 

@@ -45,15 +45,20 @@ recent_since(const Ratings *ratings, void (*check_interrupts) (void))
 	return low;
 }
 
-static float
-mean_rating(const Ratings *ratings)
+/* Means, counts and biases. */
+static void
+fit_biases(MovieStatistics *movie_stats, const Ratings *ratings, void (*check_interrupts) (void))
 {
-	double		total = 0;
+	Biases		biases = {
+		.count = movie_stats->ratings,
+		.movie = movie_stats->bias,
+		.user = movie_stats->user_bias,
+		.sum = movie_stats->sum
+	};
 
-	for (int32_t user = 0; user < ratings->n_users; user++)
-		for (int32_t i = 0; i < ratings->n_train[user]; i++)
-			total += ratings->rating[ratings->start[user] + i];
-	return ratings->n_train_rows > 0 ? (float) (total / ratings->n_train_rows) : 0;
+	biases_fit(&biases, ratings, ratings->n_train, check_interrupts);
+	movie_stats->mean_rating = biases.mean;
+	movie_stats->deviation = biases.deviation;
 }
 
 void
@@ -63,28 +68,19 @@ movie_statistics(MovieStatistics *movie_stats, const Ratings *ratings, float lik
 	int32_t		n_movies = ratings->n_movies;
 	int64_t		since = recent_since(ratings, check_interrupts);
 
-	movie_stats->mean_rating = mean_rating(ratings);
-	memset(movie_stats->ratings, 0, sizeof(int32_t) * n_movies);
+	fit_biases(movie_stats, ratings, check_interrupts);
 	memset(movie_stats->popularity, 0, sizeof(float) * n_movies);
-	memset(movie_stats->mean, 0, sizeof(float) * n_movies);
 	for (int32_t user = 0; user < ratings->n_users; user++)
 	{
 		for (int32_t i = 0; i < ratings->n_train[user]; i++)
 		{
 			int64_t		row = ratings->start[user] + i;
-			int32_t		movie = ratings->movie[row];
 
-			movie_stats->ratings[movie]++;
-			movie_stats->popularity[movie] += ratings->rating[row] >= like_threshold &&
-				ratings->time[row] >= since;
-			movie_stats->mean[movie] += ratings->rating[row] - movie_stats->mean_rating;
+			movie_stats->popularity[ratings->movie[row]] +=
+				ratings->rating[row] >= like_threshold && ratings->time[row] >= since;
 		}
 		check_interrupts();
 	}
 	for (int32_t movie = 0; movie < n_movies; movie++)
-	{
-		movie_stats->mean[movie] = movie_stats->mean_rating +
-			movie_stats->mean[movie] / (movie_stats->ratings[movie] + MEAN_DAMPING);
 		movie_stats->popularity[movie] = log1pf(movie_stats->popularity[movie]);
-	}
 }

@@ -4,30 +4,22 @@
  * All are fitted on the training part (fit and validation rows):
  *
  *	popularity	how many liked a movie
- *	item mean	mean + sum of (rating - mean) / (n + BASELINE_MOVIE_DAMPING)
- *	bias		mean + user bias + movie bias, each the damped mean of what the
- *				other leaves over, by alternating least squares (Koren, Factor in
- *				the neighbors, 2010, section 2.1)
+ *	item mean	mean + sum of (rating - mean) / (n + BIAS_MOVIE_DAMPING)
+ *	bias		mean + deviation * (user bias + movie bias), see bias.h
  */
 #ifndef MLREC_EVAL_BASELINES_H
 #define MLREC_EVAL_BASELINES_H
 
 #include "num/base/arena.h"
+#include "num/data/bias.h"
 #include "num/data/ratings.h"
-
-#define BASELINE_MOVIE_DAMPING 5
-#define BASELINE_USER_DAMPING 10
 
 typedef struct Baselines
 {
-	float		mean;			/* of the training part; 0 without rows */
-	int32_t    *count;			/* [n_movies], training ratings */
+	Biases		biases;
 	float	   *likes;			/* [n_movies], of these at or above the threshold */
 	float	   *raw_mean;		/* [n_movies], 0 for a movie without ratings */
 	float	   *item_mean;		/* [n_movies], damped */
-	float	   *movie_bias;		/* [n_movies] */
-	float	   *user_bias;		/* [n_users] */
-	double	   *sum;			/* [n_movies], work space of the fit */
 } Baselines;
 
 /* Takes the arrays from the arena (which may only measure). */

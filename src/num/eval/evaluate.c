@@ -118,6 +118,9 @@ flush_pairs(Pairs *pairs, Evaluator *evaluator, TestRows *rows)
 	}
 	model_rank(evaluator->model, pairs->pair_users, VECTOR_DIMS, pairs->pair_movies, pairs->n,
 			   rows->predicted + pairs->done, pairs->rank_scratch);
+	for (int i = 0; i < pairs->n; i++)
+		rows->predicted[pairs->done + i] = model_rating(evaluator->header,
+														rows->predicted[pairs->done + i]);
 
 	pairs->done += pairs->n;
 	pairs->n = 0;

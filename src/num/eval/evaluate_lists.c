@@ -142,7 +142,7 @@ open_lists(Lists *lists)
 			memset(lists->sums[order][group].shown, 0, ratings->n_movies);
 
 	order_catalogue(lists, baselines->likes, lists->order[ORDER_POPULARITY - FIRST_BASELINE]);
-	order_catalogue(lists, baselines->movie_bias, lists->order[ORDER_BIAS - FIRST_BASELINE]);
+	order_catalogue(lists, baselines->biases.movie, lists->order[ORDER_BIAS - FIRST_BASELINE]);
 	order_catalogue(lists, baselines->item_mean, lists->order[ORDER_ITEM_MEAN - FIRST_BASELINE]);
 }
 
@@ -197,7 +197,7 @@ add_mean_rating(Lists *lists, ListOrder order, int32_t n)
 	int32_t		n_rated = 0;
 
 	for (int32_t i = 0; i < n; i++)
-		if (baselines->count[lists->list[i]] > 0)
+		if (baselines->biases.count[lists->list[i]] > 0)
 		{
 			sum += baselines->raw_mean[lists->list[i]];
 			n_rated++;
@@ -230,7 +230,10 @@ entries_to_list(Lists *lists, const TopkEntry *entries, int32_t n)
 		lists->list[i] = entries[i].index;
 }
 
-/* The candidates, ordered by a score of their own: score [n] as the candidates. */
+/*
+ * The candidates, ordered by a score of their own: score [n] as the candidates, in
+ * whose order ties are.
+ */
 static void
 answer_reordered(Lists *lists, const EvalQuery *query, ListOrder order, const float *score,
 				 int32_t n)
@@ -239,13 +242,14 @@ answer_reordered(Lists *lists, const EvalQuery *query, ListOrder order, const fl
 
 	topk_init(&topk, lists->reordered, n);
 	for (int32_t i = 0; i < n; i++)
-		topk_push(&topk, score[i], lists->candidates[i].index);
+		topk_push(&topk, score[i], i);
 	topk_sort(&topk);
-	entries_to_list(lists, topk.entry, n);
+	for (int32_t i = 0; i < n; i++)
+		lists->list[i] = lists->candidates[topk.entry[i].index].index;
 	close_answer(lists, query, order, n);
 }
 
-/* Predicted ratings of the candidates, into lists->predicted. */
+/* Predicted ratings of the candidates, in deviations, into lists->predicted. */
 static void
 predict_candidates(Lists *lists, const float *ranking, int32_t n)
 {
@@ -442,7 +446,7 @@ catalogue_mean(const Lists *lists)
 	int64_t		n = 0;
 
 	for (int32_t movie = 0; movie < evaluator->ratings->n_movies; movie++)
-		if (evaluator->baselines.count[movie] > 0 && evaluator->ratings->movie_listed[movie])
+		if (evaluator->baselines.biases.count[movie] > 0 && evaluator->ratings->movie_listed[movie])
 		{
 			sum += evaluator->baselines.raw_mean[movie];
 			n++;

@@ -19,20 +19,13 @@ typedef struct Slope
 {
 	float		sum[2 * VECTOR_DIMS];
 	float		deviations;
+	float		bias;			/* by the user's bias, for each deviation */
 } Slope;
 
-/* The movie of a rating, or -1 if the model has no mean of it, and the deviation. */
 static int32_t
 known_movie(const Influence *influence, int32_t i, float *deviation)
 {
-	const ModelFileHeader *header = model_header(influence->model);
-	const uint8_t *flags = model_file_section(header, MODEL_FILE_MOVIE_FLAGS);
-	const float *mean = model_file_section(header, MODEL_FILE_MOVIE_MEAN);
-	int32_t		movie = influence->input->history_movie[i];
-	bool		known = movie >= 0 && (flags[movie] & MOVIE_TRAINED);
-
-	*deviation = known ? influence->input->history_rating[i] - mean[movie] : 0;
-	return known ? movie : -1;
+	return model_history_movie(influence->model, influence->input, i, deviation);
 }
 
 void
@@ -47,8 +40,6 @@ influence_begin(Influence *influence, const Model *model, const UserInput *input
 	{
 		const StageShape *shape = model_shape(model, stage);
 
-		if (shape->history == 0)
-			continue;
 		history_begin(&influence->history[stage],
 					  tensor(model_params(model, stage), shape, TENSOR_HISTORY), shape->history,
 					  influence->sum[stage]);
@@ -64,18 +55,24 @@ influence_begin(Influence *influence, const Model *model, const UserInput *input
 	}
 }
 
-/* The user's input to one stage's tower, without a movie unless it is -1. */
-static void
-gather(float *x, const Influence *influence, Stage stage, int32_t without, float deviation)
+/*
+ * The user's input to one stage's tower without rating number `without`, or with all
+ * if that is negative.  Returns the user's bias.
+ */
+static float
+gather(float *x, const Influence *influence, Stage stage, int32_t without)
 {
 	const StageShape *shape = model_shape(influence->model, stage);
 	const UserInput *input = influence->input;
+	const History *history = &influence->history[stage];
+	float		deviation = 0;
+	int32_t		movie = without < 0 ? -1 : known_movie(influence, without, &deviation);
 
 	user_input(x, model_params(influence->model, stage), shape, input->user + 1,
 			   input->attribute);
 	if (shape->history > 0)
-		history_features(x + user_input_history(shape), &influence->history[stage],
-						 without, deviation);
+		history_features(x + user_input_history(shape), history, movie, deviation);
+	return without < 0 ? history_bias(history) : history_bias_without(history, deviation);
 }
 
 void
@@ -88,15 +85,13 @@ influence_without(const Influence *influence, const int32_t *without, int n,
 		float	   *out = stage == STAGE_RETRIEVAL ? retrieval : ranking;
 		float	   *x = scratch;
 		float	   *hidden = x + (size_t) n * shape->user_inputs;
+		float	   *bias = hidden + (size_t) n * shape->hidden;
 
 		for (int i = 0; i < n; i++)
-		{
-			float		deviation;
-			int32_t		movie = known_movie(influence, without[i], &deviation);
-
-			gather(x + (size_t) i * shape->user_inputs, influence, stage, movie, deviation);
-		}
+			bias[i] = gather(x + (size_t) i * shape->user_inputs, influence, stage, without[i]);
 		user_tower_predict(out, hidden, x, model_params(influence->model, stage), shape, n);
+		for (int i = 0; i < n && stage == STAGE_RANKING; i++)
+			out[(size_t) i * VECTOR_DIMS] = bias[i];
 	}
 	dense_unit(retrieval, n);
 }
@@ -143,7 +138,10 @@ layer(float *out, const float *in, const float *w, const float *add, int rows, i
 	dense_forward(out, columns, in, &dense, 1);
 }
 
-/* dvector [VECTOR_DIMS]: the gradient of the predicted rating by the user's vector. */
+/*
+ * dvector [VECTOR_DIMS]: the gradient of the predicted rating by the user's vector,
+ * the first number of which is the bias.
+ */
 static void
 rating_gradient(float *dvector, const FoldedRanker *ranker, const float *user, const float *movie)
 {
@@ -166,7 +164,8 @@ rating_gradient(float *dvector, const FoldedRanker *ranker, const float *user, c
 	relu_back(d1, h1, RANKER_HIDDEN1);
 	packed_back(dvector, ranker->w1_user, d1, VECTOR_DIMS, RANKER_HIDDEN1);
 	for (int i = 0; i < VECTOR_DIMS; i++)
-		dvector[i] += i == 0 ? 1 : movie[i];
+		dvector[i] = i == 0 ? 1 + ranker->share * dvector[i] :
+			ranker->share * (dvector[i] + movie[i]);
 }
 
 /* dvector: the gradient of the cosine by a vector that is not of unit length yet. */
@@ -195,18 +194,26 @@ find_slope(Slope *slope, const Influence *influence, Stage stage, const Influenc
 	float		scale = weight * history_scale(influence->history[stage].count);
 	float		vector[VECTOR_DIMS];
 	float		dvector[VECTOR_DIMS];
+	float		bias;
 
-	gather(scratch, influence, stage, -1, 0);
+	bias = gather(scratch, influence, stage, -1);
 	user_tower_predict(vector, hidden, scratch, params, shape, 1);
+	slope->bias = 0;
 	if (stage == STAGE_RETRIEVAL)
 		cosine_gradient(dvector, vector, target->vector);
 	else
+	{
+		vector[0] = bias;
 		rating_gradient(dvector, model_ranker(influence->model), vector, target->rank_vector);
+		slope->bias = weight * dvector[0] /
+			(influence->history[stage].rated + BIAS_USER_DAMPING);
+		dvector[0] = 0;			/* the tower has no part in it */
+	}
 	layer_back(hidden, tensor(params, shape, TENSOR_USER_W2), dvector, hidden, shape->hidden,
 			   VECTOR_DIMS);
 	for (int i = 0; i < 2 * shape->history; i++)
 		slope->sum[i] = scale * simd_dot(w1 + i * shape->hidden, hidden, shape->hidden);
-	slope->deviations = weight *
+	slope->deviations = shape->history == 0 ? 0 : weight *
 		simd_dot(w1 + 2 * shape->history * shape->hidden, hidden, shape->hidden) /
 		(influence->history[stage].count + HISTORY_DAMPING);
 }
@@ -227,7 +234,8 @@ add_estimates(float *out, const Influence *influence, Stage stage, const Slope *
 		if (movie < 0)
 			out[i] = -INFINITY;
 		else
-			out[i] += deviation * (simd_dot(slope->sum, row, width) + slope->deviations) +
+			out[i] += deviation * (simd_dot(slope->sum, row, width) + slope->deviations +
+								   slope->bias) +
 				simd_dot(slope->sum + width, row + width, width);
 	}
 }
@@ -241,8 +249,9 @@ influence_estimate(float *out, const Influence *influence, const InfluenceTarget
 	{
 		Slope		slope;
 
-		if (model_shape(influence->model, stage)->history == 0 ||
-			(stage == STAGE_RANKING && target->rating_weight == 0))
+		/* without a history there is the bias, in one stage */
+		if (stage == STAGE_RANKING ? target->rating_weight == 0 :
+			model_shape(influence->model, stage)->history == 0)
 			continue;
 		find_slope(&slope, influence, stage, target, scratch);
 		add_estimates(out, influence, stage, &slope);

@@ -32,7 +32,10 @@ extern void influence_begin(Influence *influence, const Model *model, const User
 extern void influence_without(const Influence *influence, const int32_t *without, int n,
 							  float *retrieval, float *ranking, float *scratch);
 
-/* A movie, and what is asked about: cosine_weight * cosine + rating_weight * rating. */
+/*
+ * A movie, and what is asked about: cosine_weight * cosine + rating_weight * rating
+ * predicted, in deviations.
+ */
 typedef struct InfluenceTarget
 {
 	const float *vector;		/* [VECTOR_DIMS], unit: retrieval */

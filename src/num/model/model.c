@@ -18,7 +18,7 @@ struct Model
 {
 	const ModelFileHeader *header;
 	const uint8_t *movie_flags;
-	const float *movie_mean;
+	const float *movie_bias;
 	const float *params[N_STAGES];
 	StageShape	shape[N_STAGES];
 	FoldedRanker ranker;
@@ -38,7 +38,7 @@ model_open(Model *model, const void *file)
 
 	model->header = header;
 	model->movie_flags = model_file_section(file, MODEL_FILE_MOVIE_FLAGS);
-	model->movie_mean = model_file_section(file, MODEL_FILE_MOVIE_MEAN);
+	model->movie_bias = model_file_section(file, MODEL_FILE_MOVIE_BIAS);
 	for (int stage = 0; stage < N_STAGES; stage++)
 	{
 		stage_shape(&model->shape[stage], stage, header->n_users, header->n_movies,
@@ -46,7 +46,8 @@ model_open(Model *model, const void *file)
 		model->params[stage] = params;
 		params += stage_size(&model->shape[stage]);
 	}
-	ranker_fold(&model->ranker, model->params[STAGE_RANKING], &model->shape[STAGE_RANKING]);
+	ranker_fold(&model->ranker, model->params[STAGE_RANKING], &model->shape[STAGE_RANKING],
+				header->share);
 }
 
 const ModelFileHeader *
@@ -73,7 +74,20 @@ model_ranker(const Model *model)
 	return &model->ranker;
 }
 
-/* Adds movies from..to of the input's history; movies without fit ratings say nothing. */
+int32_t
+model_history_movie(const Model *model, const UserInput *input, int32_t i, float *deviation)
+{
+	const ModelFileHeader *header = model->header;
+	int32_t		movie = input->history_movie[i];
+
+	*deviation = standardise(input->history_rating[i], header->mean_rating, header->deviation);
+	if (movie < 0 || !(model->movie_flags[movie] & MOVIE_TRAINED))
+		return -1;
+	*deviation -= model->movie_bias[movie];
+	return movie;
+}
+
+/* Adds the movies of the input's history from `from` on. */
 static void
 add_history(const Model *model, History *history, const UserInput *input, int from)
 {
@@ -86,23 +100,19 @@ add_history(const Model *model, History *history, const UserInput *input, int fr
 		int			n = left < HISTORY_BLOCK ? left : HISTORY_BLOCK;
 
 		for (int i = 0; i < n; i++)
-		{
-			int32_t		m = input->history_movie[at + i];
-			bool		known = m >= 0 && (model->movie_flags[m] & MOVIE_TRAINED);
-
-			movie[i] = known ? m : -1;
-			deviation[i] = known ? input->history_rating[at + i] - model->movie_mean[m] : 0;
-		}
+			movie[i] = model_history_movie(model, input, at + i, &deviation[i]);
 		history_add(history, movie, deviation, n);
 	}
 }
 
 /*
- * The inputs of one stage's user tower: x [n][user_inputs].  An input that
- * extends the history of the one before it costs only what it adds.
+ * The inputs of one stage's user tower: x [n][user_inputs], and the users' biases
+ * [n].  An input that extends the history of the one before it costs only what it
+ * adds.
  */
 static void
-gather_users(float *x, const Model *model, Stage stage, const UserInput *inputs, int n)
+gather_users(float *x, float *bias, const Model *model, Stage stage, const UserInput *inputs,
+			 int n)
 {
 	const StageShape *shape = &model->shape[stage];
 	const float *params = model->params[stage];
@@ -117,12 +127,12 @@ gather_users(float *x, const Model *model, Stage stage, const UserInput *inputs,
 			input->n_history >= inputs[i - 1].n_history;
 
 		user_input(x, params, shape, input->user + 1, input->attribute);
-		if (shape->history == 0)
-			continue;
 		if (!extends)
 			history_begin(&history, tensor(params, shape, TENSOR_HISTORY), shape->history, sum);
 		add_history(model, &history, input, extends ? inputs[i - 1].n_history : 0);
-		history_features(x + user_input_history(shape), &history, -1, 0);
+		bias[i] = history_bias(&history);
+		if (shape->history > 0)
+			history_features(x + user_input_history(shape), &history, -1, 0);
 	}
 }
 
@@ -131,7 +141,7 @@ model_users_scratch(const Model *model, int n)
 {
 	const StageShape *shape = &model->shape[STAGE_RANKING]; /* the wider one */
 
-	return (size_t) n * (shape->user_inputs + shape->hidden);
+	return (size_t) n * (shape->user_inputs + shape->hidden + 1);
 }
 
 void
@@ -144,9 +154,12 @@ model_users(const Model *model, const UserInput *inputs, int n,
 		float	   *out = stage == STAGE_RETRIEVAL ? retrieval : ranking;
 		float	   *x = scratch;
 		float	   *hidden = x + (size_t) n * shape->user_inputs;
+		float	   *bias = hidden + (size_t) n * shape->hidden;
 
-		gather_users(x, model, stage, inputs, n);
+		gather_users(x, bias, model, stage, inputs, n);
 		user_tower_predict(out, hidden, x, model->params[stage], shape, n);
+		for (int i = 0; i < n && stage == STAGE_RANKING; i++)
+			out[(size_t) i * VECTOR_DIMS] = bias[i];
 	}
 	dense_unit(retrieval, n);
 }
@@ -172,6 +185,8 @@ model_movies(const Model *model, const float *features, int n,
 	memset(unknown, 0, sizeof(int32_t) * n);
 	movie_tower_predict(ranking, NULL, NULL, unknown, features, model->params[STAGE_RANKING],
 						&model->shape[STAGE_RANKING], n);
+	for (int i = 0; i < n; i++)
+		ranking[(size_t) i * VECTOR_DIMS] = 0;	/* no ratings, no bias */
 	movie_tower_predict(retrieval, hidden, x, unknown, features, model->params[STAGE_RETRIEVAL],
 						shape, n);
 	dense_unit(retrieval, n);
@@ -183,14 +198,13 @@ model_rank_scratch(const Model *model, int n)
 	return pairs_scratch(n);
 }
 
-static void
-clamp_ratings(float *ratings, const ModelFileHeader *header, int n)
+float
+model_rating(const ModelFileHeader *header, float prediction)
 {
-	float		min = header->min_rating;
-	float		max = header->max_rating;
+	float		rating = (float) (header->mean_rating + header->deviation * prediction);
 
-	for (int i = 0; i < n; i++)
-		ratings[i] = ratings[i] < min ? min : ratings[i] > max ? max : ratings[i];
+	return rating < header->min_rating ? header->min_rating :
+		rating > header->max_rating ? header->max_rating : rating;
 }
 
 void
@@ -198,7 +212,6 @@ model_rank(const Model *model, const float *users, int user_stride,
 		   const float *movies, int n, float *out, float *scratch)
 {
 	pairs_predict_vectors(out, &model->ranker, users, user_stride, movies, n, scratch);
-	clamp_ratings(out, model->header, n);
 }
 
 void
@@ -217,7 +230,6 @@ void
 model_rank_pairs(const Model *model, const RankPair *pairs, int n, float *out, float *scratch)
 {
 	pairs_predict(out, &model->ranker, pairs, n, scratch);
-	clamp_ratings(out, model->header, n);
 }
 
 /*

@@ -10,6 +10,7 @@
 
 #include <stddef.h>
 
+#include "num/data/bias.h"
 #include "num/model/model_file.h"
 #include "num/net/rank_pairs.h"
 
@@ -21,10 +22,17 @@ typedef struct UserInput
 	int32_t		user;			/* index into MODEL_FILE_USER_IDS, -1 unknown */
 	uint8_t		attribute[N_ATTRIBUTES];	/* 0 unknown, else 1 + index of the value */
 	int32_t		n_history;		/* movies rated so far (those unknown to the model
-								 * may be left out or given as -1) */
+								 * as -1: they count for the user's bias) */
 	const int32_t *history_movie;	/* [n_history], catalogue index or -1 */
 	const float *history_rating;	/* [n_history] */
 } UserInput;
+
+/*
+ * Rating number i of the input's history as the history takes it: the movie, -1 if
+ * the model has no ratings of it, and what its bias leaves of the rating.
+ */
+extern int32_t model_history_movie(const Model *model, const UserInput *input, int32_t i,
+								   float *deviation);
 
 /* Bytes of memory that model_open needs at `model`. */
 extern size_t model_size(void);
@@ -44,8 +52,8 @@ extern const FoldedRanker *model_ranker(const Model *model);
 
 /*
  * Vectors of n users.
- * retrieval [n * VECTOR_DIMS]: unit length.  ranking [n * VECTOR_DIMS].
- * scratch: model_users_scratch(n) floats.
+ * retrieval [n * VECTOR_DIMS]: unit length.  ranking [n * VECTOR_DIMS]: the first
+ * number is the user's bias.  scratch: model_users_scratch(n) floats.
  */
 extern size_t model_users_scratch(const Model *model, int n);
 extern void model_users(const Model *model, const UserInput *inputs, int n,
@@ -62,7 +70,8 @@ extern void model_movies(const Model *model, const float *features, int n,
 						 float *retrieval, float *ranking, float *scratch);
 
 /*
- * Predicted ratings of n (user, movie) pairs, clamped to the data's scale.
+ * Predicted ratings of n (user, movie) pairs, in deviations from the mean: what
+ * orders movies.
  * users: the ranking vectors, row i for pair i; with user_stride 0 one user for
  * all (which saves the user's half of the first layer), else VECTOR_DIMS.
  * movies [n * VECTOR_DIMS]: ranking vectors.  out [n].
@@ -80,6 +89,9 @@ extern void model_user_halves(const Model *model, const float *users, int n, flo
 extern void model_movie_halves(const Model *model, const float *movies, int n, float *halves);
 extern void model_rank_pairs(const Model *model, const RankPair *pairs, int n, float *out,
 							 float *scratch);
+
+/* What is shown of a prediction: on the data's scale, and clamped to it. */
+extern float model_rating(const ModelFileHeader *header, float prediction);
 
 /* Index of an id in an ascending array, or -1. */
 extern int32_t id_find(const int64_t *ids, int32_t n, int64_t id);

@@ -1,5 +1,5 @@
 /*
- * model_file.c: see model file.h.
+ * model_file.c: see model_file.h.
  */
 #include "num/model/model_file.h"
 
@@ -26,7 +26,7 @@ required_length(const ModelFileHeader *header, ModelFileSection section)
 		case MODEL_FILE_USER_RATINGS: return users * sizeof(int32_t);
 		case MODEL_FILE_MOVIE_IDS: return movies * sizeof(int64_t);
 		case MODEL_FILE_MOVIE_FLAGS: return movies;
-		case MODEL_FILE_MOVIE_MEAN: return movies * sizeof(float);
+		case MODEL_FILE_MOVIE_BIAS: return movies * sizeof(float);
 		case MODEL_FILE_MOVIE_RATINGS: return movies * sizeof(int32_t);
 		case MODEL_FILE_MOVIE_POPULARITY: return movies * sizeof(float);
 		case MODEL_FILE_MOVIE_VECTORS: return movies * VECTOR_DIMS * sizeof(float);

@@ -15,7 +15,7 @@
 #include "num/net/tensors.h"
 
 #define MODEL_FILE_MAGIC 0x6d6c7265632e696dULL
-#define MODEL_FILE_VERSION 3
+#define MODEL_FILE_VERSION 4
 #define MODEL_FILE_ALIGN 64
 
 typedef enum ModelFileSection
@@ -24,7 +24,7 @@ typedef enum ModelFileSection
 	MODEL_FILE_USER_RATINGS,	/* int32 [n_users], training ratings of each */
 	MODEL_FILE_MOVIE_IDS,		/* int64 [n_movies] ascending: the catalogue */
 	MODEL_FILE_MOVIE_FLAGS,		/* uint8 [n_movies]: MOVIE_LISTED, MOVIE_TRAINED */
-	MODEL_FILE_MOVIE_MEAN,		/* float [n_movies], damped mean rating */
+	MODEL_FILE_MOVIE_BIAS,		/* float [n_movies], see bias.h */
 	MODEL_FILE_MOVIE_RATINGS,	/* int32 [n_movies], fit ratings */
 	MODEL_FILE_MOVIE_POPULARITY,	/* float [n_movies], ln(1 + likes) among the latest
 									 * fit ratings, see statistics.h */
@@ -53,12 +53,15 @@ typedef struct ModelFileHeader
 	uint64_t	size;			/* of the whole block */
 	uint64_t	checksum;		/* of everything else */
 
+	double		mean_rating;	/* of the train ratings */
+	double		deviation;		/* their standard deviation */
+
 	int32_t		n_users;
 	int32_t		n_movies;
 	int32_t		n_genres;
 	int32_t		n_values[N_ATTRIBUTES];
 
-	float		mean_rating;	/* of the train ratings */
+	float		share;			/* of the networks in a predicted rating, see ranker.h */
 	float		min_rating;		/* the data's scale: predictions are clamped to it */
 	float		max_rating;
 	float		like_threshold;
@@ -66,7 +69,8 @@ typedef struct ModelFileHeader
 	float		max_year;
 	float		median_year;	/* stands for a missing year */
 	float		temperature;	/* relevance = temperature * cosine
-								 * + relevance_rating * predicted rating
+								 * + relevance_rating * predicted rating in
+								 * deviations
 								 * + relevance_popularity * popularity */
 	float		relevance_rating;
 	float		relevance_popularity;

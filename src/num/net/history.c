@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "num/base/cpu.h"
+#include "num/data/bias.h"
 
 /* HISTORY_DIMS of tensors.h: loops of this width need no loop. */
 #define USUAL_WIDTH 32
@@ -19,6 +20,8 @@ history_begin(History *history, const float *table, int32_t width, float *sum)
 	history->sum = sum;
 	history->deviations = 0;
 	history->count = 0;
+	history->residuals = 0;
+	history->rated = 0;
 	memset(sum, 0, sizeof(float) * 2 * width);
 }
 
@@ -35,6 +38,8 @@ add_movies(History *history, const int32_t *movie, const float *deviation, int64
 		const float *restrict row = history->table + ((int64_t) movie[i] + 1) * 2 * width;
 		float		dev = deviation[i];
 
+		history->residuals += dev;
+		history->rated++;
 		if (movie[i] < 0)
 			continue;
 		/* two loops: in one the halves could overlap for all that the compiler knows */
@@ -54,6 +59,18 @@ history_add(History *history, const int32_t *movie, const float *deviation, int6
 		add_movies(history, movie, deviation, n, USUAL_WIDTH);
 	else
 		add_movies(history, movie, deviation, n, history->width);
+}
+
+float
+history_bias(const History *history)
+{
+	return user_bias(history->residuals, history->rated);
+}
+
+float
+history_bias_without(const History *history, float without_deviation)
+{
+	return user_bias(history->residuals - without_deviation, history->rated - 1);
 }
 
 float

@@ -1,8 +1,8 @@
 /*
  * history.h: what a user's earlier ratings say, pooled into a few numbers.
  *
- * Of the movies rated so far, with c their number and dev a rating minus the
- * movie's mean rating:
+ * Of the movies rated so far, with c their number and dev what the movie's bias
+ * leaves of a rating (bias.h), in deviations:
  *
  *		sum dev * E1[movie] / sqrt(c + 5),  sum E2[movie] / sqrt(c + 5),
  *		sum dev / (c + 5),  ln(1 + c) / 5,  1 / sqrt(c + 5)
@@ -11,6 +11,9 @@
  * memory.  The sums are running sums: a history that grows costs the movies
  * that it grows by.  It is the implicit and explicit feedback of SVD++ (Koren,
  * KDD 2008) as the input of a network.
+ *
+ * Beside it stands the user's bias, of which a rating counts even if its movie
+ * says nothing else, since the model has not seen it.
  */
 #ifndef MLREC_NET_HISTORY_H
 #define MLREC_NET_HISTORY_H
@@ -27,14 +30,16 @@ typedef struct History
 	float	   *sum;			/* [2 * width], the caller's */
 	float		deviations;		/* sum of dev */
 	int32_t		count;
+	float		residuals;		/* sum of dev of all, negative movies too */
+	int32_t		rated;			/* how many these are */
 } History;
 
 /* An empty history; sum is the caller's [2 * width]. */
 extern void history_begin(History *history, const float *table, int32_t width, float *sum);
 
 /*
- * Adds n movies: movie [n] are catalogue indices (negative ones are passed
- * over), deviation [n].
+ * Adds n movies: movie [n] are catalogue indices, deviation [n] in deviations.
+ * Negative movies count for the user's bias alone.
  */
 extern void history_add(History *history, const int32_t *movie, const float *deviation, int64_t n);
 
@@ -44,6 +49,12 @@ extern void history_add(History *history, const int32_t *movie, const float *dev
  */
 extern void history_features(float *out, const History *history,
 							 int32_t without, float without_deviation);
+
+/* The user's bias, in deviations. */
+extern float history_bias(const History *history);
+
+/* The same without one of the ratings, whose deviation is given. */
+extern float history_bias_without(const History *history, float without_deviation);
 
 /* 1 / sqrt(count + damping): what the sums are scaled by. */
 extern float history_scale(int32_t count);

@@ -84,7 +84,7 @@ add_up(const FoldedRanker *folded, const float *h3, const float *user, const flo
 {
 	float		sum = dense_dot2(h3, folded->w4, user, movie);
 
-	return folded->b4 + (sum - user[0] * movie[0]) + (user[0] + movie[0]);
+	return folded->share * (folded->b4 + (sum - user[0] * movie[0])) + (user[0] + movie[0]);
 }
 
 void

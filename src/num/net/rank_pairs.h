@@ -1,5 +1,6 @@
 /*
- * rank_pairs.h: predicted ratings of pairs of a user and a movie.
+ * rank_pairs.h: predicted ratings of pairs of a user and a movie, in deviations
+ * from the mean (bias.h).
  *
  * The first layer of the ranker is the sum of a half that depends on the user
  * and one that depends on the movie.  Where each takes part in many pairs the

@@ -354,7 +354,7 @@ fold_batchnorm(float *w, float *b, const float *params, const StageShape *shape,
 }
 
 void
-ranker_fold(FoldedRanker *folded, const float *params, const StageShape *shape)
+ranker_fold(FoldedRanker *folded, const float *params, const StageShape *shape, float share)
 {
 	const float *w1 = tensor(params, shape, TENSOR_RANK_W1);
 
@@ -367,4 +367,5 @@ ranker_fold(FoldedRanker *folded, const float *params, const StageShape *shape)
 				   TENSOR_RANK_MEAN2);
 	memcpy(folded->w4, tensor(params, shape, TENSOR_RANK_W4), sizeof(folded->w4));
 	folded->b4 = *tensor(params, shape, TENSOR_RANK_B4);
+	folded->share = share;
 }

@@ -7,7 +7,13 @@
  *
  * plus the dot product of the two vectors, whose first numbers are biases:
  *
- *		user[0] + movie[0] + user[1..] . movie[1..]
+ *		user[0] + movie[0] + share * (deep + user[1..] . movie[1..])
+ *
+ * The biases are not learned by the network: they are those of bias.h, the user's
+ * from the ratings known at the moment, so that the network only has to say what
+ * they leave over, in deviations.  The share is 1 in training.  What is served
+ * has the share of the network's part that the validation ratings bear out
+ * (share.h), 0 where that is nothing.
  *
  * Deep and wide side by side, as in Cheng et al. 2016 (Wide & Deep) and He et
  * al. 2017 (NeuMF).  In training batch normalization takes the statistics of
@@ -116,9 +122,11 @@ typedef struct FoldedRanker
 	float		b3[RANKER_HIDDEN3];
 	float		w4[RANKER_HIDDEN3];
 	float		b4;
+	float		share;			/* of the networks' part */
 } FoldedRanker;
 
-/* The ranker of a ranking stage's parameters, with the running statistics. */
-extern void ranker_fold(FoldedRanker *folded, const float *params, const StageShape *shape);
+/* The ranker of a ranking stage's parameters, with the running statistics; share: of its part. */
+extern void ranker_fold(FoldedRanker *folded, const float *params, const StageShape *shape,
+						float share);
 
 #endif							/* MLREC_NET_RANKER_H */

@@ -14,8 +14,10 @@
  *
  *	retrieval: both made unit length; logit of "liked" = scale * cosine + bias,
  *			and a softmax over the catalogue at a temperature of its own.
- *	ranking: rating = user[0] + movie[0] + user[1..] . movie[1..]
- *			+ ranker([user | movie]), the deep network of ranker.h.
+ *	ranking: rating in deviations = user[0] + movie[0] + user[1..] . movie[1..]
+ *			+ ranker([user | movie]), the deep network of ranker.h.  The first
+ *			numbers are the biases of bias.h, in place of what the towers have
+ *			there.
  *
  * All parameters of a stage are one array of floats.  Weights come first, so
  * that their gradients are one dense vector; then the running statistics of

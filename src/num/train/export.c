@@ -42,7 +42,7 @@ carve(ExportWork *work, Arena *arena, const ExportInput *input)
 	work->x = ARENA_ARRAY(arena, float, EXPORT_ROWS * retrieval->movie_inputs);
 	work->hidden = ARENA_ARRAY(arena, float, EXPORT_ROWS * retrieval->hidden);
 	work->ranking = ARENA_ARRAY(arena, float, EXPORT_ROWS * VECTOR_DIMS);
-	work->scratch = ARENA_ARRAY(arena, float, EXPORT_ROWS * (inputs + ranking->hidden));
+	work->scratch = ARENA_ARRAY(arena, float, EXPORT_ROWS * (inputs + ranking->hidden + 1));
 	work->index = arena_take(arena, 1, ivf_scratch(input->ratings->n_movies));
 }
 
@@ -67,6 +67,7 @@ export_layout(ModelFileHeader *header, const ExportInput *input)
 	memcpy(header->n_values, ratings->n_values, sizeof(header->n_values));
 	header->history = input->shape[STAGE_RETRIEVAL]->history;
 	header->mean_rating = input->movie_stats->mean_rating;
+	header->deviation = input->movie_stats->deviation;
 	header->length[MODEL_FILE_NAMES] = input->names_length;
 	ivf_layout(header);
 	return model_file_layout(header);
@@ -106,7 +107,7 @@ fill_statistics(void *file, const ExportInput *input)
 	int32_t		n = input->ratings->n_movies;
 	float	   *params = section(file, MODEL_FILE_PARAMETERS);
 
-	memcpy(section(file, MODEL_FILE_MOVIE_MEAN), input->movie_stats->mean, sizeof(float) * n);
+	memcpy(section(file, MODEL_FILE_MOVIE_BIAS), input->movie_stats->bias, sizeof(float) * n);
 	memcpy(section(file, MODEL_FILE_MOVIE_RATINGS), input->movie_stats->ratings, sizeof(int32_t) *
 		   n);
 	memcpy(section(file, MODEL_FILE_MOVIE_POPULARITY), input->movie_stats->popularity,
@@ -143,6 +144,8 @@ fill_movie_vectors(void *file, const ExportInput *input, ExportWork *work)
 		dense_unit(retrieval + at, n);
 		movie_tower_predict(ranking + at, NULL, NULL, work->ids, features,
 							input->params[STAGE_RANKING], input->shape[STAGE_RANKING], n);
+		for (int i = 0; i < n; i++)
+			ranking[at + (int64_t) i * VECTOR_DIMS] = input->movie_stats->bias[from + i];
 		work->check_interrupts();
 	}
 }

@@ -20,7 +20,7 @@ typedef struct ExportInput
 } ExportInput;
 
 /*
- * Completes the header's counts and layout; its ratings, years and threshold
+ * Completes the header's counts and layout; its ratings, years, threshold and share
  * are the caller's.  Returns the size of the model file.
  */
 extern uint64_t export_layout(ModelFileHeader *header, const ExportInput *input);

@@ -59,7 +59,9 @@ add_row(Trainer *trainer, const BatchSegment *shown, int32_t i)
 	int32_t		slot = shown->slot + i;
 
 	batch->movie[slot] = ratings->movie[row];
-	batch->rating[slot] = ratings->rating[row];
+	batch->rating[slot] = trainer->shape.stage == STAGE_RETRIEVAL ? ratings->rating[row] :
+		standardise(ratings->rating[row], trainer->movie_stats.mean_rating,
+					trainer->movie_stats.deviation);
 	batch->vector[slot] = shown->vector + (shown->n_vectors > 1 ? i : 0);
 	if (with_softmax(trainer) &&
 		ratings->rating[row] >= trainer->options.like_threshold &&
@@ -75,18 +77,18 @@ show_segment(Trainer *trainer, const Segment *segment, int32_t slot, int32_t vec
 	const TrainOptions *options = &trainer->options;
 	int32_t		index = batch->n_segments++;
 	BatchSegment *shown = &batch->segments[index];
-	bool		with_histories = trainer->shape.history > 0;
+	bool		known = knows_ratings(trainer);
 
 	shown->segment = segment;
 	shown->slot = slot;
 	shown->vector = vector;
-	shown->n_vectors = with_histories ? segment->n_rows : 1;
-	shown->with_history = with_histories &&
+	shown->n_vectors = known ? segment->n_rows : 1;
+	shown->with_history = known &&
 		!happens(trainer, PURPOSE_HISTORY, index, options->history_dropout);
 	shown->user_row = trainer->user_row[segment->user];
 
-	/* without a history the user is a newcomer, who has no id either */
-	if ((with_histories && !shown->with_history) ||
+	/* without ratings the user is a newcomer, who has no id either */
+	if ((known && !shown->with_history) ||
 		happens(trainer, PURPOSE_USER_ID, index, options->id_dropout))
 		shown->user_row = 0;
 	for (int32_t i = 0; i < segment->n_rows; i++)
@@ -196,7 +198,7 @@ describe_batch(Trainer *trainer, int32_t epoch, int64_t number)
 }
 
 void
-gather_segment(float *x, const Trainer *trainer, const Segment *segment,
+gather_segment(float *x, float *bias, const Trainer *trainer, const Segment *segment,
 			   int32_t user_row, bool with_history, int32_t n)
 {
 	const StageShape *shape = &trainer->shape;
@@ -206,9 +208,8 @@ gather_segment(float *x, const Trainer *trainer, const Segment *segment,
 	int32_t		known = 0;
 	History		history;
 
-	if (shape->history > 0)
-		history_begin(&history, tensor(trainer->params, shape, TENSOR_HISTORY), shape->history,
-					  trainer->history);
+	history_begin(&history, tensor(trainer->params, shape, TENSOR_HISTORY), shape->history,
+				  trainer->history);
 	user_input(x, trainer->params, shape, user_row, ratings->attribute + user * N_ATTRIBUTES);
 	for (int32_t i = 0; i < n; i++, x += shape->user_inputs)
 	{
@@ -218,17 +219,18 @@ gather_segment(float *x, const Trainer *trainer, const Segment *segment,
 
 		if (i > 0)
 			memcpy(x, x - shape->user_inputs, sizeof(float) * user_input_history(shape));
-		if (shape->history == 0)
-			continue;
 		if (with_history && end > known)
 		{
 			history_add(&history, trainer->history_movie + start + known,
 						trainer->deviation + start + known, end - known);
 			known = end;
 		}
-		history_features(x + user_input_history(shape), &history,
-						 with_history && itself ? trainer->history_movie[row] : -1,
-						 trainer->deviation[row]);
+		itself = itself && with_history;
+		bias[i] = itself ? history_bias_without(&history, trainer->deviation[row]) :
+			history_bias(&history);
+		if (shape->history > 0)
+			history_features(x + user_input_history(shape), &history,
+							 itself ? trainer->history_movie[row] : -1, trainer->deviation[row]);
 	}
 }
 
@@ -273,14 +275,17 @@ forward_users(Trainer *trainer, int shard)
 	{
 		const BatchSegment *shown = &batch->segments[s];
 
-		gather_segment(activations.x + (int64_t) shown->vector * shape->user_inputs, trainer,
-					   shown->segment, shown->user_row, shown->with_history, shown->n_vectors);
+		gather_segment(activations.x + (int64_t) shown->vector * shape->user_inputs,
+					   activations.bias + shown->vector, trainer, shown->segment,
+					   shown->user_row, shown->with_history, shown->n_vectors);
 		check_interrupts(trainer);
 	}
 	for (int v = 0; v < pass.rows; v++)
 		dropout_apply(activations.x + (int64_t) v * shape->user_inputs + user_input_history(shape),
 					  input, (int64_t) v * width, width);
 	user_tower_forward(&pass, trainer->params, shape);
+	if (shape->stage == STAGE_RANKING)
+		put_biases(activations.raw, activations.bias, pass.rows);
 	check_interrupts(trainer);
 }
 
@@ -303,6 +308,8 @@ backward_users(Trainer *trainer, int shard)
 	float	   *d = activations.x;
 	int64_t		at = 0;
 
+	if (shape->stage == STAGE_RANKING)
+		clear_biases(activations.dout, batch->shard_vectors[shard]);
 	user_tower_backward(activations.x, dweights, trainer->dhidden, activations.dout, &pass,
 						trainer->params, shape);
 	check_interrupts(trainer);
@@ -409,8 +416,12 @@ forward_movies(Trainer *trainer, int shard)
 	movie_tower_forward(&pass, batch->movie_row + from, trainer->movie_features, trainer->params,
 						shape);
 	if (shape->stage == STAGE_RANKING)
+	{
+		for (int32_t i = 0; i < pass.rows; i++)
+			pass.out[(int64_t) i * VECTOR_DIMS] = movie_bias(trainer, batch->movie_row[from + i]);
 		ranker_movies_forward(trainer->movie_half + (int64_t) from * RANKER_HIDDEN1, pass.out,
 							  trainer->params, shape, pass.rows);
+	}
 	else
 		unit_forward(trainer->movie_unit + (int64_t) from * VECTOR_DIMS,
 					 trainer->movie_inverse_norm + from, pass.out, pass.rows, VECTOR_DIMS);
@@ -457,7 +468,9 @@ backward_movies(Trainer *trainer, int shard)
 		retrieval_movies(trainer, shard);
 	check_interrupts(trainer);
 	sum_by_movie(dmovie, trainer, shard, trainer->dslot, VECTOR_DIMS);
-	if (shape->stage == STAGE_RETRIEVAL)
+	if (shape->stage == STAGE_RANKING)
+		clear_biases(dmovie, n);
+	else
 		unit_backward(dmovie, dmovie, trainer->movie_unit + (int64_t) from * VECTOR_DIMS,
 					  trainer->movie_inverse_norm + from, n, VECTOR_DIMS);
 	gather_features(trainer->movie_features, trainer, trainer->batch.movies + from, n);

@@ -56,6 +56,7 @@ carve_users(UserActivations *activations, Arena *arena, const StageShape *shape,
 	activations->x = ARENA_ARRAY(arena, float, n * shape->user_inputs);
 	activations->hidden = ARENA_ARRAY(arena, float, n * shape->hidden);
 	activations->raw = ARENA_ARRAY(arena, float, n * VECTOR_DIMS);
+	activations->bias = ARENA_ARRAY(arena, float, n);
 	activations->unit = ARENA_ARRAY(arena, float, n * VECTOR_DIMS);
 	activations->inverse_norm = ARENA_ARRAY(arena, float, n);
 	activations->dout = ARENA_ARRAY(arena, float, n * VECTOR_DIMS);
@@ -88,6 +89,7 @@ carve_shared(Trainer *t, Arena *arena)
 	t->dmovie = ARENA_ARRAY(arena, float, movies * VECTOR_DIMS);
 	if (shape->stage == STAGE_RANKING)
 	{
+		t->validation_base = ARENA_ARRAY(arena, float, t->n_validation);
 		t->dmovie_id = t->dmovie;	/* the vector is the embedding, and more */
 		t->statistics = ARENA_ARRAY(arena, float, N_SHARDS * STATISTICS);
 		t->movie_half = ARENA_ARRAY(arena, float, movies * RANKER_HIDDEN1);
@@ -252,12 +254,7 @@ trainer_begin(Trainer *trainer, const float *start)
 	if (start)
 		memcpy(trainer->params, start, sizeof(float) * size);
 	else
-	{
 		stage_init(trainer->params, &trainer->shape, trainer->options.seed);
-		if (trainer->shape.stage == STAGE_RANKING)
-			trainer->params[trainer->shape.offset[TENSOR_RANK_B4]] =
-				trainer->movie_stats.mean_rating;
-	}
 	batch_segments(trainer->segments, &trainer->plan, ratings);
 	for (int32_t user = 0; user < ratings->n_users; user++)
 		trainer->user_row[user] =
@@ -265,17 +262,25 @@ trainer_begin(Trainer *trainer, const float *start)
 	for (int64_t row = 0; row < ratings->n_rows; row++)
 	{
 		int32_t		movie = ratings->movie[row];
-		bool		trained = trainer->movie_stats.ratings[movie] > 0;
 
-		trainer->history_movie[row] = trained ? movie : -1;
-		trainer->deviation[row] =
-			trained ? ratings->rating[row] - trainer->movie_stats.mean[movie] : 0;
+		trainer->history_movie[row] = trainer->movie_stats.ratings[movie] > 0 ? movie : -1;
+		trainer->deviation[row] = standardise(ratings->rating[row],
+											  trainer->movie_stats.mean_rating,
+											  trainer->movie_stats.deviation) -
+			trainer->movie_stats.bias[movie];
 	}
 	/* what stays if there is no best epoch */
 	memcpy(trainer->best, trainer->params, sizeof(float) * size);
 	trainer->control->rate = trainer->options.rates ? trainer->options.rates[0] :
 		trainer->options.learning_rate;
 	trainer->control->best = INFINITY;
+	trainer->control->share = (Share) {1, NAN, NAN};
+}
+
+Share
+trainer_share(const Trainer *trainer)
+{
+	return trainer->control->share;
 }
 
 const float *
@@ -284,9 +289,12 @@ trainer_params(const Trainer *trainer)
 	return trainer->params;
 }
 
-/* Scores of n rows that follow each other: cosines, or predicted ratings. */
+/*
+ * Scores of n rows that follow each other: cosines, or predicted ratings and, in
+ * base, what the biases alone predict.
+ */
 static void
-validate_rows(Trainer *trainer, const Segment *segment, float *out)
+validate_rows(Trainer *trainer, const Segment *segment, float *out, float *base)
 {
 	const StageShape *shape = &trainer->shape;
 	const Ratings *ratings = trainer->ratings;
@@ -302,8 +310,8 @@ validate_rows(Trainer *trainer, const Segment *segment, float *out)
 	TowerPass	users = {activations->x, activations->hidden, activations->raw, n, DROPOUT_OFF};
 	TowerPass	rated = {x, hidden, movies, n, DROPOUT_OFF};
 
-	gather_segment(activations->x, trainer, segment, trainer->user_row[segment->user],
-				   shape->history > 0, n);
+	gather_segment(activations->x, activations->bias, trainer, segment,
+				   trainer->user_row[segment->user], knows_ratings(trainer), n);
 	user_tower_forward(&users, trainer->params, shape);
 	for (int i = 0; i < n; i++)
 		movie_row[i] = trainer->movie_stats.ratings[movie[i]] > 0 ? movie[i] + 1 : 0;
@@ -311,6 +319,12 @@ validate_rows(Trainer *trainer, const Segment *segment, float *out)
 	movie_tower_forward(&rated, movie_row, features, trainer->params, shape);
 	if (shape->stage == STAGE_RANKING)
 	{
+		put_biases(activations->raw, activations->bias, n);
+		for (int i = 0; i < n; i++)
+		{
+			movies[i * VECTOR_DIMS] = movie_bias(trainer, movie_row[i]);
+			base[i] = activations->bias[i] + movies[i * VECTOR_DIMS];
+		}
 		pairs_predict_vectors(out, trainer->folded, activations->raw, VECTOR_DIMS, movies, n,
 							  trainer->scratch);
 		return;
@@ -332,7 +346,7 @@ validate(Trainer *trainer)
 	int64_t		at = 0;
 
 	if (trainer->shape.stage == STAGE_RANKING)
-		ranker_fold(trainer->folded, trainer->params, &trainer->shape);
+		ranker_fold(trainer->folded, trainer->params, &trainer->shape, 1);
 	share_out(trainer, trainer->n_validation, &from, &to);
 	for (int32_t user = 0; user < ratings->n_users; user++)
 	{
@@ -346,7 +360,8 @@ validate(Trainer *trainer)
 			/* whoever's part a segment begins in takes all of it */
 			if (at + i >= from && at + i < to)
 			{
-				validate_rows(trainer, &segment, trainer->validation + at + i);
+				validate_rows(trainer, &segment, trainer->validation + at + i,
+							  trainer->validation_base + at + i);
 				check_interrupts(trainer);
 			}
 		}
@@ -354,15 +369,37 @@ validate(Trainer *trainer)
 	}
 }
 
-/* The validation rows' ratings, in the order of the scores. */
+/* The validation rows' ratings, in the order of the scores; in ranking standardised. */
 static void
 validation_ratings(const Trainer *trainer, float *rating)
 {
 	const Ratings *ratings = trainer->ratings;
+	const MovieStatistics *movie_stats = &trainer->movie_stats;
+	bool		ranking = trainer->shape.stage == STAGE_RANKING;
 
 	for (int32_t user = 0; user < ratings->n_users; user++)
 		for (int32_t i = ratings->n_train[user]; i < ratings->n_trainval[user]; i++)
-			*rating++ = ratings->rating[ratings->start[user] + i];
+		{
+			float		given = ratings->rating[ratings->start[user] + i];
+
+			*rating++ = ranking ?
+				standardise(given, movie_stats->mean_rating, movie_stats->deviation) : given;
+		}
+}
+
+/* Errors of the predicted ratings, on the data's scale; their mean square in deviations. */
+static void
+measure_predictions(Trainer *trainer, EpochReport *report, const float *rating)
+{
+	int64_t		n = trainer->n_validation;
+	double		deviation = trainer->movie_stats.deviation;
+	double		rmse = metrics_rmse(trainer->validation, rating, n);
+
+	report->val_rmse = (float) (deviation * rmse);
+	report->val_mae = (float) (deviation * metrics_mae(trainer->validation, rating, n));
+	report->val_loss = (float) (rmse * rmse);
+	report->share = share_fit(trainer->validation, trainer->validation_base, rating,
+							  trainer->ratings);
 }
 
 /* Cross-entropy of liked or not of the cosines in trainer->validation. */
@@ -391,14 +428,13 @@ measure_validation(Trainer *trainer, EpochReport *report)
 	uint8_t    *liked = (uint8_t *) (rating + n);
 
 	report->val_loss = report->val_auc = report->val_rmse = report->val_mae = NAN;
+	report->share = (Share) {1, NAN, NAN};
 	if (n == 0)
 		return NAN;
 	validation_ratings(trainer, rating);
 	if (trainer->shape.stage == STAGE_RANKING)
 	{
-		report->val_rmse = (float) metrics_rmse(trainer->validation, rating, n);
-		report->val_mae = (float) metrics_mae(trainer->validation, rating, n);
-		report->val_loss = report->val_rmse * report->val_rmse;
+		measure_predictions(trainer, report, rating);
 		return report->val_loss;
 	}
 	report->val_loss = validation_cross_entropy(trainer, rating);
@@ -448,7 +484,10 @@ decide(Trainer *trainer, EpochReport *report)
 		(!options->early_stopping || trainer->n_validation == 0 || error < control->best);
 	report->is_best = control->is_best;
 	if (control->is_best)
+	{
 		control->best = error;
+		control->share = report->share;
+	}
 	control->epochs_without = plateau ? control->epochs_without + 1 : 0;
 	if (plateau)
 		control->rate *= PLATEAU_FACTOR;

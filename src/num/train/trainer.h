@@ -15,6 +15,7 @@
 #include "num/net/ranker.h"
 #include "num/net/tensors.h"
 #include "num/net/tower.h"
+#include "num/train/share.h"
 
 typedef struct TrainOptions
 {
@@ -53,11 +54,12 @@ typedef struct Team
 typedef struct EpochReport
 {
 	int32_t		epoch;			/* counts from 1 */
-	float		train_loss;
+	float		train_loss;		/* ranking: in squared deviations, as val_loss */
 	float		val_loss;
 	float		val_auc;
-	float		val_rmse;
+	float		val_rmse;		/* on the data's scale */
 	float		val_mae;
+	Share		share;			/* ranking: of the networks' part */
 	float		learning_rate;
 	bool		is_best;
 } EpochReport;
@@ -90,6 +92,9 @@ extern void trainer_begin(Trainer *trainer, const float *start);
  */
 extern void trainer_run(Trainer *trainer, void (*report) (void *arg, const EpochReport *),
 						void *arg);
+
+/* The share of the best epoch: of the parameters. */
+extern Share trainer_share(const Trainer *trainer);
 
 /* The parameters: [stage_size] floats in shared memory. */
 extern const float *trainer_params(const Trainer *trainer);

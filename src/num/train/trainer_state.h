@@ -36,6 +36,7 @@ typedef struct Control
 	float		rate;
 	float		best;			/* smallest validation error so far */
 	int32_t		epochs_without; /* on a plateau, in a row */
+	Share		share;			/* ranking: of the best epoch */
 	bool		is_best;
 	bool		stop;
 } Control;
@@ -45,11 +46,11 @@ typedef struct BatchSegment
 {
 	const Segment *segment;
 	int32_t		user_row;		/* of USER_ID; 0: unknown, or shown so */
-	bool		with_history;
+	bool		with_history;	/* whether the user's ratings are known, not hidden */
 	int32_t		slot;			/* of its first row; shard s owns slots from
 								 * s * shard_rows on */
 	int32_t		vector;			/* its first among the shard's user vectors */
-	int32_t		n_vectors;		/* its n_rows, or 1 without a history */
+	int32_t		n_vectors;		/* its n_rows, or 1 if they know the same ratings */
 } BatchSegment;
 
 /* A liked row that takes part in the softmax. */
@@ -72,7 +73,7 @@ typedef struct Batch
 	int32_t    *vector;			/* [slots] place in the shard's user vectors */
 	int32_t    *movie;			/* [slots] catalogue index */
 	int32_t    *place;			/* [slots] place in movies */
-	float	   *rating;			/* [slots] */
+	float	   *rating;			/* [slots]; ranking: standardised */
 	int32_t		n_sampled;
 	int32_t		first_sampled[N_SHARDS + 1];
 	SampledRow *sampled;		/* [slots] */
@@ -100,6 +101,7 @@ typedef struct UserActivations
 	float	   *x;				/* [vectors][user_inputs], then its gradient */
 	float	   *hidden;			/* [vectors][hidden] */
 	float	   *raw;			/* [vectors][VECTOR_DIMS] */
+	float	   *bias;			/* [vectors] the user's as of the moment */
 	float	   *unit;			/* retrieval */
 	float	   *inverse_norm;
 	float	   *dout;			/* [vectors][VECTOR_DIMS] */
@@ -143,11 +145,12 @@ struct Trainer
 	int32_t    *order;
 	int32_t    *user_row;		/* [n_users] rows of USER_ID */
 	int32_t    *history_movie;	/* [n_rows] movie, -1 without train ratings */
-	float	   *deviation;		/* [n_rows] rating - mean of the movie */
+	float	   *deviation;		/* [n_rows] what the movie's bias leaves of it */
 	UserActivations user;		/* [slots] */
 	float	   *dslot;			/* [slots][VECTOR_DIMS] */
 	double	   *loss;			/* [N_SHARDS] */
 	float	   *validation;		/* [n_validation] scores or predictions */
+	float	   *validation_base;	/* ranking: [n_validation] biases alone */
 	float	   *movie_raw;		/* [max_movies][VECTOR_DIMS] */
 	float	   *dmovie;			/* [max_movies][VECTOR_DIMS] */
 	float	   *dmovie_id;		/* [max_movies][width of MOVIE_ID] */
@@ -189,6 +192,13 @@ static inline bool
 with_softmax(const Trainer *trainer)
 {
 	return trainer->shape.stage == STAGE_RETRIEVAL && trainer->options.softmax_weight > 0;
+}
+
+/* Whether what is known of a user grows with the ratings: by a history, or the bias. */
+static inline bool
+knows_ratings(const Trainer *trainer)
+{
+	return trainer->shape.history > 0 || trainer->shape.stage == STAGE_RANKING;
 }
 
 /* Whether the movies of a step are the whole catalogue. */
@@ -236,6 +246,7 @@ user_shard(const Trainer *trainer, int shard)
 		.x = all->x + first * trainer->shape.user_inputs,
 		.hidden = all->hidden + first * trainer->shape.hidden,
 		.raw = all->raw + first * VECTOR_DIMS,
+		.bias = all->bias + first,
 		.unit = all->unit + first * VECTOR_DIMS,
 		.inverse_norm = all->inverse_norm + first,
 		.dout = all->dout + first * VECTOR_DIMS
@@ -257,11 +268,35 @@ check_interrupts(const Trainer *trainer)
 }
 
 /*
- * The inputs of a segment's first n rows for the user tower: x [n][user_inputs].
- * Used in training and validation alike.
+ * The inputs of a segment's first n rows for the user tower: x [n][user_inputs],
+ * and the user's bias before each row: bias [n].  Used in training and validation
+ * alike.
  */
-extern void gather_segment(float *x, const Trainer *trainer, const Segment *segment,
+extern void gather_segment(float *x, float *bias, const Trainer *trainer, const Segment *segment,
 						   int32_t user_row, bool with_history, int32_t n);
+
+/* The first number of n vectors [n][VECTOR_DIMS] is a bias [n]. */
+static inline void
+put_biases(float *vectors, const float *bias, int32_t n)
+{
+	for (int32_t i = 0; i < n; i++)
+		vectors[(int64_t) i * VECTOR_DIMS] = bias[i];
+}
+
+/* No gradient reaches a bias: its place in that of n vectors is 0. */
+static inline void
+clear_biases(float *dvectors, int32_t n)
+{
+	for (int32_t i = 0; i < n; i++)
+		dvectors[(int64_t) i * VECTOR_DIMS] = 0;
+}
+
+/* The bias of a movie as it is shown: row of MOVIE_ID, 0 for the unknown one. */
+static inline float
+movie_bias(const Trainer *trainer, int32_t movie_row)
+{
+	return movie_row > 0 ? trainer->movie_stats.bias[movie_row - 1] : 0;
+}
 
 /* How many rows of its user a row's history has, and whether itself is among them. */
 static inline int32_t

@@ -139,7 +139,7 @@ scatter_tables(Trainer *trainer)
 			for (int32_t i = 0; i < shown->n_vectors && shape->user_id > 0; i++)
 				scatter(trainer, TENSOR_USER_ID, &trainer->dirty_users, shown->user_row,
 						dx + (int64_t) i * shape->user_inputs);
-			if (shown->with_history)
+			if (shown->with_history && shape->history > 0)
 				scatter_history(trainer, shown, dx);
 			check_interrupts(trainer);
 		}

@@ -73,18 +73,18 @@ relevances(float *out, const Serving *serving, const float *retrieval, const flo
 	const float *vector = catalogue_vector(serving->catalogue, movie);
 	const float *rank_vector = catalogue_rank_vector(serving->catalogue, movie);
 	float	   *movies = palloc(sizeof(float) * n * VECTOR_DIMS);
-	float	   *ratings = palloc0(sizeof(float) * n);
+	float	   *predictions = palloc0(sizeof(float) * n);
 	float	   *scratch = palloc(sizeof(float) * model_rank_scratch(model, n));
 
 	for (int i = 0; i < n; i++)
 		memcpy(movies + i * VECTOR_DIMS, rank_vector, sizeof(float) * VECTOR_DIMS);
 	if (serving->model->header->relevance_rating != 0)
-		model_rank(model, ranking, VECTOR_DIMS, movies, n, ratings, scratch);
+		model_rank(model, ranking, VECTOR_DIMS, movies, n, predictions, scratch);
 	for (int i = 0; i < n; i++)
 		out[i] = serve_relevance(serving, movie,
-								 serve_cosine(retrieval + i * VECTOR_DIMS, vector), ratings[i]);
+								 serve_cosine(retrieval + i * VECTOR_DIMS, vector), predictions[i]);
 	pfree(scratch);
-	pfree(ratings);
+	pfree(predictions);
 	pfree(movies);
 }
 
@@ -173,9 +173,10 @@ find_reasons(int32 *wanted, const Serving *serving, const UserInput *user, int32
 	{
 		Reason		reason = reasons[i];
 
-		if (!(reason.contribution > 0))
-			continue;
 		reason.movie = user->history_movie[chosen[i]];
+		/* of a movie unknown to the model there is nothing to show but its id */
+		if (!(reason.contribution > 0) || reason.movie < 0)
+			continue;
 		reason.movie_id = catalogue_id(serving->catalogue, reason.movie);
 		reason.rating = user->history_rating[chosen[i]];
 		reason.similarity = serve_cosine(catalogue_vector(serving->catalogue, reason.movie),
@@ -245,7 +246,7 @@ mlrec_explain_recommendation(PG_FUNCTION_ARGS)
 	serve_begin(&serving, fcinfo, 0);
 	movie = serve_find_movie(&serving, movie_id);
 	state = user_state_read(serving.model, &serving.relations, user_id, serving.context);
-	user_state_forget(state, movie);
+	user_state_forget(state, movie_id);
 	reasons = find_reasons(&n, &serving, &state->input, movie);
 	put_reasons(result, &serving, reasons, n);
 	put_popularity(result, &serving, movie);

@@ -126,7 +126,7 @@ recommend_open_workspace(RankWorkspace *workspace, const Serving *serving,
 	workspace->items = palloc_extended(sizeof(Recommendation) * Max(k, 1), MCXT_ALLOC_HUGE);
 	workspace->rank_vectors = palloc_extended(sizeof(float) * VECTOR_DIMS * Max(k, 1),
 											  MCXT_ALLOC_HUGE);
-	workspace->ratings = palloc_extended(sizeof(float) * Max(k, 1), MCXT_ALLOC_HUGE);
+	workspace->predictions = palloc_extended(sizeof(float) * Max(k, 1), MCXT_ALLOC_HUGE);
 	workspace->scratch = palloc_extended(sizeof(float) *
 										 model_rank_scratch(serving->model->model, Max(k, 1)),
 										 MCXT_ALLOC_HUGE);
@@ -140,6 +140,8 @@ compare_recommendations(const void *a, const void *b)
 
 	if (x->order != y->order)
 		return x->order > y->order ? -1 : 1;
+	if (x->retrieval != y->retrieval)
+		return x->retrieval > y->retrieval ? -1 : 1;
 	return x->movie_id < y->movie_id ? -1 : x->movie_id > y->movie_id;
 }
 
@@ -234,7 +236,7 @@ recommend_rank(RankWorkspace *workspace, const Serving *serving, const Recommend
 			   sizeof(float) * VECTOR_DIMS);
 	if (n > 0)
 		model_rank(serving->model->model, user_rank_vector, 0, workspace->rank_vectors, n,
-				   workspace->ratings, workspace->scratch);
+				   workspace->predictions, workspace->scratch);
 	return recommend_order(workspace, serving, request, user_vector);
 }
 
@@ -250,24 +252,18 @@ recommend_order(RankWorkspace *workspace, const Serving *serving, const Recommen
 	for (int32 i = 0; i < n; i++)
 	{
 		Recommendation *item = &workspace->items[i];
+		float		prediction = workspace->predictions[i];
 
 		item->movie = workspace->topk.entry[i].index;
 		item->movie_id = catalogue_id(catalogue, item->movie);
-		item->ranking = workspace->ratings[i];
-		item->order = item->ranking;
-		if (request->by_relevance)
-		{
-			item->retrieval = serve_cosine(user_vector, catalogue_vector(catalogue, item->movie));
-			item->order = serve_relevance(serving, item->movie, item->retrieval, item->ranking);
-		}
+		item->ranking = model_rating(serving->model->header, prediction);
+		item->retrieval = serve_cosine(user_vector, catalogue_vector(catalogue, item->movie));
+		item->order = !request->by_relevance ? prediction :
+			serve_relevance(serving, item->movie, item->retrieval, prediction);
 	}
 	sort_recommendations(workspace->items, n, diverse ? n : n_wanted);
 	if (diverse && n > 1)
 		diversify(workspace->items, n, n_wanted, request->diversity, catalogue);
-	for (int32 i = 0; i < n_wanted && !request->by_relevance; i++)
-		workspace->items[i].retrieval = serve_cosine(user_vector,
-													 catalogue_vector(catalogue,
-																	  workspace->items[i].movie));
 	return n_wanted;
 }
 

@@ -25,7 +25,7 @@ typedef struct Recommendation
 	int32		movie;			/* index in the catalogue */
 	int64		movie_id;
 	float		retrieval;		/* cosine */
-	float		ranking;		/* predicted rating */
+	float		ranking;		/* predicted rating, as it is shown */
 	float		order;			/* what rows are ordered by, larger first */
 } Recommendation;
 
@@ -35,7 +35,7 @@ typedef struct RankWorkspace
 	Topk		topk;			/* the candidates */
 	Recommendation *items;		/* [topk.k] */
 	float	   *rank_vectors;	/* [topk.k * VECTOR_DIMS] */
-	float	   *ratings;		/* [topk.k] */
+	float	   *predictions;	/* [topk.k], as model_rank has them */
 	float	   *scratch;
 } RankWorkspace;
 
@@ -54,7 +54,7 @@ extern int32 recommend_rank(RankWorkspace *workspace, const Serving *serving,
 							const RecommendRequest *request,
 							const float *user_vector, const float *user_rank_vector);
 
-/* The same with the candidates' predicted ratings already in workspace->ratings. */
+/* The same with the candidates' predictions already in workspace->predictions. */
 extern int32 recommend_order(RankWorkspace *workspace, const Serving *serving,
 							 const RecommendRequest *request,
 							 const float *user_vector);

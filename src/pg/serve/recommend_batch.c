@@ -116,7 +116,7 @@ list_seen(BatchSlot *slot, const Catalogue *catalogue)
 		slot->seen[n++] = state->seen[i].movie;
 	for (int32 i = 0; i < state->n_other; i++)
 	{
-		int32		movie = catalogue_find(catalogue, state->other[i]);
+		int32		movie = catalogue_find(catalogue, state->other[i].movie_id);
 
 		if (movie >= 0)
 			slot->seen[n++] = movie;
@@ -259,16 +259,16 @@ add_pairs(const Batch *batch, int32 place, RankPair *pairs)
 }
 
 /*
- * Movies recommended to the user of a slot, from the predicted ratings of the
- * candidates, go to items; returns their number.
+ * Movies recommended to the user of a slot, from the predictions of the candidates,
+ * go to items; returns their number.
  */
 static int32
-order_slot(Batch *batch, int32 place, float *ratings, Recommendation *items)
+order_slot(Batch *batch, int32 place, float *predictions, Recommendation *items)
 {
 	int32		n;
 
 	batch->workspace.topk = batch->slots[place].topk;
-	batch->workspace.ratings = ratings;
+	batch->workspace.predictions = predictions;
 	n = recommend_order(&batch->workspace, batch->serving, batch->request,
 						batch->vectors + (Size) place * VECTOR_DIMS);
 	memcpy(items, batch->workspace.items, sizeof(Recommendation) * n);

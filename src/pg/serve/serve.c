@@ -219,11 +219,11 @@ serve_cosine(const float *a, const float *b)
 }
 
 float
-serve_relevance(const Serving *serving, int32 movie, float cosine, float rating)
+serve_relevance(const Serving *serving, int32 movie, float cosine, float prediction)
 {
 	const ModelFileHeader *header = serving->model->header;
 
-	return header->temperature * cosine + header->relevance_rating * rating +
+	return header->temperature * cosine + header->relevance_rating * prediction +
 		header->relevance_popularity * catalogue_popularity(serving->catalogue, movie);
 }
 
@@ -238,7 +238,7 @@ mlrec_predict_rating(PG_FUNCTION_ARGS)
 	int64		movie_id = serve_id(fcinfo, 1, "movie_id");
 	float		retrieval[VECTOR_DIMS];
 	float		ranking[VECTOR_DIMS];
-	float		rating;
+	float		prediction;
 	float	   *scratch;
 	const Model *model;
 	Serving		serving;
@@ -249,13 +249,14 @@ mlrec_predict_rating(PG_FUNCTION_ARGS)
 	model = serving.model->model;
 	movie = serve_find_movie(&serving, movie_id);
 	state = user_state_read(serving.model, &serving.relations, user_id, serving.context);
-	user_state_forget(state, movie);
+	user_state_forget(state, movie_id);
 	serve_user_vectors(&serving, state, retrieval, ranking);
 	scratch = palloc(sizeof(float) * model_rank_scratch(model, 1));
 	model_rank(model, ranking, 0, catalogue_rank_vector(serving.catalogue, movie), 1,
-			   &rating, scratch);
+			   &prediction, scratch);
+	prediction = model_rating(serving.model->header, prediction);
 	serve_end(&serving);
-	PG_RETURN_FLOAT4(rating);
+	PG_RETURN_FLOAT4(prediction);
 }
 
 /*

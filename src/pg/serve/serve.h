@@ -66,7 +66,8 @@ extern void serve_user_vectors(const Serving *serving, const UserState *state,
 /* The cosine of two vectors of unit length. */
 extern float serve_cosine(const float *a, const float *b);
 
-/* What order_by => 'relevance' orders by. */
-extern float serve_relevance(const Serving *serving, int32 movie, float cosine, float rating);
+/* What order_by => 'relevance' orders by; the prediction as model_rank has it. */
+extern float serve_relevance(const Serving *serving, int32 movie, float cosine,
+							 float prediction);
 
 #endif							/* MLREC_SERVE_SERVE_H */

@@ -138,7 +138,7 @@ room_for(MemoryContext context, void *array, int32 n, int32 *capacity, Size size
 static float
 within_reason(double rating, const ModelFileHeader *header)
 {
-	float		scale = Max(header->max_rating - header->min_rating, 1.0f);
+	double		scale = Max((double) header->max_rating - header->min_rating, header->deviation);
 
 	if (isnan(rating))
 		return NAN;
@@ -154,21 +154,24 @@ user_state_add(UserState *state, const CachedModel *model, int64 movie_id, doubl
 	const ModelFileHeader *header = model->header;
 	int32		movie = id_find(model_file_section(header, MODEL_FILE_MOVIE_IDS), header->n_movies,
 								movie_id);
-	SeenMovie  *seen;
+	SeenMovie	item = {
+		.movie_id = movie_id,
+		.movie = movie,
+		.rating = within_reason(rating, header)
+	};
 
 	if (movie < 0)
 	{
+		item.arrival = state->n_other;
 		state->other = room_for(state->context, state->other, state->n_other,
-								&state->other_capacity, sizeof(int64));
-		state->other[state->n_other++] = movie_id;
+								&state->other_capacity, sizeof(SeenMovie));
+		state->other[state->n_other++] = item;
 		return;
 	}
+	item.arrival = state->n_seen;
 	state->seen = room_for(state->context, state->seen, state->n_seen,
 						   &state->seen_capacity, sizeof(SeenMovie));
-	seen = &state->seen[state->n_seen];
-	seen->movie = movie;
-	seen->arrival = state->n_seen++;
-	seen->rating = within_reason(rating, header);
+	state->seen[state->n_seen++] = item;
 }
 
 static int
@@ -177,31 +180,64 @@ compare_seen(const void *a, const void *b)
 	const SeenMovie *x = a;
 	const SeenMovie *y = b;
 
-	if (x->movie != y->movie)
-		return x->movie < y->movie ? -1 : 1;
+	if (x->movie_id != y->movie_id)
+		return x->movie_id < y->movie_id ? -1 : 1;
 	return x->arrival < y->arrival ? -1 : 1;
 }
 
 /*
- * Keeps of the ratings of one movie the one that came last, and says whether
- * any movie had more than one.
+ * Puts rated movies in order and keeps of the ratings of one movie the one that
+ * came last.  Returns whether any movie had more than one.
  */
 static bool
-drop_repeated(UserState *state)
+order_seen(SeenMovie *seen, int32 *n)
 {
-	SeenMovie  *seen = state->seen;
+	bool		sorted = true;
 	int32		kept = 0;
+	bool		repeated;
 
-	for (int32 i = 0; i < state->n_seen; i++)
+	for (int32 i = 1; i < *n && sorted; i++)
+		sorted = seen[i - 1].movie_id < seen[i].movie_id;
+	if (sorted)
+		return false;
+	qsort(seen, *n, sizeof(SeenMovie), compare_seen);
+	for (int32 i = 0; i < *n; i++)
 	{
-		if (i + 1 < state->n_seen && seen[i + 1].movie == seen[i].movie)
+		if (i + 1 < *n && seen[i + 1].movie_id == seen[i].movie_id)
 			continue;
 		seen[kept++] = seen[i];
 	}
-	if (kept == state->n_seen)
-		return false;
-	state->n_seen = kept;
-	return true;
+	repeated = kept < *n;
+	*n = kept;
+	return repeated;
+}
+
+/* Appends rated movies to a history of n; returns how many it has then. */
+static int32
+append_history(int32 *movie, float *rating, int32 n, const SeenMovie *seen, int32 n_seen)
+{
+	for (int32 i = 0; i < n_seen; i++)
+	{
+		if (isnan(seen[i].rating))
+			continue;
+		movie[n] = seen[i].movie;
+		rating[n++] = seen[i].rating;
+	}
+	return n;
+}
+
+/* The model's input of what was seen. */
+static void
+fill_history(UserState *state)
+{
+	Size		n = (Size) state->n_seen + state->n_other;
+	int32	   *movie = MemoryContextAllocHuge(state->context, sizeof(int32) * Max(n, 1));
+	float	   *rating = MemoryContextAllocHuge(state->context, sizeof(float) * Max(n, 1));
+
+	n = append_history(movie, rating, 0, state->seen, state->n_seen);
+	state->input.n_history = append_history(movie, rating, n, state->other, state->n_other);
+	state->input.history_movie = movie;
+	state->input.history_rating = rating;
 }
 
 /*
@@ -212,32 +248,12 @@ drop_repeated(UserState *state)
 bool
 user_state_finish(UserState *state)
 {
-	bool		sorted = true;
-	bool		repeated;
-	int32	   *movie;
-	float	   *rating;
-	int32		n = 0;
+	bool		repeated = order_seen(state->seen, &state->n_seen);
 
-	for (int32 i = 1; i < state->n_seen && sorted; i++)
-		sorted = state->seen[i - 1].movie < state->seen[i].movie;
-	if (!sorted)
-		qsort(state->seen, state->n_seen, sizeof(SeenMovie), compare_seen);
-	repeated = !sorted && drop_repeated(state);
+	repeated = order_seen(state->other, &state->n_other) || repeated;
 	if (state->n_seen < state->needed || state->n_seen + state->n_other == 0)
 		state->input.user = -1;
-
-	movie = MemoryContextAllocHuge(state->context, sizeof(int32) * Max(state->n_seen, 1));
-	rating = MemoryContextAllocHuge(state->context, sizeof(float) * Max(state->n_seen, 1));
-	for (int32 i = 0; i < state->n_seen; i++)
-	{
-		if (isnan(state->seen[i].rating))
-			continue;
-		movie[n] = state->seen[i].movie;
-		rating[n++] = state->seen[i].rating;
-	}
-	state->input.n_history = n;
-	state->input.history_movie = movie;
-	state->input.history_rating = rating;
+	fill_history(state);
 	return repeated;
 }
 
@@ -328,7 +344,7 @@ user_state_mark_seen(const UserState *state, const Catalogue *catalogue, uint8 *
 		skip[state->seen[i].movie] = 1;
 	for (int32 i = 0; i < state->n_other; i++)
 	{
-		int32		movie = catalogue_find(catalogue, state->other[i]);
+		int32		movie = catalogue_find(catalogue, state->other[i].movie_id);
 
 		if (movie >= 0)
 			skip[movie] = 1;
@@ -340,19 +356,13 @@ user_state_mark_seen(const UserState *state, const Catalogue *catalogue, uint8 *
  * rated it.
  */
 void
-user_state_forget(UserState *state, int32 movie)
+user_state_forget(UserState *state, int64 movie_id)
 {
-	UserInput  *input = &state->input;
-	int32	   *movies = unconstify(int32 *, input->history_movie);
-	float	   *ratings = unconstify(float *, input->history_rating);
-	int32		n = 0;
-
-	for (int32 i = 0; i < input->n_history; i++)
-	{
-		if (movies[i] == movie)
-			continue;
-		movies[n] = movies[i];
-		ratings[n++] = ratings[i];
-	}
-	input->n_history = n;
+	for (int32 i = 0; i < state->n_seen; i++)
+		if (state->seen[i].movie_id == movie_id)
+			state->seen[i].rating = NAN;
+	for (int32 i = 0; i < state->n_other; i++)
+		if (state->other[i].movie_id == movie_id)
+			state->other[i].rating = NAN;
+	fill_history(state);
 }

@@ -10,7 +10,8 @@
 /* A movie that the user has rated */
 typedef struct SeenMovie
 {
-	int32		movie;			/* index among the model's movies */
+	int64		movie_id;
+	int32		movie;			/* index among the model's movies, -1: not one */
 	int32		arrival;		/* place among the rows read */
 	float		rating;			/* NaN: rated with NULL */
 } SeenMovie;
@@ -18,13 +19,13 @@ typedef struct SeenMovie
 typedef struct UserState
 {
 	int64		user_id;
-	UserInput	input;			/* history ascending by movie, movies unknown to
-								 * the model left out */
+	UserInput	input;			/* history ascending by movie, then the movies
+								 * unknown to the model ascending by id */
 	int32		needed;			/* of n_seen, for what was learned of the user */
 	int32		n_seen;
 	SeenMovie  *seen;			/* ascending by movie */
 	int32		n_other;
-	int64	   *other;			/* ids of rated movies unknown to the model */
+	SeenMovie  *other;			/* rated movies unknown to the model, ascending by id */
 
 	MemoryContext context;		/* of all the arrays */
 	int32		seen_capacity;
@@ -42,7 +43,7 @@ extern UserState *user_state_read(const CachedModel *model, const StoreRelations
 extern void user_state_mark_seen(const UserState *state, const Catalogue *catalogue, uint8 *skip);
 
 /* Takes a movie out of the history, as if the user had not rated it. */
-extern void user_state_forget(UserState *state, int32 movie);
+extern void user_state_forget(UserState *state, int64 movie_id);
 
 /* The same step by step, for readers that see many users' rows. */
 extern UserState *user_state_create(MemoryContext context);

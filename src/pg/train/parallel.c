@@ -67,6 +67,8 @@ typedef struct TeamShared
 
 	StageShape	shape;
 	TrainOptions options;
+	double		mean_rating;	/* of MovieStatistics */
+	double		deviation;
 	Ratings		ratings;		/* counts; pointers are each process's own */
 } TeamShared;
 
@@ -121,9 +123,10 @@ carve(TeamMemory *memory, Arena *arena, const StageShape *shape, const Ratings *
 	own->user_ids = own->movie_ids = own->time = NULL;
 	own->movie_listed = NULL;
 	memory->movie_stats.mean_rating = movie_stats->mean_rating;
+	memory->movie_stats.deviation = movie_stats->deviation;
 	memory->movie_stats.ratings = (int32 *) place(arena, movie_stats->ratings, sizeof(int32) *
 												  movies);
-	memory->movie_stats.mean = (float *) place(arena, movie_stats->mean, sizeof(float) * movies);
+	memory->movie_stats.bias = (float *) place(arena, movie_stats->bias, sizeof(float) * movies);
 	memory->movie_stats.popularity = (float *) place(arena, movie_stats->popularity, sizeof(float) *
 													 movies);
 
@@ -170,6 +173,8 @@ fill_team(TeamMemory *memory, void *block, const ParallelJob *job)
 	memory->shared->shape = *job->shape;
 	memory->shared->options = *job->options;
 	memory->shared->options.rates = NULL;
+	memory->shared->mean_rating = memory->movie_stats.mean_rating;
+	memory->shared->deviation = memory->movie_stats.deviation;
 	memory->shared->ratings = memory->ratings;
 }
 
@@ -261,13 +266,15 @@ mlrec_train_worker(dsm_segment *seg, shm_toc *toc)
 	void	   *block = aligned(shm_toc_lookup(toc, TEAM_KEY, false));
 	TeamShared *shared = block;
 	Ratings		counts;
-	MovieStatistics movie_stats = {.mean_rating = 0};
+	MovieStatistics movie_stats = {0};
 	Arena		arena = {block, 0};
 	TeamMemory	memory;
 
 	blas_buffer_take();
 	wait_for_team(shared);
 
+	movie_stats.mean_rating = shared->mean_rating;
+	movie_stats.deviation = shared->deviation;
 	/* the pointers are the leader's: only the counts count */
 	counts = shared->ratings;
 	counts.start = NULL;
@@ -291,7 +298,7 @@ copy_params(const Trainer *trainer, const StageShape *shape)
 
 /* Trains without others. */
 static float *
-train_alone(const ParallelJob *job)
+train_alone(const ParallelJob *job, Share *share)
 {
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "mlrec training",
 												  ALLOCSET_DEFAULT_SIZES);
@@ -306,6 +313,7 @@ train_alone(const ParallelJob *job)
 	trainer = take_part(&memory, job->options, 0, job);
 	MemoryContextSwitchTo(caller);
 	params = copy_params(trainer, job->shape);
+	*share = trainer_share(trainer);
 	MemoryContextDelete(context);
 	return params;
 }
@@ -367,7 +375,7 @@ report_no_segment(const ParallelJob *job)
 
 /* Trains with workers; the ParallelContext has been set up. */
 static float *
-train_together(ParallelContext *pcxt, const ParallelJob *job, Size size)
+train_together(ParallelContext *pcxt, const ParallelJob *job, Size size, Share *share)
 {
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "mlrec training",
 												  ALLOCSET_DEFAULT_SIZES);
@@ -386,13 +394,14 @@ train_together(ParallelContext *pcxt, const ParallelJob *job, Size size)
 	trainer = take_part(&memory, job->options, 0, job);
 	MemoryContextSwitchTo(caller);
 	params = copy_params(trainer, job->shape);
+	*share = trainer_share(trainer);
 	WaitForParallelWorkersToFinish(pcxt);
 	MemoryContextDelete(context);
 	return params;
 }
 
 float *
-parallel_train(const ParallelJob *job, int *n_workers)
+parallel_train(const ParallelJob *job, int *n_workers, Share *share)
 {
 	Size		size = team_size(job);
 	ParallelContext *pcxt;
@@ -401,7 +410,7 @@ parallel_train(const ParallelJob *job, int *n_workers)
 	*n_workers = 0;
 	blas_buffer_take();
 	if (job->workers == 0 || !shared_memory_has_room(job, size))
-		return train_alone(job);
+		return train_alone(job, share);
 
 	EnterParallelMode();
 	pcxt = CreateParallelContext("mlrec", "mlrec_train_worker", job->workers);
@@ -411,11 +420,11 @@ parallel_train(const ParallelJob *job, int *n_workers)
 	if (pcxt->seg == NULL)
 	{
 		report_no_segment(job);
-		params = train_alone(job);
+		params = train_alone(job, share);
 	}
 	else
 	{
-		params = train_together(pcxt, job, size);
+		params = train_together(pcxt, job, size, share);
 		*n_workers = pcxt->nworkers_launched;
 	}
 	DestroyParallelContext(pcxt);

@@ -58,6 +58,7 @@ typedef struct Training
 	float	   *params[N_STAGES];
 	int			n_kept[N_STAGES];	/* epochs that brought something */
 	float	   *rates[N_STAGES];	/* their learning rates */
+	Share		share;			/* of the networks in a prediction, see ranker.h */
 	double		ndcg;			/* by relevance, on the validation rows */
 	double		popularity_ndcg;
 	int32		model_id;		/* of the new model */
@@ -102,7 +103,8 @@ stage_options(const Training *training, Stage stage)
 {
 	const OptionValues *values = &training->options;
 	TrainOptions options = {
-		.batch_size = values->batch_size,
+		.batch_size = batch_size_for(values->batch_size,
+									 training->dataset->ratings.n_train_rows),
 		.epochs = values->epochs[stage],
 		.patience = values->patience,
 		.learning_rate = values->learning_rate,
@@ -171,16 +173,18 @@ train_stage(Training *training, Stage stage)
 		.report = report_epoch,
 		.arg = training,
 	};
-	int			n_workers;
-
 	float	   *start;
+	Share		share;
+	int			n_workers;
 
 	train_report_begin(&training->report, stage);
 	if (training->params[stage])
 		pfree(training->params[stage]);
 	check_memory(&job);
 	job.start = start = first_params(training, stage);
-	training->params[stage] = parallel_train(&job, &n_workers);
+	training->params[stage] = parallel_train(&job, &n_workers, &share);
+	if (stage == STAGE_RANKING && !training->report.refitting)
+		training->share = share;
 	if (start)
 		pfree(start);
 	if (n_workers < job.workers)
@@ -214,6 +218,28 @@ train_stages(Training *training)
 	}
 }
 
+/* Says what the networks add to the biases. */
+static void
+tell_share(const Training *training)
+{
+	const Share *share = &training->share;
+	double		deviation = training->movie_stats.deviation;
+
+	if (isnan(share->rmse))
+		return;
+	if (share->share > 0)
+		ereport(NOTICE,
+				(errmsg("ranking: validation RMSE %.4g with %.2f of what the networks add to the "
+						"biases, %.4g by the biases alone", deviation * share->rmse,
+						share->share, deviation * share->base_rmse)));
+	else
+		ereport(NOTICE,
+				(errmsg("ranking: predicted ratings are those of user and movie biases alone"),
+				 errdetail("On the validation ratings the networks do not predict better than the "
+						   "biases, whose RMSE is %.4g.", deviation * share->base_rmse),
+				 errhint("More ratings teach the networks more.")));
+}
+
 /*
  * Makes every user the unknown one, as it was in a training without ids; until
  * store() takes them out, the model file has users all the same, for searches of
@@ -241,6 +267,7 @@ make_model_file(const Training *training)
 		.names_length = dataset->names_length,
 	};
 	ModelFileHeader header = {
+		.share = training->share.share,
 		.min_rating = dataset->min_rating,
 		.max_rating = dataset->max_rating,
 		.like_threshold = training->options.like_threshold,
@@ -403,11 +430,13 @@ store(const Training *training, ModelFileHeader *file, bool activate,
 }
 
 static void
-alloc_statistics(MovieStatistics *movie_stats, int32 n_movies)
+alloc_statistics(MovieStatistics *movie_stats, int32 n_users, int32 n_movies)
 {
 	movie_stats->ratings = palloc(sizeof(int32) * n_movies);
 	movie_stats->popularity = palloc(sizeof(float) * n_movies);
-	movie_stats->mean = palloc(sizeof(float) * n_movies);
+	movie_stats->bias = palloc(sizeof(float) * n_movies);
+	movie_stats->user_bias = palloc_extended(sizeof(float) * (Size) n_users, MCXT_ALLOC_HUGE);
+	movie_stats->sum = palloc_extended(sizeof(double) * (Size) n_movies, MCXT_ALLOC_HUGE);
 }
 
 /* What training cannot do without. */
@@ -479,7 +508,8 @@ load_dataset(Training *training, const SplitOptions *split, Oid ratings, Oid mov
 									 (Size) training_memory * 1024);
 	dataset_warn(training->dataset);
 	check_dataset(training->dataset, ratings);
-	alloc_statistics(&training->movie_stats, training->dataset->ratings.n_movies);
+	alloc_statistics(&training->movie_stats, training->dataset->ratings.n_users,
+					 training->dataset->ratings.n_movies);
 }
 
 /*
@@ -525,6 +555,7 @@ mlrec_train_recommender(PG_FUNCTION_ARGS)
 		training.rates[stage] = palloc0(sizeof(float) * options->epochs[stage]);
 
 	train_stages(&training);
+	tell_share(&training);
 	file = make_model_file(&training);
 	activate = decide_activation(&training, file, ratings);
 	if (options->refit && has_validation(training.dataset))
