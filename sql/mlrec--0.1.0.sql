@@ -699,7 +699,7 @@ user_id: any; unknown users get movies by what is known of them. top_k_retrieve:
 model_id NULL: the active model. candidates: only these movies. exclude: not these. exclude_seen: not those that the user has rated, as this transaction sees ratings.
 All filters hold before the candidates are cut, so there are fewer rows only if fewer movies are eligible.
 order_by: rating, or relevance, which adds the retrieval score and popularity. diversity, 0 to 1: how much movies must differ from those before them.
-ranking_score: the predicted rating on the scale of the ratings. retrieval_score: the cosine, -1 to 1.
+ranking_score: the predicted rating on the scale of the ratings, clamped to it; rows are ordered by the prediction before that, then by the cosine. retrieval_score: the cosine, -1 to 1.
 Errors: an argument null or out of range, no model, a relation of the model that is missing or may not be read.';
 
 CREATE FUNCTION @extschema@.recommend_json(user_id bigint, top_k_retrieve integer DEFAULT 200,

@@ -42,9 +42,14 @@ ROLLBACK;
 
 -- Null keys, infinities, unknown movies.
 BEGIN;
-INSERT INTO ratings VALUES (NULL, 1, 3, now()), (9, NULL, 3, now()), (9, 4711, 5, now()),
-	(NULL, NULL, NULL, NULL);
+INSERT INTO ratings VALUES (NULL, 1, 3, now()), (9, NULL, 3, now()), (NULL, NULL, NULL, NULL);
 SELECT count(*) AS as_before FROM recommend(9, 80, 80) NATURAL JOIN first;
+-- A movie that the model does not know says how high the user rates, and nothing of taste.
+INSERT INTO ratings VALUES (9, 4711, 5, now()), (9, 4712, 5, now());
+SELECT count(*) AS movies, count(*) FILTER (WHERE l.retrieval_score = f.retrieval_score) AS same_taste,
+	bool_and(l.ranking_score >= f.ranking_score) AND bool_or(l.ranking_score > f.ranking_score) AS higher
+FROM recommend(9, 80, 80) l JOIN first f USING (movie_id);
+SELECT count(*) AS as_in_batch FROM recommend(9, 80, 80) NATURAL JOIN recommend_all(80, 80, ARRAY[9]);
 SELECT count(*) FROM recommend_all(80, 80, ARRAY[9]);
 INSERT INTO ratings SELECT 9, movie_id, 'Infinity', NULL FROM first WHERE rank = 2;
 SELECT count(*) FILTER (WHERE f.rank = 2) AS movie_rated, bool_and(l.ranking_score BETWEEN 1 AND 5) AS sane

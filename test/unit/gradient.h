@@ -41,7 +41,7 @@ gradient_report(const char *what, int64_t element, double is, double should)
 }
 
 /* Steps that are tried, each smaller than the one before. */
-#define GRADIENT_STEPS 5
+#define GRADIENT_STEPS 8
 #define GRADIENT_STEP_FACTOR 0.4
 
 static inline double

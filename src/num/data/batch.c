@@ -9,7 +9,7 @@
 #define SEGMENTS_PER_BATCH 128
 
 /* An epoch has so many steps, unless batches would be smaller than the smallest. */
-#define MIN_STEPS 100
+#define MIN_STEPS 50
 #define SMALLEST_BATCH 64
 
 int32_t

@@ -38,7 +38,7 @@ typedef struct BatchPlan
 
 /*
  * The size of a batch for so many train ratings: the one asked for, or less, so that
- * an epoch of few ratings has some hundred steps too.
+ * an epoch of few ratings has some fifty steps too.
  */
 extern int32_t batch_size_for(int32_t batch_size, int64_t n_train_rows);
 

@@ -3,10 +3,17 @@
  *
  * With f = predicted - base and r = actual - base the least squares give
  * s = sum r f / sum f^2; a user's part in its error is sum f (r - s f).
+ *
+ * Of two or three users the error says little: 20 users of MovieLens 1M, of whom
+ * three have validation ratings, had a share of 0.63 and predictions worse than the
+ * biases'.  Hence the damping.
  */
 #include "num/train/share.h"
 
 #include <math.h>
+
+/* The share is pulled to 0 as if by so many users. */
+#define USER_DAMPING 5
 
 /* Sums over validation rows. */
 typedef struct Sums
@@ -33,12 +40,17 @@ sums_of(const float *predicted, const float *base, const float *actual, int64_t 
 	return sums;
 }
 
-/* The variance of sum f (r - s f), by users. */
+/*
+ * The variance of sum f (r - s f), by users, and how many users there are, counted
+ * by what they weigh: as many as would be if all weighed the same.
+ */
 static double
-variance(double s, const float *predicted, const float *base, const float *actual,
-		 const Ratings *ratings)
+variance(double *n_users, double s, const float *predicted, const float *base,
+		 const float *actual, const Ratings *ratings)
 {
 	double		sum = 0;
+	double		weights = 0;
+	double		squares = 0;
 	int64_t		at = 0;
 
 	for (int32_t user = 0; user < ratings->n_users; user++)
@@ -47,8 +59,11 @@ variance(double s, const float *predicted, const float *base, const float *actua
 		Sums		own = sums_of(predicted + at, base + at, actual + at, n);
 
 		sum += (own.rf - s * own.ff) * (own.rf - s * own.ff);
+		weights += own.ff;
+		squares += own.ff * own.ff;
 		at += n;
 	}
+	*n_users = weights * weights / squares;
 	return sum;
 }
 
@@ -58,14 +73,15 @@ share_fit(const float *predicted, const float *base, const float *actual, const 
 	int64_t		n = ratings->n_trainval_rows - ratings->n_train_rows;
 	Sums		sums = sums_of(predicted, base, actual, n);
 	double		s = 0;
+	double		n_users;
 
 	if (n == 0)
 		return (Share) {1, NAN, NAN};
 	if (sums.ff > 0 && isfinite(sums.ff))
 	{
 		s = sums.rf / sums.ff;
-		s -= sqrt(variance(s, predicted, base, actual, ratings)) / sums.ff;
-		s = fmin(fmax(s, 0), 1);
+		s -= sqrt(variance(&n_users, s, predicted, base, actual, ratings)) / sums.ff;
+		s = fmin(fmax(s, 0), 1) * n_users / (n_users + USER_DAMPING);
 	}
 	return (Share) {
 		(float) s,

@@ -15,9 +15,10 @@ typedef struct Share
 
 /*
  * The share s, 0 to 1, for which base + s * (predicted - base) is nearest to the
- * actual ratings of the validation rows, less one standard error of it: with few
- * rows, or where the networks do not help, that is little or 0.  Users, not rows,
- * are what is independent, so the error is that of sums over users.  predicted,
+ * actual ratings of the validation rows, less one standard error of it, and damped
+ * as if some users had shown nothing: with few ratings, or where the networks do not
+ * help, that is little or 0.  Users, not rows, are what is independent, so the error
+ * is that of sums over users.  predicted,
  * base, actual: one for each validation row, user by user.  1 without any rows, and
  * 0 where a prediction is no number.
  */

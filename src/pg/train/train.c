@@ -195,7 +195,7 @@ train_stage(Training *training, Stage stage)
 				 errmsg("training of the %s stage diverged", train_report_stage(stage)),
 				 errdetail("No epoch left finite numbers, with a learning rate of %g.",
 						   training->options.learning_rate),
-				 errhint("Lower learning_rate, or scale the ratings down.")));
+				 errhint("Lower learning_rate.")));
 }
 
 /* Counts, shapes and both stages, for the split as it is. */
@@ -370,8 +370,9 @@ refit(Training *training, const SplitOptions *split, const ModelFileHeader *tune
 }
 
 /*
- * The weights of the order by relevance, and what it reached on the validation
- * rows if there were any, as a JSON object.
+ * The weights of the order by relevance, that of the predicted rating for a unit of
+ * the data's scale, and what it reached on the validation rows if there were any, as a
+ * JSON object.
  */
 static char *
 relevance_json(const Training *training, const ModelFileHeader *file)
@@ -379,8 +380,9 @@ relevance_json(const Training *training, const ModelFileHeader *file)
 	StringInfoData json;
 
 	initStringInfo(&json);
-	appendStringInfo(&json, "{\"cosine\": %.9g, \"rating\": %g, \"popularity\": %g",
-					 file->temperature, file->relevance_rating, file->relevance_popularity);
+	appendStringInfo(&json, "{\"cosine\": %.9g, \"rating\": %.9g, \"popularity\": %.9g",
+					 file->temperature, file->relevance_rating / file->deviation,
+					 file->relevance_popularity);
 	if (!isnan(training->ndcg))
 		appendStringInfo(&json, ", \"" ACTIVATION_NDCG "\": %.6g, \"popularity_ndcg@10\": %.6g",
 						 training->ndcg, training->popularity_ndcg);
