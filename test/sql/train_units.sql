@@ -33,7 +33,8 @@ CREATE TABLE measured AS
 	FROM trained JOIN unit u USING (name) JOIN recommender_models USING (model_id);
 \set ECHO all
 
-SELECT m.name, abs(m.rmse - plain.rmse) <= m.tolerance AS same_rmse, abs(m.bias - plain.bias) <= m.tolerance AS same_bias,
+SELECT m.name, abs(m.rmse - plain.rmse) <= m.tolerance AS same_rmse,
+	abs(m.bias - plain.bias) <= m.tolerance AS same_bias,
 	abs(m.auc - plain.auc) <= 0.01 AS same_auc, abs(m.ndcg - plain.ndcg) <= 0.02 AS same_ndcg
 FROM measured m, measured plain WHERE plain.name = 'plain' ORDER BY m.factor, m.added;
 

@@ -37,7 +37,11 @@ fit_scale(Biases *biases, const Ratings *ratings, const int32_t *n_rows)
 	biases->mean = n > 0 ? sum / n : 0;
 	for (int32_t user = 0; user < ratings->n_users; user++)
 		FOR_EACH_ROW(row, user)
-			squares += (ratings->rating[row] - biases->mean) * (ratings->rating[row] - biases->mean);
+		{
+			double		difference = ratings->rating[row] - biases->mean;
+
+			squares += difference * difference;
+		}
 	biases->deviation = n > 0 && squares > 0 ? sqrt(squares / n) : 1;
 }
 

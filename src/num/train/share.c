@@ -72,20 +72,22 @@ share_fit(const float *predicted, const float *base, const float *actual, const 
 {
 	int64_t		n = ratings->n_trainval_rows - ratings->n_train_rows;
 	Sums		sums = sums_of(predicted, base, actual, n);
+	Share		result = {1, NAN, NAN};
 	double		s = 0;
 	double		n_users;
 
 	if (n == 0)
-		return (Share) {1, NAN, NAN};
+		return result;
 	if (sums.ff > 0 && isfinite(sums.ff))
 	{
 		s = sums.rf / sums.ff;
 		s -= sqrt(variance(&n_users, s, predicted, base, actual, ratings)) / sums.ff;
 		s = fmin(fmax(s, 0), 1) * n_users / (n_users + USER_DAMPING);
 	}
-	return (Share) {
-		(float) s,
-		(float) sqrt(fmax(sums.rr - (s > 0 ? 2 * s * sums.rf - s * s * sums.ff : 0), 0) / n),
-		(float) sqrt(sums.rr / n)
-	};
+	result.share = (float) s;
+	result.base_rmse = (float) sqrt(sums.rr / n);
+	result.rmse = result.base_rmse;
+	if (s > 0)
+		result.rmse = (float) sqrt(fmax(sums.rr - 2 * s * sums.rf + s * s * sums.ff, 0) / n);
+	return result;
 }

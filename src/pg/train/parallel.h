@@ -25,8 +25,8 @@ typedef struct ParallelJob
 /*
  * Trains a stage; returns its parameters, stage_size(shape) floats in the
  * current memory context, in *n_workers how many workers took part, and in *share
- * what trainer_share says.  The report is called in this backend, in parallel mode: it must not write to
- * tables.
+ * what trainer_share says.  The report is called in this backend, in parallel mode:
+ * it must not write to tables.
  */
 extern float *parallel_train(const ParallelJob *job, int *n_workers, Share *share);
 
