@@ -446,7 +446,7 @@ CREATE TABLE @extschema@.mlrec_model (
 	created_at timestamptz NOT NULL,
 	active boolean NOT NULL,
 	ratings text NOT NULL,
-	movies text NOT NULL,
+	movies text,
 	users text,
 	train_ratings bigint NOT NULL,
 	test_ratings bigint NOT NULL,
@@ -468,7 +468,7 @@ COMMENT ON COLUMN @extschema@.mlrec_model.model_id IS 'number of the model';
 COMMENT ON COLUMN @extschema@.mlrec_model.created_at IS 'when the training ended';
 COMMENT ON COLUMN @extschema@.mlrec_model.active IS 'whether serving uses this model unless told otherwise';
 COMMENT ON COLUMN @extschema@.mlrec_model.ratings IS 'relation of the ratings, by qualified name';
-COMMENT ON COLUMN @extschema@.mlrec_model.movies IS 'relation of the movies, by qualified name';
+COMMENT ON COLUMN @extschema@.mlrec_model.movies IS 'relation of the movies, by qualified name; NULL: none';
 COMMENT ON COLUMN @extschema@.mlrec_model.users IS 'relation of the users, by qualified name; NULL: none';
 COMMENT ON COLUMN @extschema@.mlrec_model.train_ratings IS 'ratings trained on, those for validation included';
 COMMENT ON COLUMN @extschema@.mlrec_model.test_ratings IS 'ratings kept for the test metrics';
@@ -572,7 +572,7 @@ COMMENT ON COLUMN @extschema@.recommender_models.model_id IS 'number of the mode
 COMMENT ON COLUMN @extschema@.recommender_models.created_at IS 'when the training ended';
 COMMENT ON COLUMN @extschema@.recommender_models.active IS 'whether serving uses this model unless told otherwise';
 COMMENT ON COLUMN @extschema@.recommender_models.ratings IS 'relation of the ratings, by qualified name';
-COMMENT ON COLUMN @extschema@.recommender_models.movies IS 'relation of the movies, by qualified name';
+COMMENT ON COLUMN @extschema@.recommender_models.movies IS 'relation of the movies, by qualified name; NULL: none';
 COMMENT ON COLUMN @extschema@.recommender_models.users IS 'relation of the users, by qualified name; NULL: none';
 COMMENT ON COLUMN @extschema@.recommender_models.train_ratings IS 'ratings trained on, those for validation included';
 COMMENT ON COLUMN @extschema@.recommender_models.test_ratings IS 'ratings kept for the test metrics';
@@ -644,7 +644,7 @@ CREATE FUNCTION @extschema@.train_recommender(
 	seed bigint DEFAULT 1,
 	workers integer DEFAULT NULL,
 	activate @extschema@.mlrec_activation DEFAULT 'true',
-	like_threshold double precision DEFAULT 4,
+	like_threshold double precision DEFAULT NULL,
 	softmax_weight double precision DEFAULT 0.07,
 	history boolean DEFAULT true,
 	user_ids boolean DEFAULT true,
@@ -657,16 +657,17 @@ CREATE FUNCTION @extschema@.train_recommender(
 	LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000000 ROWS 20;
 COMMENT ON FUNCTION @extschema@.train_recommender IS
 'train the retrieval and the ranking network on ratings, movies and users, store the model and activate it; one row and one NOTICE per epoch. Not for PUBLIC until granted.
-ratings, movies, users: relations; NULL: those of these names on the search path, without users if there is none.
+ratings, movies, users: relations; NULL: those of these names on the search path, without movies or users if there is none.
+A row of ratings without a column rating, or of ratings that are all equal, is an event, of which a column weight says how much it is.
 test_fraction, 0 to 0.9: the part of the ratings, the latest, that is kept for the test metrics; 0 has none.
 validation_fraction, 0 to 0.5: the latest part of the training part, which decides when to stop.
-split: chronological, or random with this seed.
+split: chronological, or random with this seed, as it always is where there are no times (no column rated_at, or all are equal).
 batch_size, 1 to 65536 ratings. learning_rate, 1e-7 to 1, of Adam; halved on plateaus.
 retrieval_epochs, ranking_epochs, 1 to 1000: at most so many. patience, 0 to 1000: epochs without progress before a stage stops.
 seed: the same seed gives the same model, whatever the number of workers.
 workers, 0 to 3: processes beside this one; NULL: 1. Fewer are taken where the server has none to spare.
 activate: true, false, or if_better: only if the model beats the active one and popularity on validation ratings.
-like_threshold: a rating from here on is a liking. softmax_weight, 0 to 100: of telling likings from the whole catalogue, against telling them from dislikings.
+like_threshold: a rating from here on is a like; NULL: the smallest rating at or above the mean of the training ratings. softmax_weight, 0 to 100: of telling likes from the whole catalogue, against telling them from other ratings.
 history: whether users are told by their own earlier ratings too.
 user_ids: whether users are told by their ids too; false: the model holds no id and no vector of any user.
 from_model: the model to start from; NULL: from scratch.

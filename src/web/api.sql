@@ -84,6 +84,15 @@ CREATE FUNCTION mlrec_api.active_model(OUT ratings text, OUT movies text, OUT us
 	END;
 COMMENT ON FUNCTION mlrec_api.active_model() IS 'relations and training epochs of the active model; nulls if there is none';
 
+CREATE FUNCTION mlrec_api.has_column(relation text, name text) RETURNS boolean
+	LANGUAGE sql STABLE
+	BEGIN ATOMIC
+		SELECT EXISTS (SELECT FROM pg_attribute WHERE attrelid = relation::regclass AND attname = name
+			AND attnum > 0 AND NOT attisdropped);
+	END;
+COMMENT ON FUNCTION mlrec_api.has_column(text, text) IS
+	'whether a relation of the model has a column; ratings need not have rating or rated_at';
+
 -- The relations of a model are known by name only.
 CREATE FUNCTION mlrec_api.best_rated(user_id bigint, n integer) RETURNS json
 	LANGUAGE plpgsql STABLE SET search_path = pg_catalog
@@ -194,8 +203,11 @@ CREATE FUNCTION mlrec_api.rate(user_id bigint, movie_id bigint, rating double pr
 	AS $$
 DECLARE
 	ratings text;
-	time_type oid;
-	now_text text := 'now()';
+	set_time text := '';
+	time_column text := '';
+	time_value text := '';
+	time_type text;
+	per_second bigint := 1;
 	written bigint;
 BEGIN
 	SELECT a.ratings INTO ratings FROM mlrec_api.active_model() AS a;
@@ -207,17 +219,30 @@ BEGIN
 	ELSIF mlrec_api.movie_details(movie_id) IS NULL THEN
 		RAISE 'movie % is unknown', movie_id USING ERRCODE = 'P0002';
 	END IF;
-	SELECT atttypid INTO time_type FROM pg_attribute
-		WHERE attrelid = ratings::regclass AND attname = 'rated_at';
-	IF time_type IN ('int8'::regtype, 'int4'::regtype) THEN
-		now_text := 'extract(epoch FROM now())';
+	IF NOT mlrec_api.has_column(ratings, 'rating') THEN
+		RAISE 'relation % has events, not ratings', ratings USING ERRCODE = '42703';
 	END IF;
-	EXECUTE format('UPDATE %s SET rating = $3, rated_at = %s WHERE user_id = $1 AND movie_id = $2',
-		ratings, now_text) USING user_id, movie_id, rating;
+	SELECT atttypid::regtype INTO time_type FROM pg_attribute
+		WHERE attrelid = ratings::regclass AND attname = 'rated_at' AND NOT attisdropped;
+	IF time_type IN ('bigint', 'integer') THEN
+		-- a number of seconds as large is in the year 5138
+		EXECUTE format('SELECT CASE WHEN rated_at > 100000000000 THEN 1000 ELSE 1 END FROM %s LIMIT 1', ratings)
+			INTO per_second;
+		time_value := format('extract(epoch FROM now()) * %s', coalesce(per_second, 1));
+	ELSIF time_type IS NOT NULL THEN
+		time_value := 'now()';
+	END IF;
+	IF time_type IS NOT NULL THEN
+		set_time := ', rated_at = ' || time_value;
+		time_column := ', rated_at';
+		time_value := ', ' || time_value;
+	END IF;
+	EXECUTE format('UPDATE %s SET rating = $3%s WHERE user_id = $1 AND movie_id = $2', ratings, set_time)
+		USING user_id, movie_id, rating;
 	GET DIAGNOSTICS written = ROW_COUNT;
 	IF written = 0 THEN
-		EXECUTE format('INSERT INTO %s (user_id, movie_id, rating, rated_at) VALUES ($1, $2, $3, %s)',
-			ratings, now_text) USING user_id, movie_id, rating;
+		EXECUTE format('INSERT INTO %s (user_id, movie_id, rating%s) VALUES ($1, $2, $3%s)', ratings,
+			time_column, time_value) USING user_id, movie_id, rating;
 	END IF;
 	RETURN json_build_object('user_id', user_id, 'movie_id', movie_id, 'rating', rating);
 END $$;

@@ -69,15 +69,37 @@ SELECT train_recommender('numeric_movie');
 CREATE DOMAIN stars AS text;
 CREATE VIEW text_rating AS SELECT user_id, movie_id, rating::stars, rated_at FROM ratings;
 SELECT train_recommender('text_rating');
-CREATE VIEW rated_on AS SELECT user_id, movie_id, rating, rated_at::date FROM ratings;
-SELECT train_recommender('rated_on');
+CREATE VIEW rated_lately AS SELECT user_id, movie_id, rating, rated_at > '2020-01-01' AS rated_at FROM ratings;
+SELECT train_recommender('rated_lately');
 CREATE VIEW genre_array AS SELECT movie_id, title, string_to_array(genres, '|') AS genres FROM movies;
 SELECT train_recommender(movies => 'genre_array');
 CREATE VIEW text_year AS SELECT *, '1990'::text AS year FROM movies;
 SELECT train_recommender(movies => 'text_year');
 
+-- text that is no time
+CREATE VIEW rated_some_day AS SELECT user_id, movie_id, rating, 'Monday'::text AS rated_at FROM ratings;
+SELECT train_recommender('rated_some_day');
+\echo :SQLSTATE
+CREATE OR REPLACE VIEW rated_some_day AS SELECT user_id, movie_id, rating, '2020-02-30'::text AS rated_at FROM ratings;
+SELECT train_recommender('rated_some_day');
+\echo :SQLSTATE
+
+-- weights of events that are none; of ratings they do not count
+CREATE TABLE bought (user_id int, movie_id int, weight numeric);
+INSERT INTO bought VALUES (1, 10, 2), (1, 11, 0), (2, 10, 1);
+SELECT train_recommender('bought');
+\echo :SQLSTATE
+UPDATE bought SET weight = NULL WHERE movie_id = 11;
+SELECT train_recommender('bought');
+UPDATE bought SET weight = -1 WHERE movie_id = 11;
+SELECT train_recommender('bought');
+UPDATE bought SET weight = 'NaN' WHERE movie_id = 11;
+SELECT train_recommender('bought');
+CREATE VIEW bought_often AS SELECT user_id, movie_id, weight::text FROM bought;
+SELECT train_recommender('bought_often');
+
 -- names are quoted in the messages as SQL needs them
-CREATE TABLE "we;ird "" '" (user_id int, movie_id int, rating int);
+CREATE TABLE "we;ird "" '" (user_id int, film_id int, rating int);
 SELECT train_recommender('"we;ird "" ''"');
 
 -- the invoker's privileges and row security hold

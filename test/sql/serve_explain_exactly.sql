@@ -10,7 +10,7 @@ SET search_path = serve_explain_exactly, public;
 -- A model that popularity, cosine and rating all count for.
 UPDATE mlrec_model SET active = false WHERE active;
 SELECT max(model_id) AS model
-FROM train_recommender(retrieval_epochs => 8, ranking_epochs => 8, learning_rate => 3e-3, seed => 3) \gset
+FROM train_recommender(retrieval_epochs => 8, ranking_epochs => 8, learning_rate => 3e-3, like_threshold => 4, seed => 3) \gset
 \set ECHO all
 
 -- Relevance by its formula, as far as it is not popularity.

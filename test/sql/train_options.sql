@@ -58,7 +58,7 @@ SELECT arguments, told.* FROM (VALUES
 	('patience => -1'), ('patience => 1001'), ('patience => NULL'),
 	('seed => NULL'), ('seed => 9223372036854775808'),
 	('workers => -1'), ('workers => 1000'),
-	('like_threshold => ''NaN'''), ('like_threshold => ''infinity'''), ('like_threshold => NULL'),
+	('like_threshold => ''NaN'''), ('like_threshold => ''infinity'''),
 	('softmax_weight => -0.1'), ('softmax_weight => 101'), ('softmax_weight => ''NaN'''),
 	('softmax_weight => NULL'),
 	('history => NULL'),
@@ -86,7 +86,7 @@ SELECT options, trained(options) FROM (VALUES
 	('patience => 0, retrieval_epochs => 3, ranking_epochs => 3'), ('patience => 1000'),
 	('seed => -9223372036854775808'), ('seed => 9223372036854775807'),
 	('workers => NULL'), ('workers => 0'), ('workers => 3'),
-	('like_threshold => -1e30'), ('like_threshold => 1e30'),
+	('like_threshold => -1e30'), ('like_threshold => 1e30'), ('like_threshold => NULL'),
 	('softmax_weight => 0'), ('softmax_weight => 100'), ('history => false'),
 	('history => false, softmax_weight => 0, batch_size => 16'),
 	('refit => true'), ('refit => true, validation_fraction => 0'), ('comment => NULL')

@@ -29,8 +29,8 @@ CREATE TABLE train_relations_data.ratings AS
 	SELECT u AS user_id, (u * 13 + i * 7) % 80 + 1 AS movie_id, 1 + (u * 3 + i * 2) % 5 AS rating,
 		1000 * u + i AS rated_at
 	FROM generate_series(1, 40) u, generate_series(1, 20) i;
-SELECT * FROM train_recommender('train_relations_data.ratings');
-\echo :SQLSTATE
+-- without movies
+SELECT * FROM train($$'train_relations_data.ratings'$$);
 CREATE TABLE train_relations_data.movies AS
 	SELECT m AS movie_id, 'Movie ' || m || ' (' || 1950 + m % 50 || ')' AS title,
 		(ARRAY['Drama', 'Comedy|Drama', 'War', 'Comedy'])[1 + m % 4] AS genres

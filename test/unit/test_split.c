@@ -73,9 +73,13 @@ by_user(const void *a, const void *b)
 {
 	const Row  *x = a;
 	const Row  *y = b;
+	uint64_t	order_x = rating_tie_order(x->user_id, x->movie_id);
+	uint64_t	order_y = rating_tie_order(y->user_id, y->movie_id);
 	int			c = compare_int64(x->user_id, y->user_id);
 
 	c = c ? c : x->part - y->part;
+	c = c ? c : compare_int64(x->time, y->time);
+	c = c ? c : (order_x > order_y) - (order_x < order_y);
 	return c ? c : by_time(a, b);
 }
 
@@ -202,6 +206,30 @@ split(Loaded *d, const SplitOptions *options)
 
 /* --------------------------------------------------------------- comparing */
 
+/* Of a user's other training rows, the mean share that are of a row's time. */
+static double
+tie_share(const Row *row, int n)
+{
+	double		sum = 0;
+	int			rows = 0;
+
+	for (int i = 0; i < n; i++)
+	{
+		int			others = 0;
+		int			ties = 0;
+
+		for (int j = 0; j < n; j++)
+			if (j != i && row[j].user_id == row[i].user_id && row[j].part != 2 && row[i].part != 2)
+			{
+				others++;
+				ties += row[j].time == row[i].time;
+			}
+		rows += others > 0;
+		sum += others > 0 ? (double) ties / others : 0;
+	}
+	return rows > 0 ? sum / rows : 0;
+}
+
 /*
  * The table must hold exactly the reference's rows, which have their parts and
  * are in by_user order, and say the same of prefixes and counts.
@@ -210,6 +238,7 @@ static void
 check_same(const Loaded *d, const Row *row, int n, const SplitOptions *options)
 {
 	const RatingTable *t = &d->table;
+	bool		ordered = tie_share(row, n) > MAX_TIE_SHARE;
 	int			wrong = 0;
 	int			i = 0;
 
@@ -229,7 +258,8 @@ check_same(const Loaded *d, const Row *row, int n, const SplitOptions *options)
 			int			known = 0;
 
 			for (int s = first; s < i; s++)
-				known += options->random ? row[s].part == 0 : row[s].time < row[r].time;
+				known += options->random ? row[s].part == 0 :
+					ordered && row[r].part != 2 ? s < r : row[s].time < row[r].time;
 			wrong += t->prefix[r] != known;
 			wrong += t->movie_ids[t->movie[r]] != row[r].movie_id;
 			wrong += t->time[r] != row[r].time || t->rating[r] != row[r].rating;
@@ -252,7 +282,7 @@ check_summary(const Loaded *d, const Row *row, int n)
 	float		max = 0;
 	int			wrong = 0;
 
-	split_summary(&summary, &d->table, trained);
+	split_summary(&summary, d->rating, &d->table, trained);
 	for (int i = 0; i < n; i++)
 	{
 		if (row[i].part == 2)
@@ -335,7 +365,7 @@ chronological_case(const Row *input, int n, double test, double validation, bool
 		static uint8_t trained[MAX_ROWS];
 		SplitSummary summary;
 
-		split_summary(&summary, &d.table, trained);
+		split_summary(&summary, d.rating, &d.table, trained);
 		options.has_boundary = true;
 		options.boundary = summary.last_trainval;
 		options.test_fraction = 0.5;
@@ -487,9 +517,43 @@ extremes(void)
 	}
 }
 
+/*
+ * Events keep the first of a user and a movie; the weights of those after it are
+ * added, up to a time.
+ */
+static void
+events_case(void)
+{
+	int64_t		start[] = {0, 5, 7};
+	int64_t		user_ids[] = {1, 2};
+	int64_t		movie_ids[] = {10, 11};
+	int64_t		time[] = {5, 1, 2, 3, 9, 4, 4};
+	int32_t		movie[] = {0, 0, 1, 0, 1, 1, 1};
+	float		weight[] = {8, 1, 2, 4, 16, 32, 64};
+	int32_t		last_seen[2] = {0};
+	int64_t		row_of[2];
+	UserRating	scratch[10];
+	RepeatedEvent repeated[7];
+	RatingTable table = {
+		.n_users = 2, .n_movies = 2, .n_rows = 7, .user_ids = user_ids, .movie_ids = movie_ids,
+		.start = start, .time = time, .movie = movie, .rating = weight
+	};
+	int64_t		end = 0;
+	int32_t		n = rows_order_events(&table, 0, scratch, last_seen, &end, repeated);
+
+	n += rows_order_events(&table, 1, scratch, last_seen, &end, repeated + n);
+	CHECK(n == 4 && table.n_rows == 3 && start[1] == 2 && start[2] == 3);
+	CHECK(time[0] == 1 && movie[0] == 0 && time[1] == 2 && movie[1] == 1 && time[2] == 4);
+	rows_add_repeated(&table, repeated, n, 4, row_of);
+	CHECK(weight[0] == 1 + 4 && weight[1] == 2 && weight[2] == 32 + 64);
+	rows_add_repeated(&table, repeated, n, INT64_MAX, row_of);
+	CHECK(weight[0] == 1 + 4 + 4 + 8 && weight[1] == 2 + 16);
+}
+
 int
 main(void)
 {
+	events_case();
 	static Row	row[MAX_ROWS];
 	static const struct
 	{

@@ -122,11 +122,37 @@ test_no_train_rows(void)
 		CHECK(count[i] == 0 && popularity[i] == 0 && bias[i] == 0);
 }
 
+/* The smallest rating at or above the mean, on any scale. */
+static void
+test_likes(void)
+{
+	static const float scale[] = {1, 0.2f, 1e-30f, 20};
+
+	for (int k = 0; k < 4; k++)
+	{
+		for (int i = 0; i < ROWS; i++)
+			rating[i] = scale[k] * (float) (1 + i % 5);
+		rating[18] = rating[19] = scale[k] * 3.5f;	/* not of the training */
+		CHECK(default_like_threshold(&ratings) == scale[k] * 3);
+		CHECK_NEAR(like_share(&ratings, scale[k] * 3), 10 / 18.0, 1e-9);
+		CHECK(like_share(&ratings, scale[k] * 6) == 0);
+	}
+	/* the mean is a rating, though its sum is rounded */
+	for (int i = 0; i < ROWS; i++)
+		rating[i] = 0.1f;
+	CHECK(default_like_threshold(&ratings) == 0.1f);
+	CHECK(like_share(&ratings, 0.1f) == 1);
+	for (int i = 0; i < ROWS; i++)
+		rating[i] = -(float) (1 + i % 5);
+	CHECK(default_like_threshold(&ratings) == -2);
+}
+
 int
 main(void)
 {
 	test_means();
 	test_popularity();
 	test_no_train_rows();
+	test_likes();
 	return unit_finish();
 }

@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "num/base/rng.h"
 #include "num/data/rating_table.h"
 
 #define SHORT_RUN 12			/* rows sorted by insertion before merging */
@@ -82,6 +83,12 @@ rows_longest(const int64_t *start, int32_t n_users)
 	return longest;
 }
 
+uint64_t
+rating_tie_order(int64_t user_id, int64_t movie_id)
+{
+	return rng_u64((uint64_t) user_id, (uint64_t) movie_id);
+}
+
 /*
  * The order of one user's rows.  The rating is compared only for rows of one
  * movie at one time, so that which of them counts does not depend on where the
@@ -92,6 +99,8 @@ row_before(const UserRating *a, const UserRating *b)
 {
 	if (a->time != b->time)
 		return a->time < b->time;
+	if (a->tie_order != b->tie_order)
+		return a->tie_order < b->tie_order;
 	if (a->movie != b->movie)
 		return a->movie < b->movie;
 	return a->rating < b->rating;
@@ -178,6 +187,8 @@ rows_take_user(UserRating *scratch, const RatingTable *table, int32_t user)
 	{
 		scratch[i].time = table->time[first + i];
 		scratch[i].movie = table->movie[first + i];
+		scratch[i].tie_order = rating_tie_order(table->user_ids[user],
+												table->movie_ids[scratch[i].movie]);
 		scratch[i].rating = table->rating[first + i];
 		if (i > 0 && row_before(&scratch[i], &scratch[i - 1]))
 			sorted = false;
@@ -185,6 +196,21 @@ rows_take_user(UserRating *scratch, const RatingTable *table, int32_t user)
 	if (!sorted)
 		sort_rows(scratch, scratch + n, n);
 	return n;
+}
+
+/* Moves the rows of scratch [n] that have a movie to *end, as those of the user. */
+static void
+keep_rows(RatingTable *table, int32_t user, const UserRating *scratch, int64_t n, int64_t *end)
+{
+	table->start[user] = *end;
+	for (int64_t i = 0; i < n; i++)
+		if (scratch[i].movie >= 0)
+			rows_put(table, (*end)++, &scratch[i]);
+	if (user == table->n_users - 1)
+	{
+		table->start[table->n_users] = *end;
+		table->n_rows = *end;
+	}
 }
 
 /*
@@ -200,7 +226,6 @@ rows_order_user(RatingTable *table, int32_t user, UserRating *scratch, int32_t *
 				int64_t *end)
 {
 	int64_t		n = rows_take_user(scratch, table, user);
-	int64_t		kept = 0;
 
 	/* from the latest on: a movie already seen was rated again */
 	for (int64_t i = n - 1; i >= 0; i--)
@@ -213,16 +238,47 @@ rows_order_user(RatingTable *table, int32_t user, UserRating *scratch, int32_t *
 			*seen = user + 1;
 	}
 
-	table->start[user] = *end;
-	for (int64_t i = 0; i < n; i++)
-		if (scratch[i].movie >= 0)
-			rows_put(table, *end + kept++, &scratch[i]);
-	*end += kept;
+	keep_rows(table, user, scratch, n, end);
+	return (int32_t) (n - (*end - table->start[user]));
+}
 
-	if (user == table->n_users - 1)
+int32_t
+rows_order_events(RatingTable *table, int32_t user, UserRating *scratch, int32_t *last_seen,
+				  int64_t *end, RepeatedEvent *repeated)
+{
+	int64_t		n = rows_take_user(scratch, table, user);
+	int32_t		n_repeated = 0;
+
+	for (int64_t i = 0; i < n; i++)
 	{
-		table->start[table->n_users] = *end;
-		table->n_rows = *end;
+		UserRating *event = &scratch[i];
+
+		if (last_seen[event->movie] == user + 1)
+		{
+			repeated[n_repeated++] = (RepeatedEvent) {
+				event->time, user, event->movie, event->rating
+			};
+			event->movie = -1;
+		}
+		else
+			last_seen[event->movie] = user + 1;
 	}
-	return (int32_t) (n - kept);
+	keep_rows(table, user, scratch, n, end);
+	return n_repeated;
+}
+
+void
+rows_add_repeated(RatingTable *table, const RepeatedEvent *repeated, int64_t n, int64_t last,
+				  int64_t *row_of)
+{
+	for (int64_t i = 0; i < n; i++)
+	{
+		int32_t		user = repeated[i].user;
+
+		if (i == 0 || user != repeated[i - 1].user)
+			for (int64_t row = table->start[user]; row < table->start[user + 1]; row++)
+				row_of[table->movie[row]] = row;
+		if (repeated[i].time <= last)
+			table->rating[row_of[repeated[i].movie]] += repeated[i].weight;
+	}
 }

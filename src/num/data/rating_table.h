@@ -21,7 +21,7 @@ typedef struct RatingTable
 	int64_t    *start;			/* [n_users + 1], first row of each user */
 	int64_t    *time;			/* [n_rows] */
 	int32_t    *movie;			/* [n_rows] */
-	float	   *rating;			/* [n_rows] */
+	float	   *rating;			/* [n_rows], or the weights of events */
 
 	int32_t    *n_train;		/* [n_users], as in ratings.h */
 	int32_t    *n_trainval;		/* [n_users] */
@@ -32,9 +32,17 @@ typedef struct RatingTable
 typedef struct UserRating
 {
 	int64_t		time;
+	uint64_t	tie_order;		/* rating_tie_order of the row */
 	int32_t		movie;
 	float		rating;
 } UserRating;
+
+/*
+ * What orders the ratings of a user that are of one time: a hash of user and
+ * movie, the same wherever and whenever it is asked for.  Ids would order by
+ * something that means something, such as the age of the movie.
+ */
+extern uint64_t rating_tie_order(int64_t user_id, int64_t movie_id);
 
 extern void rows_count(int64_t *start, const int32_t *user, int64_t n);
 extern void rows_open(RatingTable *table);
@@ -44,6 +52,31 @@ extern void rows_close(RatingTable *table);
 extern int64_t rows_longest(const int64_t *start, int32_t n_users);
 extern int32_t rows_order_user(RatingTable *table, int32_t user, UserRating *scratch,
 							   int32_t *last_seen, int64_t *end);
+
+/* An event that is not the first of its user and movie */
+typedef struct RepeatedEvent
+{
+	int64_t		time;
+	int32_t		user;
+	int32_t		movie;
+	float		weight;
+} RepeatedEvent;
+
+/*
+ * Like rows_order_user for events: keeps the first of a user and a movie, and
+ * moves the later ones to repeated, which has room for all rows of the user.
+ * Returns how many these are.
+ */
+extern int32_t rows_order_events(RatingTable *table, int32_t user, UserRating *scratch,
+								 int32_t *last_seen, int64_t *end, RepeatedEvent *repeated);
+
+/*
+ * Adds the weights of the repeated events [n], which are in order of users, up to
+ * the time last to those of the first ones.  row_of [n_movies] is work space.
+ */
+extern void rows_add_repeated(RatingTable *table, const RepeatedEvent *repeated, int64_t n,
+							  int64_t last, int64_t *row_of);
+
 extern int64_t rows_take_user(UserRating *scratch, const RatingTable *table, int32_t user);
 
 static inline void

@@ -1,10 +1,13 @@
 /*
  * ratings.h: the training data as the networks see it.
  *
- * Ratings are kept user by user, and within a user in the order in which their
+ * A row is a rating, or an event without one, such as a purchase: then a user and a
+ * movie have one row, at the time of the first, however often there was one.
+ *
+ * Rows are kept user by user, and within a user in the order in which their
  * ratings may become known: train ratings first, then validation rows, then test
- * rows, each part by (time, movie).  With a chronological split that is plain
- * time order.  The order makes every history a prefix: a row's history, under
+ * rows, each part by (time, tie order of rating_table.h).  With a chronological
+ * split that is plain time order.  The order makes every history a prefix: a row's history, under
  * any protocol, is the first so many rows of its user.
  *
  *	 user u:	[ train ratings ....... | validation rows . | test rows .... ]
@@ -38,13 +41,18 @@ typedef struct Ratings
 	const int32_t *n_train;		/* [n_users] */
 	const int32_t *n_trainval;	/* [n_users], fit and validation */
 	const int32_t *movie;		/* [n_rows], index into the catalogue */
-	const float *rating;		/* [n_rows] */
+	const float *rating;		/* [n_rows]; of events all the same */
+	const float *weight;		/* [n_rows] of events: ln(1 + w), where w is the sum
+								 * of the weights of what the user did with the movie
+								 * up to the end of the training part; NULL if the
+								 * ratings are no events */
 	const int64_t *time;		/* [n_rows], rated_at as stored: microseconds since
 								 * 2000 of a timestamp, or the integer itself */
 	const int32_t *prefix;		/* [n_rows], how many rows of this user are known
 								 * before this one: those of strictly earlier
-								 * time (chronological split), or all train ratings
-								 * (random split) */
+								 * time (chronological split), in the training part
+								 * perhaps those before it in the order of split.h,
+								 * or all train ratings (random split) */
 
 	/* features */
 	const uint8_t *attribute;	/* [n_users * N_ATTRIBUTES], 0 is unknown, else

@@ -3,9 +3,9 @@
  *
  * A chronological split needs no sort of all rows by time.  The row of a given
  * rank is found by its time first (a radix select, a few passes of reading),
- * and among the rows of that very time by walking them user by user, which is
- * (user, movie) order for rows of one time.  The parts are then prefixes of
- * each user's rows.
+ * and among the rows of that very time by walking them user by user.  The parts
+ * are then prefixes of each user's rows: rows of one time are in their tie order
+ * (rating_table.h), but for a part that ends among them.
  *
  * A random split draws each row by a hash of seed, user and movie.  So it is
  * the same for the same seed wherever the rows lie and whatever others there
@@ -35,8 +35,8 @@ place_of(const RatingTable *table, int32_t user, int64_t row)
 	return place;
 }
 
-static bool
-place_after(const RatingKey *a, const RatingKey *b)
+bool
+rating_key_after(const RatingKey *a, const RatingKey *b)
 {
 	if (a->time != b->time)
 		return a->time > b->time;
@@ -101,6 +101,39 @@ nth_time(const RatingTable *table, int64_t k, int64_t *before)
 	return (int64_t) (found + (uint64_t) least);
 }
 
+/* How many of a user's rows are of a time, and of movies up to a movie. */
+static int64_t
+count_at(const RatingTable *table, int32_t user, int64_t time, int32_t last_movie)
+{
+	int64_t		n = 0;
+
+	for (int64_t row = table->start[user]; row < table->start[user + 1]; row++)
+		n += table->time[row] == time && table->movie[row] <= last_movie;
+	return n;
+}
+
+/*
+ * The movie of rank k, from 0 on, among those that a user rated at a time: the
+ * least with more than k movies up to it.
+ */
+static int32_t
+nth_movie(const RatingTable *table, int32_t user, int64_t time, int64_t k)
+{
+	int32_t		low = 0;
+	int32_t		high = table->n_movies - 1;
+
+	while (low < high)
+	{
+		int32_t		middle = low + (high - low) / 2;
+
+		if (count_at(table, user, time, middle) > k)
+			high = middle;
+		else
+			low = middle + 1;
+	}
+	return low;
+}
+
 /*
  * The row of rank k, from 0 on, in the order of (time, user, movie).
  */
@@ -112,30 +145,72 @@ nth_place(const RatingTable *table, int64_t k)
 	RatingKey	none = {0, 0, 0};
 
 	for (int32_t u = 0; u < table->n_users; u++)
-		for (int64_t row = table->start[u]; row < table->start[u + 1]; row++)
-			if (table->time[row] == time && before++ == k)
-				return place_of(table, u, row);
+	{
+		int64_t		n = count_at(table, u, time, table->n_movies);
+
+		if (before + n > k)
+			return (RatingKey) {
+				time, table->user_ids[u],
+				table->movie_ids[nth_movie(table, u, time, k - before)]
+			};
+		before += n;
+	}
 	return none;				/* not reached for k < n_rows */
 }
 
-/* How many rows of a user, which are in order, are not after a place. */
+/* How many rows of a user, which are in order of their times, are not after a place. */
 static int32_t
 rows_until(const RatingTable *table, int32_t user, const RatingKey *last)
 {
+	int64_t		end = table->start[user + 1];
 	int64_t		low = table->start[user];
-	int64_t		high = table->start[user + 1];
+	int64_t		high = end;
+	int32_t		n;
 
 	while (low < high)
 	{
 		int64_t		middle = low + (high - low) / 2;
-		RatingKey	place = place_of(table, user, middle);
 
-		if (place_after(&place, last))
+		if (table->time[middle] >= last->time)
 			high = middle;
 		else
 			low = middle + 1;
 	}
-	return (int32_t) (low - table->start[user]);
+	n = (int32_t) (low - table->start[user]);
+	for (; low < end && table->time[low] == last->time; low++)
+	{
+		RatingKey	place = place_of(table, user, low);
+
+		n += !rating_key_after(&place, last);
+	}
+	return n;
+}
+
+/* SplitPlan.tie_share, of the rows up to last_trainval. */
+static double
+tie_share(const RatingTable *table, const SplitPlan *plan)
+{
+	int64_t		rows = 0;
+	double		shares = 0;
+
+	for (int32_t u = 0; u < table->n_users; u++)
+	{
+		const int64_t *time = table->time + table->start[u];
+		int32_t		n = rows_until(table, u, &plan->last_trainval);
+		double		ties = 0;
+
+		for (int32_t from = 0, to; from < n; from = to)
+		{
+			for (to = from + 1; to < n && time[to] == time[from]; to++)
+				continue;
+			ties += (double) (to - from) * (to - from - 1);
+		}
+		if (n < 2)
+			continue;
+		rows += n;
+		shares += ties / (n - 1);
+	}
+	return rows > 0 ? shares / (double) rows : 0;
 }
 
 /*
@@ -161,7 +236,10 @@ split_plan(SplitPlan *plan, const RatingTable *table, const SplitOptions *option
 		plan->n_train = 1;		/* better no validation than nothing to learn */
 
 	if (plan->n_trainval > 0)
+	{
 		plan->last_trainval = nth_place(table, plan->n_trainval - 1);
+		plan->tie_share = tie_share(table, plan);
+	}
 	if (plan->n_train > 0)
 		plan->last_train = nth_place(table, plan->n_train - 1);
 }
@@ -187,83 +265,88 @@ draw(uint64_t seed, uint64_t stream, int64_t user_id, int64_t movie_id)
 	return (double) (h >> 11) * 0x1p-53;
 }
 
-static void
-split_user_by_time(RatingTable *table, const SplitPlan *plan, int32_t user)
+/* Which part a row is in: 0 train, 1 validation, 2 test. */
+static int
+part_of(const SplitPlan *plan, const RatingKey *place)
 {
-	int64_t		first = table->start[user];
-	int64_t		n = table->start[user + 1] - first;
-	int64_t		earlier = 0;
+	const SplitOptions *options = &plan->options;
 
-	table->n_trainval[user] = plan->n_trainval > 0 ? rows_until(table, user,
-																&plan->last_trainval) : 0;
-	table->n_train[user] = plan->n_train > 0 ? rows_until(table, user, &plan->last_train) : 0;
-	for (int64_t i = 0; i < n; i++)
+	if (!options->random)
 	{
-		if (i > 0 && table->time[first + i] != table->time[first + i - 1])
-			earlier = i;
-		table->prefix[first + i] = (int32_t) earlier;
+		if (plan->n_trainval == 0 || rating_key_after(place, &plan->last_trainval))
+			return 2;
+		return plan->n_train == 0 || rating_key_after(place, &plan->last_train);
 	}
+	if (draw(options->seed, TEST_STREAM, place->user_id, place->movie_id) < options->test_fraction)
+		return 2;
+	return !options->refit && draw(options->seed, VALIDATION_STREAM, place->user_id,
+								   place->movie_id) < options->validation_fraction;
 }
 
 /*
- * The validation rows wait at the front of the other half of the scratch, the
- * test rows at its back, last one first, until the train ratings are placed.
+ * Moves a user's rows into the order of their parts and sets the parts' sizes.  The
+ * validation rows wait at the front of the other half of the scratch, the test
+ * rows at its back, last one first, until the train ratings are placed.
  */
 static void
-split_user_at_random(RatingTable *table, const SplitPlan *plan, int32_t user, UserRating *scratch)
+separate_parts(RatingTable *table, const SplitPlan *plan, int32_t user, UserRating *scratch)
 {
-	const SplitOptions *options = &plan->options;
 	int64_t		first = table->start[user];
 	int64_t		n = rows_take_user(scratch, table, user);
 	UserRating *waiting = scratch + n;
-	int64_t		n_train = 0;
-	int64_t		n_validation = 0;
-	int64_t		n_test = 0;
+	int64_t		size[3] = {0, 0, 0};
 
 	for (int64_t i = 0; i < n; i++)
 	{
-		int64_t		user_id = table->user_ids[user];
-		int64_t		movie_id = table->movie_ids[scratch[i].movie];
+		RatingKey	place = {
+			scratch[i].time, table->user_ids[user], table->movie_ids[scratch[i].movie]
+		};
+		int			part = part_of(plan, &place);
 
-		if (draw(options->seed, TEST_STREAM, user_id, movie_id) < options->test_fraction)
-			waiting[n - ++n_test] = scratch[i];
-		else if (!options->refit && draw(options->seed, VALIDATION_STREAM, user_id, movie_id) <
-				 options->validation_fraction)
-			waiting[n_validation++] = scratch[i];
+		size[part]++;
+		if (part == 0)
+			rows_put(table, first + size[0] - 1, &scratch[i]);
 		else
-			rows_put(table, first + n_train++, &scratch[i]);
+			waiting[part == 1 ? size[1] - 1 : n - size[2]] = scratch[i];
 	}
-	for (int64_t i = 0; i < n_validation; i++)
-		rows_put(table, first + n_train + i, &waiting[i]);
-	for (int64_t i = 0; i < n_test; i++)
-		rows_put(table, first + n_train + n_validation + i, &waiting[n - 1 - i]);
-
-	table->n_train[user] = (int32_t) n_train;
-	table->n_trainval[user] = (int32_t) (n_train + n_validation);
-	for (int64_t i = 0; i < n; i++)
-		table->prefix[first + i] = (int32_t) n_train;
+	for (int64_t i = 0; i < size[1]; i++)
+		rows_put(table, first + size[0] + i, &waiting[i]);
+	for (int64_t i = 0; i < size[2]; i++)
+		rows_put(table, first + size[0] + size[1] + i, &waiting[n - 1 - i]);
+	table->n_train[user] = (int32_t) size[0];
+	table->n_trainval[user] = (int32_t) (size[0] + size[1]);
 }
 
 /*
- * Sets n_train, n_trainval and the prefixes of one user; a random split also moves
- * their rows into the order of ratings.h.  The scratch is as for
- * rows_order_user.
+ * Sets n_train, n_trainval and the prefixes of one user, and moves their rows into
+ * the order of ratings.h.  The scratch is as for rows_order_user.
  */
 void
 split_user(RatingTable *table, const SplitPlan *plan, int32_t user, UserRating *scratch)
 {
-	if (plan->options.random)
-		split_user_at_random(table, plan, user, scratch);
-	else
-		split_user_by_time(table, plan, user);
+	int64_t		first = table->start[user];
+	int64_t		n = table->start[user + 1] - first;
+	int32_t		earlier = 0;
+
+	separate_parts(table, plan, user, scratch);
+	for (int32_t i = 0; i < n; i++)
+	{
+		bool		in_order = plan->tie_share > MAX_TIE_SHARE && i < table->n_trainval[user];
+
+		if (i > 0 && table->time[first + i] != table->time[first + i - 1])
+			earlier = i;
+		table->prefix[first + i] = plan->options.random ? table->n_train[user] :
+			in_order ? i : earlier;
+	}
 }
 
 /*
- * Counts and bounds of the training rows; trained[n_movies] becomes 1 for the
+ * Counts and bounds of the training rows, by ratings [n_rows]; trained[n_movies] becomes 1 for the
  * movies that have any, else 0.
  */
 void
-split_summary(SplitSummary *summary, const RatingTable *table, uint8_t *trained)
+split_summary(SplitSummary *summary, const float *ratings, const RatingTable *table,
+			  uint8_t *trained)
 {
 	double		sum = 0;
 
@@ -275,7 +358,7 @@ split_summary(SplitSummary *summary, const RatingTable *table, uint8_t *trained)
 
 		for (int64_t row = first; row < first + table->n_trainval[u]; row++)
 		{
-			float		rating = table->rating[row];
+			float		rating = ratings[row];
 			RatingKey	place = place_of(table, u, row);
 
 			if (row < first + table->n_train[u])
@@ -289,7 +372,7 @@ split_summary(SplitSummary *summary, const RatingTable *table, uint8_t *trained)
 				summary->min_rating = rating;
 			if (rating > summary->max_rating)
 				summary->max_rating = rating;
-			if (place_after(&place, &summary->last_trainval))
+			if (rating_key_after(&place, &summary->last_trainval))
 				summary->last_trainval = place;
 			trained[table->movie[row]] = 1;
 		}

@@ -30,6 +30,15 @@ typedef struct SplitOptions
 								 * test_fraction */
 } SplitOptions;
 
+/*
+ * Where a training row has the time of more than this share of its user's others,
+ * on average, their order (rating_tie_order) stands for the one that is not known:
+ * each has those before it as its history.  Else the history is what is strictly
+ * earlier, as it always is in the test part.  Few ties are better left alone: what
+ * is rated within one second, a page at a time, is rated without knowing the rest.
+ */
+#define MAX_TIE_SHARE 0.1
+
 /* Where the parts end; made by split_plan, used by split_user */
 typedef struct SplitPlan
 {
@@ -38,6 +47,9 @@ typedef struct SplitPlan
 	int64_t		n_train;
 	RatingKey	last_trainval;	/* their last rows, if there are any */
 	RatingKey	last_train;
+	double		tie_share;		/* of the other training rows of its user, those that
+								 * have the time of a row, on average; 0 of a random
+								 * split */
 } SplitPlan;
 
 /* What is known of the training rows once every user is split */
@@ -51,9 +63,13 @@ typedef struct SplitSummary
 	RatingKey	last_trainval;	/* the latest training row */
 } SplitSummary;
 
+/* Whether a comes after b. */
+extern bool rating_key_after(const RatingKey *a, const RatingKey *b);
+
 extern void split_plan(SplitPlan *plan, const RatingTable *table, const SplitOptions *options);
 extern void split_user(RatingTable *table, const SplitPlan *plan, int32_t user,
 					   UserRating *scratch);
-extern void split_summary(SplitSummary *summary, const RatingTable *table, uint8_t *trained);
+extern void split_summary(SplitSummary *summary, const float *rating, const RatingTable *table,
+						  uint8_t *trained);
 
 #endif							/* MLREC_DATA_SPLIT_H */

@@ -84,3 +84,44 @@ movie_statistics(MovieStatistics *movie_stats, const Ratings *ratings, float lik
 	for (int32_t movie = 0; movie < n_movies; movie++)
 		movie_stats->popularity[movie] = log1pf(movie_stats->popularity[movie]);
 }
+
+/*
+ * The mean is a rounded sum, and may lie a little above the one value that all
+ * ratings have.
+ */
+#define MEAN_ROUNDING 1e-9
+
+float
+default_like_threshold(const Ratings *ratings)
+{
+	double		mean = 0;
+	double		from;
+	float		threshold = INFINITY;
+
+	if (ratings->n_train_rows == 0)
+		return 0;
+	for (int32_t user = 0; user < ratings->n_users; user++)
+		for (int32_t i = 0; i < ratings->n_train[user]; i++)
+			mean += ratings->rating[ratings->start[user] + i] / (double) ratings->n_train_rows;
+	from = mean - MEAN_ROUNDING * fabs(mean);
+	for (int32_t user = 0; user < ratings->n_users; user++)
+		for (int32_t i = 0; i < ratings->n_train[user]; i++)
+		{
+			float		rating = ratings->rating[ratings->start[user] + i];
+
+			if (rating >= from && rating < threshold)
+				threshold = rating;
+		}
+	return threshold;
+}
+
+double
+like_share(const Ratings *ratings, float like_threshold)
+{
+	int64_t		likes = 0;
+
+	for (int32_t user = 0; user < ratings->n_users; user++)
+		for (int32_t i = 0; i < ratings->n_train[user]; i++)
+			likes += ratings->rating[ratings->start[user] + i] >= like_threshold;
+	return ratings->n_train_rows > 0 ? (double) likes / (double) ratings->n_train_rows : 0;
+}

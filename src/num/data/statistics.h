@@ -33,4 +33,14 @@ extern void movie_statistics(MovieStatistics *movie_stats, const Ratings *rating
 							 float like_threshold,
 							 void (*check_interrupts) (void));
 
+/*
+ * The smallest of the train ratings that is at or above their mean; 0 without any.
+ * From there on a rating is a like unless told otherwise: half or less of what a
+ * user rates, on any scale.
+ */
+extern float default_like_threshold(const Ratings *ratings);
+
+/* The share of the train ratings from a threshold on, 0 to 1; 0 without any. */
+extern double like_share(const Ratings *ratings, float like_threshold);
+
 #endif							/* MLREC_DATA_STATISTICS_H */

@@ -21,6 +21,7 @@
 typedef struct TestRows
 {
 	int64_t		n;
+	bool		events;			/* the rows are */
 	int32_t    *movie;			/* [n] */
 	float	   *actual;			/* [n] */
 	uint8_t    *liked;			/* [n] */
@@ -55,6 +56,7 @@ static void
 take_rows(TestRows *rows, const Ratings *ratings, Arena *arena)
 {
 	rows->n = ratings->n_rows - ratings->n_trainval_rows;
+	rows->events = ratings->weight != NULL;
 	rows->movie = ARENA_ARRAY(arena, int32_t, rows->n);
 	rows->actual = ARENA_ARRAY(arena, float, rows->n);
 	rows->liked = ARENA_ARRAY(arena, uint8_t, rows->n);
@@ -177,10 +179,12 @@ select_group(TestRows *rows, EvaluateUsers group, const float *score)
 	return n;
 }
 
-/* Error and AUC of predicted ratings. */
+/* Error and AUC of predicted ratings; events have no ratings to be predicted. */
 static void
 measure_ratings(GroupValues value, TestRows *rows, const float *predicted)
 {
+	if (rows->events)
+		return;
 	for (EvaluateUsers group = USERS_ALL; group < N_USER_GROUPS; group++)
 	{
 		int64_t		n = select_group(rows, group, predicted);

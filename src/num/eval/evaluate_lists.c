@@ -2,12 +2,11 @@
  * evaluate_lists.c: the list metrics of an evaluation.
  *
  * A question is a user at a moment.  The movies that the user is known to have rated
- * then are masked, as are movies that have no row in movies, since serving
- * cannot show them either.  The model answers as recommend() does, in both of
- * its orders: the top k by cosine over the whole catalogue, put in order by
- * predicted rating; and the top k by cosine and popularity, by relevance.  A
- * baseline has one order of the catalogue for everybody, and answers with the
- * first k of it that are not masked.
+ * then are masked, as are movies that serving does not recommend.  The model
+ * answers as recommend() does, in both of its orders: the top k by cosine over the
+ * whole catalogue, put in order by predicted rating; and the top k by cosine and
+ * popularity, by relevance.  A baseline has one order of the catalogue for
+ * everybody, and answers with the first k of it that are not masked.
  *
  * The cosines of a batch of users with the catalogue are one matrix product.  A
  * large catalogue, which has an index, is searched for each of them, exactly,
@@ -49,7 +48,7 @@ typedef struct Lists
 	int32_t		k;				/* places in a list, at most the catalogue */
 	bool		indexed;		/* the model file's movies are searched, by its index */
 	int32_t		batch;			/* questions at a time */
-	int32_t		n_listed;		/* movies that may be shown */
+	int32_t		n_eligible;		/* movies that may be shown */
 	ListSums	sums[N_ORDERS][N_USER_GROUPS];
 	double		mean_rating[N_ORDERS];	/* sums over users ... */
 	int64_t		n_mean_rating[N_ORDERS];	/* ... whose lists have rated movies */
@@ -132,8 +131,8 @@ open_lists(Lists *lists)
 
 	for (int32_t movie = 0; movie < ratings->n_movies; movie++)
 	{
-		lists->skip[movie] = !ratings->movie_listed[movie];
-		lists->n_listed += ratings->movie_listed[movie];
+		lists->skip[movie] = !evaluator->eligible[movie];
+		lists->n_eligible += evaluator->eligible[movie];
 		lists->truth.future[movie] = NAN;
 	}
 	memset(lists->truth.relevant, 0, ratings->n_movies);
@@ -165,7 +164,7 @@ mask_query(Lists *lists, const EvalQuery *query)
 
 		lists->truth.future[movie] = ratings->rating[row];
 		if (!asked || !is_liked(evaluator, row) || lists->truth.relevant[movie] ||
-			(lists->skip[movie] && ratings->movie_listed[movie]))
+			(lists->skip[movie] && evaluator->eligible[movie]))
 			continue;
 		lists->truth.relevant[movie] = 1;
 		lists->truth.n_relevant++;
@@ -182,7 +181,7 @@ unmask_query(Lists *lists, const EvalQuery *query)
 	{
 		int32_t		movie = ratings->movie[row];
 
-		lists->skip[movie] = !ratings->movie_listed[movie];
+		lists->skip[movie] = !lists->evaluator->eligible[movie];
 		lists->truth.future[movie] = NAN;
 		lists->truth.relevant[movie] = 0;
 	}
@@ -446,7 +445,7 @@ catalogue_mean(const Lists *lists)
 	int64_t		n = 0;
 
 	for (int32_t movie = 0; movie < evaluator->ratings->n_movies; movie++)
-		if (evaluator->baselines.biases.count[movie] > 0 && evaluator->ratings->movie_listed[movie])
+		if (evaluator->baselines.biases.count[movie] > 0 && evaluator->eligible[movie])
 		{
 			sum += evaluator->baselines.raw_mean[movie];
 			n++;
@@ -477,7 +476,7 @@ report_system(Lists *lists, EvaluateSystem system, GroupValues value)
 		list_sums_recall(&lists->sums[retrieval][group], value[group],
 						 lists->evaluator->options->top_k);
 		list_sums_places(&lists->sums[order][group], value[group], METRIC_NDCG, n_movies,
-						 lists->n_listed);
+						 lists->n_eligible);
 		if (system == SYSTEM_MLREC)
 		{
 			const ListSums *sums = &lists->sums[ORDER_COSINE][group];
@@ -485,7 +484,7 @@ report_system(Lists *lists, EvaluateSystem system, GroupValues value)
 			value[group][METRIC_RECALL_K_BY_RATING] =
 				sums->n > 0 ? sums->recall_k / sums->n : NAN;
 			list_sums_places(&lists->sums[ORDER_RATING][group], value[group], METRIC_NDCG_BY_RATING,
-							 n_movies, lists->n_listed);
+							 n_movies, lists->n_eligible);
 		}
 	}
 	if (lists->n_mean_rating[retrieved] > 0)

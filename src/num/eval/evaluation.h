@@ -7,8 +7,9 @@
  * of the training part in both.
  *
  * Rating metrics are taken over test rows.  List metrics are taken over
- * questions, exactly: every listed movie of the catalogue that the user is not
- * known to have rated competes.
+ * questions, exactly: every movie that serving recommends and the user is not
+ * known to have rated competes: those that have a row in movies, and those that
+ * had none when the model was trained.
  *
  *		static	one question per user with a liked test movie that is not among
  *				their training movies; all such movies are relevant.
@@ -67,8 +68,8 @@ typedef enum EvaluateMetric
 	METRIC_NDCG,
 	METRIC_HIT,
 	METRIC_MRR,					/* over all k places */
-	METRIC_COVERAGE,			/* share of the listed movies that appear */
-	METRIC_HIT_RATING,			/* mean of the test ratings of listed movies that
+	METRIC_COVERAGE,			/* share of the eligible movies that appear */
+	METRIC_HIT_RATING,			/* mean of the test ratings of movies in lists that
 								 * the user went on to rate, liked or not */
 	METRIC_RECALL_K_BY_RATING,
 	METRIC_NDCG_BY_RATING,

@@ -68,6 +68,7 @@ match_movies(Evaluator *evaluator)
 	const ModelFileHeader *header = evaluator->header;
 	const int64_t *ids = model_file_section(header, MODEL_FILE_MOVIE_IDS);
 	const float *popularity = model_file_section(header, MODEL_FILE_MOVIE_POPULARITY);
+	const uint8_t *flags = model_file_section(header, MODEL_FILE_MOVIE_FLAGS);
 
 	for (int32_t movie = 0; movie < ratings->n_movies; movie++)
 	{
@@ -77,6 +78,8 @@ match_movies(Evaluator *evaluator)
 
 		evaluator->model_movie[movie] = own;
 		evaluator->popularity[movie] = own < 0 ? 0 : popularity[own];
+		evaluator->eligible[movie] = ratings->movie_listed[movie] ||
+			(own >= 0 && !(flags[own] & MOVIE_LISTED));
 	}
 }
 
@@ -128,6 +131,7 @@ evaluator_open(Evaluator *evaluator, const Ratings *ratings, const Model *model,
 	baselines_take(&evaluator->baselines, ratings, arena);
 	evaluator->model_movie = ARENA_ARRAY(arena, int32_t, ratings->n_movies);
 	evaluator->popularity = ARENA_ARRAY(arena, float, ratings->n_movies);
+	evaluator->eligible = ARENA_ARRAY(arena, uint8_t, ratings->n_movies);
 	evaluator->inputs = ARENA_ARRAY(arena, UserInput, QUERY_BATCH);
 	evaluator->users_scratch = ARENA_ARRAY(arena, float,
 										   model_users_scratch(model, QUERY_BATCH));

@@ -35,6 +35,8 @@ typedef struct Evaluator
 	const float *movie_vectors; /* [n_movies * VECTOR_DIMS] */
 	const float *movie_rank_vectors;	/* [n_movies * VECTOR_DIMS] */
 	float	   *popularity;		/* [n_movies], ln(1 + likes) as the model counts */
+	uint8_t    *eligible;		/* [n_movies], 1: serving recommends the movie: it has
+								 * a row in movies, or had none at the training */
 
 	/* Work space of evaluator_users */
 	UserInput  *inputs;			/* [QUERY_BATCH] */

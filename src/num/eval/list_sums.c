@@ -63,24 +63,24 @@ list_sums_recall(const ListSums *sums, double *value, int32_t top_k)
 		value[METRIC_RECALL_50] = ratio(sums->recall_50, sums->n);
 }
 
-/* The share of the listed movies that have been shown. */
+/* The share of the eligible movies that have been shown. */
 static double
-coverage(const ListSums *sums, int32_t n_movies, int32_t n_listed)
+coverage(const ListSums *sums, int32_t n_movies, int32_t n_eligible)
 {
 	int64_t		n = 0;
 
 	for (int32_t movie = 0; movie < n_movies; movie++)
 		n += sums->shown[movie];
-	return sums->n > 0 ? ratio(n, n_listed) : NAN;
+	return sums->n > 0 ? ratio(n, n_eligible) : NAN;
 }
 
 void
 list_sums_places(const ListSums *sums, double *value, EvaluateMetric first, int32_t n_movies,
-				 int32_t n_listed)
+				 int32_t n_eligible)
 {
 	value[first] = ratio(sums->ndcg, sums->n);
 	value[first + METRIC_HIT - METRIC_NDCG] = ratio(sums->hit, sums->n);
 	value[first + METRIC_MRR - METRIC_NDCG] = ratio(sums->reciprocal_rank, sums->n);
-	value[first + METRIC_COVERAGE - METRIC_NDCG] = coverage(sums, n_movies, n_listed);
+	value[first + METRIC_COVERAGE - METRIC_NDCG] = coverage(sums, n_movies, n_eligible);
 	value[first + METRIC_HIT_RATING - METRIC_NDCG] = ratio(sums->rating, sums->n_rated);
 }

@@ -41,11 +41,11 @@ extern void list_sums_merge(ListSums *sums, const ListSums *other, int32_t n_mov
 /*
  * The means, into value [N_METRICS]: METRIC_QUERIES and recall by one
  * function (recall@50 if top_k > 50); the five metrics from METRIC_NDCG, or
- * from METRIC_NDCG_BY_RATING, as first says, by the other.  n_listed: movies
+ * from METRIC_NDCG_BY_RATING, as first says, by the other.  n_eligible: movies
  * that can appear.
  */
 extern void list_sums_recall(const ListSums *sums, double *value, int32_t top_k);
 extern void list_sums_places(const ListSums *sums, double *value, EvaluateMetric first,
-							 int32_t n_movies, int32_t n_listed);
+							 int32_t n_movies, int32_t n_eligible);
 
 #endif							/* MLREC_EVAL_LIST_SUMS_H */

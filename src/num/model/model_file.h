@@ -75,7 +75,9 @@ typedef struct ModelFileHeader
 	float		relevance_rating;
 	float		relevance_popularity;
 	int32_t		history;		/* width of each pooled history, 0: none */
-	float		reserved[6];
+	int32_t		events;			/* 1: trained on events, ratings.h: a history has
+								 * ln(1 + weight) in the place of ratings */
+	float		reserved[5];
 
 	uint64_t	offset[N_MODEL_FILE_SECTIONS];	/* from the start of the block */
 	uint64_t	length[N_MODEL_FILE_SECTIONS];	/* bytes */

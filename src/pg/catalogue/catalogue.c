@@ -77,7 +77,7 @@ compare_ids(const void *a, const void *b)
 
 /*
  * Marks the movies that are gone and collects the fresh ones.  Returns whether the
- * relation was read by a bare scan.
+ * relation was read by a bare scan, or there is none.
  */
 static bool
 list_movies(Catalogue *catalogue, Oid movies)
@@ -97,7 +97,7 @@ list_movies(Catalogue *catalogue, Oid movies)
 	for (int32 i = 0; i < catalogue->n_known; i++)
 		catalogue->hidden[i] = catalogue->listed_only || (flags[i] & MOVIE_LISTED) ? 1 : 0;
 	catalogue->fresh_ids = palloc(sizeof(int64) * listing.fresh_capacity);
-	bare = catalogue_read_ids(movies, receive_id, &listing);
+	bare = !OidIsValid(movies) || catalogue_read_ids(movies, receive_id, &listing);
 
 	qsort(catalogue->fresh_ids, catalogue->n_fresh, sizeof(int64), compare_ids);
 	for (int32 i = 0; i < catalogue->n_fresh; i++)

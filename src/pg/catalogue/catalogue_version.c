@@ -153,7 +153,9 @@ catalogue_version_now(Oid movies)
 									n);
 
 	register_callback();
-	ask_visibility_map(movies, &key->all_visible);
+	key->all_visible.all_visible = !OidIsValid(movies);
+	if (OidIsValid(movies))
+		ask_visibility_map(movies, &key->all_visible);
 	key->movies = movies;
 	key->role = GetUserId();
 	key->relations = cache_relations_generation();

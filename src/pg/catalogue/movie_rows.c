@@ -150,7 +150,7 @@ catalogue_describe(Oid movies, MovieText *texts, int32 n, MemoryContext context)
 	int64	   *distinct;
 	int32		n_distinct = 0;
 
-	if (n == 0)
+	if (n == 0 || !OidIsValid(movies))
 		return;
 	describing.texts = palloc_extended(sizeof(MovieText *) * n, MCXT_ALLOC_HUGE);
 	describing.ids = palloc_extended(sizeof(int64) * n, MCXT_ALLOC_HUGE);

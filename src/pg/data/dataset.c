@@ -12,6 +12,8 @@
  */
 #include "postgres.h"
 
+#include <math.h>
+
 #include "catalog/namespace.h"
 #include "fmgr.h"
 #include "miscadmin.h"
@@ -31,16 +33,11 @@
 typedef struct LoadedDataset
 {
 	Dataset		public;			/* must be first */
-	Oid			ratings;
-	Oid			movies;
-	Oid			users;
 	RatingTable rows;
 	float	   *features;		/* ratings.movie_features */
 	uint8	   *trained;		/* [n_movies], has training rows */
 	UserRating *scratch;		/* twice the rows of the user with the most */
-	int32		n_genres_found;
-	GenreSeparators separators;
-	int32		n_values_found[N_ATTRIBUTES];
+	float	   *weight;			/* ratings.weight, NULL if the ratings are no events */
 } LoadedDataset;
 
 /* ----------------------------------------------------------------- the table */
@@ -98,9 +95,37 @@ group_by_user(RatingTable *table, RatingList *list, const int32 *user_index,
 	rows_close(table);
 }
 
-/* Orders every user's rows, and leaves out ratings that were given again. */
+/* The events after the first ones of their user and movie */
+typedef struct RepeatedEvents
+{
+	RepeatedEvent *event;		/* [n] */
+	int64		n;
+	int64		capacity;
+} RepeatedEvents;
+
 static void
-order_rows(LoadedDataset *d)
+order_events(RatingTable *table, int32 user, UserRating *scratch, int32 *last_seen, int64 *end,
+			 RepeatedEvents *repeated)
+{
+	int64		n = table->start[user + 1] - table->start[user];
+
+	if (repeated->capacity < repeated->n + n)
+	{
+		repeated->capacity = 2 * (repeated->n + n);
+		repeated->event = repeated->event == NULL ?
+			palloc_extended(repeated->capacity * sizeof(RepeatedEvent), MCXT_ALLOC_HUGE) :
+			repalloc_huge(repeated->event, repeated->capacity * sizeof(RepeatedEvent));
+	}
+	repeated->n += rows_order_events(table, user, scratch, last_seen, end,
+									 repeated->event + repeated->n);
+}
+
+/*
+ * Orders every user's rows, and leaves out ratings that were given again, or
+ * events but the first, which go to repeated.
+ */
+static void
+order_rows(LoadedDataset *d, RepeatedEvents *repeated)
 {
 	RatingTable *table = &d->rows;
 	int64		longest = rows_longest(table->start, table->n_users);
@@ -116,7 +141,10 @@ order_rows(LoadedDataset *d)
 	d->scratch = palloc0_huge_array(longest, 2 * sizeof(UserRating));
 	for (int32 user = 0; user < table->n_users; user++)
 	{
-		d->public.n_replaced += rows_order_user(table, user, d->scratch, last_seen, &end);
+		if (d->weight != NULL)
+			order_events(table, user, d->scratch, last_seen, &end, repeated);
+		else
+			d->public.facts.n_replaced += rows_order_user(table, user, d->scratch, last_seen, &end);
 		if (end - ordered >= CHUNK_ROWS)
 		{
 			CHECK_FOR_INTERRUPTS();
@@ -124,6 +152,32 @@ order_rows(LoadedDataset *d)
 		}
 	}
 	pfree(last_seen);
+}
+
+/*
+ * What the events say once the split is known: the first of a user and a movie
+ * gets the weights of those after it, but of none in the time of the test part.
+ */
+static void
+add_repeated(LoadedDataset *d, RepeatedEvents *repeated)
+{
+	int64	   *row_of;
+
+	if (repeated->event == NULL)
+		return;
+	d->public.facts.n_replaced = repeated->n;
+	row_of = palloc0_huge_array(d->rows.n_movies, sizeof(int64));
+	rows_add_repeated(&d->rows, repeated->event, repeated->n,
+					  d->public.random ? PG_INT64_MAX : d->public.boundary.time, row_of);
+	pfree(row_of);
+	pfree(repeated->event);
+}
+
+static void
+fill_weights(LoadedDataset *d)
+{
+	for (int64 row = 0; d->weight != NULL && row < d->rows.n_rows; row++)
+		d->weight[row] = log1pf(d->rows.rating[row]);
 }
 
 /* ---------------------------------------------------------------- splitting */
@@ -149,11 +203,15 @@ split_rows(LoadedDataset *d, const SplitOptions *options)
 {
 	RatingTable *table = &d->rows;
 	Dataset    *public = &d->public;
+	SplitOptions own = *options;
 	SplitPlan	plan;
 	SplitSummary summary;
 	int64		interruptible = 0;
 
-	split_plan(&plan, table, options);
+	own.random = own.random || (d->public.facts.timeless && !own.has_boundary);
+	split_plan(&plan, table, &own);
+	public->facts.tie_share = plan.tie_share;
+	public->random = own.random;
 	for (int32 user = 0; user < table->n_users; user++)
 	{
 		split_user(table, &plan, user, d->scratch);
@@ -163,9 +221,9 @@ split_rows(LoadedDataset *d, const SplitOptions *options)
 			interruptible = table->start[user] + CHUNK_ROWS;
 		}
 	}
-	split_summary(&summary, table, d->trained);
+	split_summary(&summary, public->ratings.rating, table, d->trained);
 
-	public->ratings.leave_one_out = options->random;
+	public->ratings.leave_one_out = own.random;
 	public->ratings.n_train_rows = summary.n_train;
 	public->ratings.n_trainval_rows = summary.n_trainval;
 	public->mean_rating = (float) summary.mean_rating;
@@ -180,14 +238,26 @@ dataset_resplit(Dataset *dataset, const SplitOptions *options)
 	LoadedDataset *d = (LoadedDataset *) dataset;
 
 	split_rows(d, options);
+	fill_weights(d);
 	scale_years(d);
 }
 
 /* ------------------------------------------------------------------ loading */
 
+/* The ratings of events, which are all the same. */
+static float *
+same_ratings(int64 n_rows, float rating)
+{
+	float	   *ratings = palloc0_huge_array(n_rows, sizeof(float));
+
+	for (int64 row = 0; row < n_rows; row++)
+		ratings[row] = rating;
+	return ratings;
+}
+
 /* Lets the ratings of ratings.h point into the table. */
 static void
-publish_rows(LoadedDataset *d)
+publish_rows(LoadedDataset *d, const RatingList *list)
 {
 	const RatingTable *table = &d->rows;
 	Ratings    *ratings = &d->public.ratings;
@@ -201,7 +271,9 @@ publish_rows(LoadedDataset *d)
 	ratings->n_train = table->n_train;
 	ratings->n_trainval = table->n_trainval;
 	ratings->movie = table->movie;
-	ratings->rating = table->rating;
+	ratings->rating = list->events ? same_ratings(table->n_rows, list->event_rating) :
+		table->rating;
+	ratings->weight = d->weight;
 	ratings->prefix = table->prefix;
 	d->public.ratings.time = table->time;
 }
@@ -220,9 +292,9 @@ publish_movies(LoadedDataset *d, const MovieList *list, const int32 *index)
 	ratings->movie_features = d->features;
 	ratings->movie_listed = listed;
 	d->public.year = year;
-	d->public.n_unlisted = ratings->n_movies - list->n_listed;
-	d->n_genres_found = list->n_genres_found;
-	d->separators = list->separators;
+	d->public.facts.n_unlisted = OidIsValid(list->relation) ? ratings->n_movies - list->n_listed : 0;
+	d->public.facts.n_genres_found = list->n_genres_found;
+	d->public.facts.separators = list->separators;
 }
 
 static void
@@ -236,7 +308,7 @@ publish_users(LoadedDataset *d, const UserList *list)
 	for (int a = 0; a < N_ATTRIBUTES; a++)
 	{
 		ratings->n_values[a] = vocabulary_size(list->values[a]);
-		d->n_values_found[a] = list->n_values_found[a];
+		d->public.facts.n_values_found[a] = list->n_values_found[a];
 	}
 }
 
@@ -253,6 +325,25 @@ publish_names(LoadedDataset *d, const MovieList *movies, const UserList *users)
 	d->public.names_length = names.len;
 }
 
+/* The ids, the ratings in their order, and the split. */
+static void
+load_ratings(LoadedDataset *d, RatingList *list, const SplitOptions *options,
+			 const int32 *user_index, const int32 *movie_index)
+{
+	RepeatedEvents repeated = {0};
+
+	alloc_table(&d->rows, list->n);
+	group_by_user(&d->rows, list, user_index, movie_index);
+	d->weight = list->events ? palloc0_huge_array(list->n, sizeof(float)) : NULL;
+	order_rows(d, &repeated);
+	publish_rows(d, list);
+
+	d->trained = palloc0_huge_array(d->rows.n_movies, sizeof(uint8));
+	split_rows(d, options);
+	add_repeated(d, &repeated);
+	fill_weights(d);
+}
+
 Dataset *
 dataset_load(Oid ratings, Oid movies, Oid users, const SplitOptions *options, Size memory_limit)
 {
@@ -265,10 +356,6 @@ dataset_load(Oid ratings, Oid movies, Oid users, const SplitOptions *options, Si
 	int32	   *user_index;
 	int32	   *movie_index;
 
-	d->ratings = ratings;
-	d->movies = movies;
-	d->users = users;
-
 	/* all columns are checked before any row is read */
 	MemoryContextSwitchTo(passing);
 	movie_list = movies_open(movies);
@@ -278,17 +365,17 @@ dataset_load(Oid ratings, Oid movies, Oid users, const SplitOptions *options, Si
 	ratings_read(rating_list);
 
 	MemoryContextSwitchTo(target);
+	d->public.facts = (DatasetFacts) {
+		.ratings = ratings,.movies = movies,.users = users,
+		.has_ratings = OidIsValid(rating_list->column[RATING_COLUMN].type),
+		.has_times = OidIsValid(rating_list->column[TIME_COLUMN].type),
+		.timeless = rating_list->timeless
+	};
 	d->rows.n_users = rating_list->users.n;
 	d->rows.n_movies = movie_list->ids.n;
 	d->rows.user_ids = rank_ids(&rating_list->users, &user_index);
 	d->rows.movie_ids = rank_ids(&movie_list->ids, &movie_index);
-	alloc_table(&d->rows, rating_list->n);
-	group_by_user(&d->rows, rating_list, user_index, movie_index);
-	order_rows(d);
-	publish_rows(d);
-
-	d->trained = palloc0_huge_array(d->rows.n_movies, sizeof(uint8));
-	split_rows(d, options);
+	load_ratings(d, rating_list, options, user_index, movie_index);
 
 	MemoryContextSwitchTo(passing);
 	users_read(user_list, &rating_list->users, user_index, d->rows.n_users, d->rows.n_trainval);
@@ -302,77 +389,4 @@ dataset_load(Oid ratings, Oid movies, Oid users, const SplitOptions *options, Si
 	pfree(movie_index);
 	MemoryContextDelete(passing);
 	return &d->public;
-}
-
-/* ----------------------------------------------------------------- warnings */
-
-/* Serving looks for the model's relations by their names. */
-static void
-warn_temporary(Oid relation)
-{
-	if (relation_is_temporary(relation))
-		ereport(WARNING,
-				(errmsg("relation \"%s\" is temporary", get_rel_name(relation)),
-				 errdetail("Only this session can serve from a model that is trained on it.")));
-}
-
-static void
-warn_values(Oid relation, const char *column, int32 found)
-{
-	if (found > MAX_VALUES)
-		ereport(WARNING,
-				(errmsg("column \"%s\" of relation %s has %d different values", column,
-						relation_quoted(relation), found),
-				 errdetail("Only the %d most frequent ones are told apart.",
-						   MAX_VALUES)));
-}
-
-/*
- * A list that another character separates is one genre, which says little.  Told
- * when no list at all has the right one and every tenth has the other.
- */
-static void
-warn_separator(Oid movies, const GenreSeparators *found)
-{
-	int			most = 0;
-
-	for (int i = 1; i < lengthof(found->other); i++)
-		if (found->other[i] > found->other[most])
-			most = i;
-	if (found->bar > 0 || found->other[most] < 2 || found->other[most] < found->lists / 10)
-		return;
-	ereport(WARNING,
-			(errmsg("column \"genres\" of relation %s seems to be separated by \"%c\"",
-					relation_quoted(movies), OTHER_SEPARATORS[most]),
-			 errdetail("The separator of genres is \"|\": each list counts as one genre."),
-			 errhint("Convert the column in a view, and pass the view.")));
-}
-
-void
-dataset_warn(const Dataset *dataset)
-{
-	const LoadedDataset *d = (const LoadedDataset *) dataset;
-	static const char *const attribute[N_ATTRIBUTES] = {"gender", "age", "occupation"};
-
-	warn_temporary(d->ratings);
-	warn_temporary(d->movies);
-	warn_temporary(d->users);
-	if (dataset->n_unlisted > 0)
-		ereport(WARNING,
-				(errmsg_plural("%lld rated movie has no row in %s",
-							   "%lld rated movies have no row in %s",
-							   (unsigned long) dataset->n_unlisted,
-							   (long long) dataset->n_unlisted, relation_quoted(d->movies)),
-				 errdetail("Without genres and year, only the ratings tell of such a movie.")));
-	if (dataset->n_replaced > 0)
-		ereport(WARNING,
-				(errmsg_plural("%lld rating of relation %s is left out",
-							   "%lld ratings of relation %s are left out",
-							   (unsigned long) dataset->n_replaced,
-							   (long long) dataset->n_replaced, relation_quoted(d->ratings)),
-				 errdetail("A later rating of the movie by the same user counts instead.")));
-	warn_separator(d->movies, &d->separators);
-	warn_values(d->movies, "genres", d->n_genres_found);
-	for (int a = 0; a < N_ATTRIBUTES; a++)
-		warn_values(d->users, attribute[a], d->n_values_found[a]);
 }

@@ -97,7 +97,8 @@ refuse_second_row(Oid relation, const char *column, int64 id)
 /* -------------------------------------------------------------------- movies */
 
 /*
- * Checks the relation's columns.  The list lives in the current memory context.
+ * Checks the relation's columns; InvalidOid stands for a relation without rows.
+ * The list lives in the current memory context.
  */
 MovieList *
 movies_open(Oid relation)
@@ -106,7 +107,8 @@ movies_open(Oid relation)
 
 	list->relation = relation;
 	memcpy(list->column, movie_columns, sizeof(movie_columns));
-	input_check(relation, list->column, N_MOVIE_COLUMNS, 0);
+	if (OidIsValid(relation))
+		input_check(relation, list->column, N_MOVIE_COLUMNS, 0);
 
 	encode_init_ids(&list->ids);
 	list->genres = vocabulary_create();
@@ -204,7 +206,8 @@ receive_movie(void *arg, const Datum *value, const bool *isnull)
 void
 movies_read(MovieList *list)
 {
-	input_read(list->relation, list->column, N_MOVIE_COLUMNS, receive_movie, list);
+	if (OidIsValid(list->relation))
+		input_read(list->relation, list->column, N_MOVIE_COLUMNS, receive_movie, list);
 	list->n_genres_found = vocabulary_finish(list->genres, MAX_VALUES);
 }
 

@@ -46,10 +46,10 @@
 
 /* Columns that the relations must have, those first that every query reads. */
 static const InputColumn rating_columns[] = {
-	{"rating", INPUT_NUMBER}, {"movie_id", INPUT_ID}, {"user_id", INPUT_ID}
+	{"rating", INPUT_NUMBER, true}, {"movie_id", INPUT_ID}, {"user_id", INPUT_ID}
 };
 static const InputColumn user_rating_columns[] = {
-	{"rating", INPUT_NUMBER}, {"user_id", INPUT_ID}
+	{"rating", INPUT_NUMBER, true}, {"user_id", INPUT_ID}
 };
 static const InputColumn movie_columns[] = {
 	{"movie_id", INPUT_ID}, {"title", INPUT_TEXT}, {"genres", INPUT_TEXT},
@@ -102,14 +102,25 @@ ratings_argument(FunctionCallInfo fcinfo, int argno, int n)
 	return ratings_source(relation_argument(fcinfo, argno, "ratings", false), rating_columns, n);
 }
 
-/* The quoted name of the movies that argument argno gives. */
+/* The FROM item of movies, which may be InvalidOid: then there are none. */
+static char *
+movies_source(Oid movies)
+{
+	if (OidIsValid(movies))
+		return relation_quoted(movies);
+	return "(SELECT NULL::pg_catalog.int8 AS movie_id, NULL::pg_catalog.text AS title,"
+		" NULL::pg_catalog.text AS genres LIMIT 0)";
+}
+
+/* Likewise of the movies that argument argno gives. */
 static char *
 movies_argument(FunctionCallInfo fcinfo, int argno, int n)
 {
-	Oid			movies = relation_argument(fcinfo, argno, "movies", false);
+	Oid			movies = relation_argument(fcinfo, argno, "movies", true);
 
-	require(movies, movie_columns, n);
-	return relation_quoted(movies);
+	if (OidIsValid(movies))
+		require(movies, movie_columns, n);
+	return movies_source(movies);
 }
 
 /*
@@ -329,11 +340,12 @@ find_serving_relations(FunctionCallInfo fcinfo, StoreRelations *found)
 	if (!has_active || !PG_ARGISNULL(1))
 		found->ratings = relation_argument(fcinfo, 1, "ratings", false);
 	if (!has_active || !PG_ARGISNULL(2))
-		found->movies = relation_argument(fcinfo, 2, "movies", false);
+		found->movies = relation_argument(fcinfo, 2, "movies", true);
 	if (has_users && (!has_active || !PG_ARGISNULL(3)))
 		found->users = relation_argument(fcinfo, 3, "users", true);
 	require(found->ratings, rating_columns, has_users ? 3 : 2);
-	require(found->movies, movie_columns, lengthof(movie_columns));
+	if (OidIsValid(found->movies))
+		require(found->movies, movie_columns, lengthof(movie_columns));
 	if (OidIsValid(found->users))
 		require(found->users, user_columns, lengthof(user_columns));
 }
@@ -394,7 +406,7 @@ mlrec_user_profile(PG_FUNCTION_ARGS)
 		"  ARRAY(SELECT genre FROM liked ORDER BY liking DESC, n DESC, genre"
 		"   LIMIT " FAVOURITE_GENRES ")"
 		" FROM total AS t",
-		latest_ratings(from.ratings), relation_quoted(from.movies),
+		latest_ratings(from.ratings), movies_source(from.movies),
 		extension_object_quoted("genre_list"), user_attribute(from.users, "gender"),
 		user_attribute(from.users, "age"), user_attribute(from.users, "occupation"));
 	if (OidIsValid(from.users))
@@ -418,7 +430,7 @@ movie_year(Oid movies)
 	char	   *by_title = psprintf("%s(m.title::pg_catalog.text)",
 									extension_object_quoted("title_year"));
 
-	if (!has_column(movies, "year"))
+	if (!OidIsValid(movies) || !has_column(movies, "year"))
 		return by_title;
 	return psprintf("CASE WHEN m.year OPERATOR(pg_catalog.>=) 1"
 					"  AND m.year OPERATOR(pg_catalog.<=) %d"
@@ -447,7 +459,7 @@ mlrec_movie_details(PG_FUNCTION_ARGS)
 						  " LEFT JOIN %s AS m ON m.movie_id OPERATOR(pg_catalog.=) $1"
 						  " WHERE c.n OPERATOR(pg_catalog.>) 0 OR m.movie_id IS NOT NULL",
 						  movie_year(from.movies), latest_ratings(from.ratings),
-						  relation_quoted(from.movies)),
+						  movies_source(from.movies)),
 				 params);
 	return (Datum) 0;
 }

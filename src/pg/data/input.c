@@ -51,6 +51,8 @@ is_string(Oid type)
 	char		category;
 	bool		preferred;
 
+	if (!OidIsValid(type))
+		return false;
 	get_type_category_preferred(type, &category, &preferred);
 	return category == TYPCATEGORY_STRING;
 }
@@ -65,7 +67,8 @@ kind_accepts(InputKind kind, Oid type)
 		case INPUT_NUMBER:
 			return is_integer(type) || type == FLOAT4OID || type == FLOAT8OID || type == NUMERICOID;
 		case INPUT_TIME:
-			return is_integer(type) || type == TIMESTAMPTZOID || type == TIMESTAMPOID;
+			return is_integer(type) || type == TIMESTAMPTZOID || type == TIMESTAMPOID ||
+				type == DATEOID || is_string(type);
 		case INPUT_TEXT:
 			return is_string(type);
 		case INPUT_ANY:
@@ -84,13 +87,25 @@ kind_text(InputKind kind)
 		case INPUT_NUMBER:
 			return "It must be an integer, numeric, real or double precision.";
 		case INPUT_TIME:
-			return "It must be timestamptz, timestamp, or an integer number of seconds.";
+			return "It must be timestamptz, timestamp, date, text that reads as a timestamp, or an "
+				"integer number of seconds or milliseconds.";
 		case INPUT_TEXT:
 			return "It must be text.";
 		case INPUT_ANY:
 			break;
 	}
 	return "It may have any type.";
+}
+
+/*
+ * Text is read without a time zone, so that it means the same in every session.
+ */
+static const char *
+time_read_as(Oid type)
+{
+	if (!OidIsValid(type) || is_integer(type))
+		return "int8";
+	return type == TIMESTAMPTZOID ? "timestamptz" : "timestamp";
 }
 
 /* The type that a column is read as. */
@@ -104,8 +119,7 @@ read_as(const InputColumn *column)
 		case INPUT_NUMBER:
 			return column->type == NUMERICOID ? "numeric" : "float8";
 		case INPUT_TIME:
-			return column->type == TIMESTAMPTZOID ? "timestamptz" :
-				column->type == TIMESTAMPOID ? "timestamp" : "int8";
+			return time_read_as(column->type);
 		case INPUT_TEXT:
 		case INPUT_ANY:
 			break;
@@ -140,6 +154,8 @@ input_accepts(Oid relation, const InputColumn *column)
 {
 	AttrNumber	number = get_attnum(relation, column->name);
 
+	if (number == InvalidAttrNumber)
+		return column->optional;
 	return number > 0 && kind_accepts(column->kind, getBaseType(get_atttype(relation, number)));
 }
 
@@ -158,6 +174,17 @@ input_number(Oid relation, const char *column)
 {
 	return psprintf("%s::pg_catalog.%s", quote_identifier(column),
 					is_numeric(relation, column) ? "numeric" : "float8");
+}
+
+char *
+input_time_order(Oid ratings)
+{
+	AttrNumber	number = get_attnum(ratings, "rated_at");
+
+	if (number == InvalidAttrNumber)
+		return NULL;
+	return psprintf("rated_at::pg_catalog.%s",
+					time_read_as(getBaseType(get_atttype(ratings, number))));
 }
 
 double
@@ -238,8 +265,8 @@ input_time_is_finite(const InputColumn *column, Datum value)
 char *
 input_time_text(const InputColumn *column, Datum value)
 {
-	PGFunction	out = column->type == TIMESTAMPTZOID ? timestamptz_out :
-		column->type == TIMESTAMPOID ? timestamp_out : int8out;
+	PGFunction	out = is_integer(column->type) ? int8out :
+		column->type == TIMESTAMPTZOID ? timestamptz_out : timestamp_out;
 
 	return DatumGetCString(DirectFunctionCall1(out, value));
 }
@@ -281,6 +308,33 @@ build_query(Oid relation, const InputColumn *column, int n)
 }
 
 /*
+ * In the place of an error that text does not read as a time, which names neither
+ * relation nor column, raises one that does.
+ */
+static void
+explain_text_time(Oid relation, const InputColumn *column, int n, MemoryContext context)
+{
+	int			sqlstate = geterrcode();
+	ErrorData  *error;
+
+	if (sqlstate != ERRCODE_INVALID_DATETIME_FORMAT && sqlstate != ERRCODE_DATETIME_FIELD_OVERFLOW)
+		return;
+	for (int i = 0; i < n; i++)
+	{
+		if (column[i].kind != INPUT_TIME || !is_string(column[i].type))
+			continue;
+		MemoryContextSwitchTo(context);
+		error = CopyErrorData();
+		FlushErrorState();
+		ereport(ERROR,
+				(errcode(sqlstate), errmsg_internal("%s", error->message),
+				 errdetail("Column \"%s\" of relation %s is text, and each value must read as a "
+						   "timestamp.", column[i].name, relation_quoted(relation)),
+				 errhint("Correct the row, or convert the column in a view, and pass the view.")));
+	}
+}
+
+/*
  * Calls row(arg, …) for every row of the relation, whose columns input_check
  * has looked up.  The rows are those that the active snapshot sees, so several
  * relations read by one statement belong together.
@@ -292,6 +346,7 @@ input_read(Oid relation, const InputColumn *column, int n, InputRow row, void *a
 	SPIExecuteOptions options = {0};
 	InputReader reader = {column, n, row, arg};
 	RowReceiver receiver = row_receiver(receive_row, &reader);
+	MemoryContext caller = CurrentMemoryContext;
 	int			code;
 
 	Assert(n <= MAX_COLUMNS);
@@ -301,7 +356,16 @@ input_read(Oid relation, const InputColumn *column, int n, InputRow row, void *a
 	SPI_connect();
 	options.read_only = true;
 	options.dest = &receiver.receiver;
-	code = SPI_execute_extended(query, &options);
+	PG_TRY();
+	{
+		code = SPI_execute_extended(query, &options);
+	}
+	PG_CATCH();
+	{
+		explain_text_time(relation, column, n, caller);
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
 	if (code != SPI_OK_SELECT)
 		elog(ERROR, "could not execute \"%s\": %s", query, SPI_result_code_string(code));
 	SPI_finish();

@@ -8,8 +8,9 @@ typedef enum InputKind
 {
 	INPUT_ID,					/* any integer type, read as int8 */
 	INPUT_NUMBER,				/* any numeric type, read as float8 */
-	INPUT_TIME,					/* timestamptz, timestamp or an integer type, read
-								 * as int8: microseconds since 2000, or the integer */
+	INPUT_TIME,					/* timestamptz, timestamp, date or a string type, read
+								 * as int8 microseconds since 2000, or an integer type,
+								 * read as the integer */
 	INPUT_TEXT,					/* text or a string type, read as text */
 	INPUT_ANY					/* whatever there is, read as text */
 } InputKind;
@@ -25,11 +26,14 @@ typedef struct InputColumn
 /* Called with one row, in a context that lasts as long as the call */
 typedef void (*InputRow) (void *arg, const Datum *value, const bool *isnull);
 
-/* Whether the relation has the column, with a type that it may have. */
+/* Whether the relation has the column, with a type that it may have, or need not have it. */
 extern bool input_accepts(Oid relation, const InputColumn *column);
 
 /* How a query has to select a column of numbers: as numeric or as float8. */
 extern char *input_number(Oid relation, const char *column);
+
+/* How a query has to order by rated_at; NULL if the relation has no such column. */
+extern char *input_time_order(Oid ratings);
 
 /* A number that was selected so; a numeric beyond the range of float8 is infinite. */
 extern double input_double(Oid type, Datum value);

@@ -2,10 +2,11 @@
  * latest_ratings.c: the ratings that count.
  *
  * Where a user has rated a movie more than once, training and serving take the
- * latest rating, and of several at that time the highest.  What looks at the
- * data must count the same, so it reads ratings through the subquery made here.
- * It costs a sort, and is left out where a unique index says that there is at
- * most one rating of a user and a movie, as after load_movielens.
+ * latest rating, and of several at that time, or without times, the highest.
+ * What looks at the data must count the same, so it reads ratings through the
+ * subquery made here.  An event without a rating counts as a rating of 1.  It
+ * costs a sort, and is left out where a unique index says that there is at most
+ * one rating of a user and a movie, as after load_movielens.
  */
 #include "postgres.h"
 
@@ -70,18 +71,24 @@ latest_ratings(Oid ratings)
 {
 	/* without these there is no telling which rating came last */
 	static const InputColumn needed[] = {
-		{"user_id", INPUT_ID}, {"movie_id", INPUT_ID}, {"rating", INPUT_NUMBER},
-		{"rated_at", INPUT_TIME}
+		{"user_id", INPUT_ID}, {"movie_id", INPUT_ID}, {"rating", INPUT_NUMBER, true},
+		{"rated_at", INPUT_TIME, true}
 	};
+	bool		has_rating = get_attnum(ratings, "rating") != InvalidAttrNumber;
+	char	   *time = input_time_order(ratings);
 	bool		can_tell = true;
 
 	for (int i = 0; i < lengthof(needed); i++)
 		can_tell = can_tell && input_accepts(ratings, &needed[i]);
+	if (can_tell && !has_rating)
+		return psprintf("(SELECT DISTINCT user_id, movie_id, 1::pg_catalog.float4 AS rating FROM %s)"
+						" AS latest", relation_quoted(ratings));
 	if (!can_tell || has_key(ratings))
 		return psprintf("%s AS latest", relation_quoted(ratings));
 	return psprintf("(SELECT DISTINCT ON (user_id, movie_id) user_id, movie_id, rating FROM %s"
-					" ORDER BY user_id, movie_id, rated_at DESC NULLS LAST,"
-					"  rating DESC NULLS LAST) AS latest", relation_quoted(ratings));
+					" ORDER BY user_id, movie_id,%s rating DESC NULLS LAST) AS latest",
+					relation_quoted(ratings),
+					time == NULL ? "" : psprintf(" %s DESC NULLS LAST,", time));
 }
 
 /* A value of the first row that a query has found, short enough for a message. */
@@ -98,7 +105,9 @@ value_text(int column)
 void
 latest_ratings_check(Oid ratings, const char *condition, ParamListInfo params)
 {
-	Oid			type = getBaseType(get_atttype(ratings, get_attnum(ratings, "rating")));
+	AttrNumber	rating = get_attnum(ratings, "rating");
+	Oid			type = rating == InvalidAttrNumber ? InvalidOid :
+		getBaseType(get_atttype(ratings, rating));
 	const char *name = type == NUMERICOID ? "pg_catalog.numeric" : "pg_catalog.float8";
 	bool		has_keys = get_attnum(ratings, "user_id") > 0 &&
 		get_attnum(ratings, "movie_id") > 0;

@@ -1,9 +1,9 @@
 /*
  * rating_list.c: ratings as they stream in, with codes in place of ids.
  *
- * Four columns, 20 bytes a rating, that grow by doubling.  A row that nothing
- * can be learned from stops the reading and is named with its keys, rather
- * than left out in silence.
+ * Columns of 20 bytes a rating, or 24 with weights, that grow by doubling.  A row
+ * that nothing can be learned from stops the reading and is named with its keys,
+ * rather than left out in silence.
  */
 #include "postgres.h"
 
@@ -23,9 +23,16 @@
 static const InputColumn rating_columns[N_RATING_COLUMNS] = {
 	{"user_id", INPUT_ID, false, InvalidOid},
 	{"movie_id", INPUT_ID, false, InvalidOid},
-	{"rating", INPUT_NUMBER, false, InvalidOid},
-	{"rated_at", INPUT_TIME, false, InvalidOid}
+	{"rating", INPUT_NUMBER, true, InvalidOid},
+	{"rated_at", INPUT_TIME, true, InvalidOid},
+	{"weight", INPUT_NUMBER, true, InvalidOid}
 };
+
+static bool
+has_column(const RatingList *list, int column)
+{
+	return OidIsValid(list->column[column].type);
+}
 
 /* "user_id 1, movie_id null, ..." of a row that is refused. */
 static char *
@@ -36,6 +43,8 @@ row_text(const RatingList *list, const Datum *value, const bool *isnull)
 	initStringInfo(&text);
 	for (int c = 0; c < N_RATING_COLUMNS; c++)
 	{
+		if (!has_column(list, c))
+			continue;
 		appendStringInfo(&text, "%s%s ", c > 0 ? ", " : "", list->column[c].name);
 		if (isnull[c])
 			appendStringInfoString(&text, "null");
@@ -49,32 +58,53 @@ row_text(const RatingList *list, const Datum *value, const bool *isnull)
 	return text.data;
 }
 
+/* Raises that the value of a column in a row cannot be learned from. */
+static void
+refuse_row(const RatingList *list, int sqlstate, const char *message, const char *row)
+{
+	ereport(ERROR,
+			(errcode(sqlstate), errmsg_internal("%s", message), errdetail("The row has %s.", row),
+			 errhint("Correct the row, or leave it out by a view.")));
+}
+
 /* Refuses what cannot be learned from, with the keys of the row. */
 static void
 check_rating(const RatingList *list, const Datum *value, const bool *isnull)
 {
-	for (int c = 0; c < N_RATING_COLUMNS; c++)
-		if (unlikely(isnull[c]))
-			ereport(ERROR,
-					(errcode(ERRCODE_NOT_NULL_VIOLATION),
-					 errmsg("null value in column \"%s\" of relation %s", list->column[c].name,
+	for (int c = 0; c < WEIGHT_COLUMN; c++)
+		if (unlikely(isnull[c]) && has_column(list, c))
+			refuse_row(list, ERRCODE_NOT_NULL_VIOLATION,
+					   psprintf("null value in column \"%s\" of relation %s", list->column[c].name,
+								relation_quoted(list->relation)),
+					   row_text(list, value, isnull));
+	if (has_column(list, RATING_COLUMN) && unlikely(!isfinite((float) DatumGetFloat8(value[RATING_COLUMN]))))
+		refuse_row(list, ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE,
+				   psprintf("rating in relation %s is not a finite number of type real",
 							relation_quoted(list->relation)),
-					 errdetail("The row has %s.", row_text(list, value, isnull)),
-					 errhint("Correct the row, or leave it out by a view.")));
+				   row_text(list, value, isnull));
+	if (has_column(list, TIME_COLUMN) &&
+		unlikely(!input_time_is_finite(&list->column[TIME_COLUMN], value[TIME_COLUMN])))
+		refuse_row(list, ERRCODE_DATETIME_VALUE_OUT_OF_RANGE,
+				   psprintf("time in relation %s is not finite", relation_quoted(list->relation)),
+				   row_text(list, value, isnull));
+}
 
-	if (unlikely(!isfinite((float) DatumGetFloat8(value[2]))))
-		ereport(ERROR,
-				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
-				 errmsg("rating in relation %s is not a finite number of type real",
-						relation_quoted(list->relation)),
-				 errdetail("The row has %s.", row_text(list, value, isnull)),
-				 errhint("Correct the row, or leave it out by a view.")));
-	if (unlikely(!input_time_is_finite(&list->column[3], value[3])))
-		ereport(ERROR,
-				(errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
-				 errmsg("time in relation %s is not finite", relation_quoted(list->relation)),
-				 errdetail("The row has %s.", row_text(list, value, isnull)),
-				 errhint("Correct the row, or leave it out by a view.")));
+/*
+ * Keeps the weight of a row.  Only once all are read is it known whether they are
+ * events, which need it, so the first bad one is kept in words.
+ */
+static void
+take_weight(RatingList *list, const Datum *value, const bool *isnull)
+{
+	float		weight = isnull[WEIGHT_COLUMN] ? 0 : (float) DatumGetFloat8(value[WEIGHT_COLUMN]);
+	MemoryContext caller;
+
+	list->weight[list->n] = weight;
+	if (likely(weight > 0 && isfinite(weight)) || list->bad_weight != NULL)
+		return;
+	caller = MemoryContextSwitchTo(GetMemoryChunkContext(list));
+	list->bad_weight = row_text(list, value, isnull);
+	MemoryContextSwitchTo(caller);
 }
 
 static void
@@ -102,6 +132,8 @@ grow(RatingList *list)
 	list->movie = repalloc_huge(list->movie, list->capacity * sizeof(int32));
 	list->rating = repalloc_huge(list->rating, list->capacity * sizeof(float));
 	list->time = repalloc_huge(list->time, list->capacity * sizeof(int64));
+	if (list->weight != NULL)
+		list->weight = repalloc_huge(list->weight, list->capacity * sizeof(float));
 }
 
 static void
@@ -120,15 +152,13 @@ receive_rating(void *arg, const Datum *value, const bool *isnull)
 	}
 	list->user[i] = encode_id(&list->users, DatumGetInt64(value[0]));
 	list->movie[i] = encode_id(list->movies, DatumGetInt64(value[1]));
-	list->rating[i] = (float) DatumGetFloat8(value[2]);
-	list->time[i] = DatumGetInt64(value[3]);
+	list->rating[i] = has_column(list, RATING_COLUMN) ? (float) DatumGetFloat8(value[RATING_COLUMN]) : 1;
+	list->time[i] = has_column(list, TIME_COLUMN) ? DatumGetInt64(value[TIME_COLUMN]) : 0;
+	if (list->weight != NULL)
+		take_weight(list, value, isnull);
 	list->n++;
 }
 
-/*
- * Checks the relation's columns.  The list lives in the current memory context;
- * ids of movies get their codes in `movies`, after those that are there.
- */
 RatingList *
 ratings_open(Oid relation, IdMap *movies, Size memory_limit)
 {
@@ -146,10 +176,25 @@ ratings_open(Oid relation, IdMap *movies, Size memory_limit)
 	list->movie = palloc(list->capacity * sizeof(int32));
 	list->rating = palloc(list->capacity * sizeof(float));
 	list->time = palloc(list->capacity * sizeof(int64));
+	if (has_column(list, WEIGHT_COLUMN))
+		list->weight = palloc(list->capacity * sizeof(float));
 	return list;
 }
 
-/* Reads the ratings; raises an error if there are none. */
+/* Gives events their weights, 1 each without a column. */
+static void
+take_events(RatingList *list)
+{
+	list->event_rating = list->rating[0];
+	if (list->bad_weight != NULL)
+		refuse_row(list, ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE,
+				   psprintf("weight in relation %s is not a positive finite number of type real",
+							relation_quoted(list->relation)),
+				   list->bad_weight);
+	for (int64 i = 0; i < list->n; i++)
+		list->rating[i] = list->weight == NULL ? 1 : list->weight[i];
+}
+
 void
 ratings_read(RatingList *list)
 {
@@ -159,4 +204,13 @@ ratings_read(RatingList *list)
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("relation %s holds no ratings", relation_quoted(list->relation)),
 				 errhint("Load ratings first, for instance with load_movielens().")));
+	list->events = list->n > 1 || !has_column(list, RATING_COLUMN);
+	list->timeless = list->n > 1 || !has_column(list, TIME_COLUMN);
+	for (int64 i = 1; i < list->n && (list->events || list->timeless); i++)
+	{
+		list->events = list->events && list->rating[i] == list->rating[0];
+		list->timeless = list->timeless && list->time[i] == list->time[0];
+	}
+	if (list->events)
+		take_events(list);
 }

@@ -83,29 +83,51 @@ some_people_text(Oid users)
 	return psprintf("%s WHERE user_id OPERATOR(pg_catalog.=) ANY ($1)", people_text(users));
 }
 
-/* Ordered by the column itself, not by what is selected, for an index to do. */
+/*
+ * The rows of all users, or of some, of which value is selected.  Ordered by the
+ * column itself, not by what is selected, for an index to do.
+ */
+static char *
+rows_text(Oid ratings, const char *value, const char *users)
+{
+	return psprintf("SELECT user_id::pg_catalog.int8, movie_id::pg_catalog.int8, %s FROM %s AS r "
+					"WHERE user_id %s AND movie_id IS NOT NULL ORDER BY r.user_id", value,
+					relation_quoted(ratings), users);
+}
+
+#define ALL_USERS "IS NOT NULL"
+#define SOME_USERS "OPERATOR(pg_catalog.=) ANY ($1)"
+
 static char *
 ratings_text(Oid ratings)
 {
-	return psprintf("SELECT user_id::pg_catalog.int8, movie_id::pg_catalog.int8, %s FROM %s AS r "
-					"WHERE user_id IS NOT NULL AND movie_id IS NOT NULL "
-					"ORDER BY r.user_id", input_number(ratings, "rating"),
-					relation_quoted(ratings));
+	return rows_text(ratings, user_state_rating(ratings), ALL_USERS);
 }
 
 static char *
 some_ratings_text(Oid ratings)
 {
-	return psprintf("SELECT user_id::pg_catalog.int8, movie_id::pg_catalog.int8, %s FROM %s AS r "
-					"WHERE user_id OPERATOR(pg_catalog.=) ANY ($1) AND movie_id IS NOT NULL "
-					"ORDER BY r.user_id", input_number(ratings, "rating"),
-					relation_quoted(ratings));
+	return rows_text(ratings, user_state_rating(ratings), SOME_USERS);
+}
+
+static char *
+events_text(Oid ratings)
+{
+	return rows_text(ratings, user_state_weight(ratings), ALL_USERS);
+}
+
+static char *
+some_events_text(Oid ratings)
+{
+	return rows_text(ratings, user_state_weight(ratings), SOME_USERS);
 }
 
 static CachedQuery people_query = {people_text, 0, {0}};
 static CachedQuery some_people_query = {some_people_text, 1, {INT8ARRAYOID}};
 static CachedQuery ratings_query = {ratings_text, 0, {0}};
 static CachedQuery some_ratings_query = {some_ratings_text, 1, {INT8ARRAYOID}};
+static CachedQuery events_query = {events_text, 0, {0}};
+static CachedQuery some_events_query = {some_events_text, 1, {INT8ARRAYOID}};
 
 /* ---------------------------------------------------------------------------
  * Who
@@ -324,8 +346,10 @@ read_ratings(UserStream *stream, ArrayType *user_ids)
 	Oid			ratings = stream->serving->relations.ratings;
 	Datum		values[] = {PointerGetDatum(user_ids)};
 	bool		some = user_ids != NULL && stream->n_people <= MAX_LOOKED_UP;
-	Portal		portal = some ? cached_query_open(&some_ratings_query, ratings, values, NULL) :
-		cached_query_open(&ratings_query, ratings, NULL, NULL);
+	bool		events = stream->serving->model->header->events != 0;
+	CachedQuery *query = some ? (events ? &some_events_query : &some_ratings_query) :
+		(events ? &events_query : &ratings_query);
+	Portal		portal = cached_query_open(query, ratings, some ? values : NULL, NULL);
 
 	stream->rows = palloc(sizeof(Row) * FETCH_ROWS);
 	do

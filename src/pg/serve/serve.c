@@ -75,7 +75,8 @@ void
 serve_check_columns(CachedModel *model, const StoreRelations *relations)
 {
 	InputColumn ratings[] = {
-		{"user_id", INPUT_ID}, {"movie_id", INPUT_ID}, {"rating", INPUT_NUMBER}
+		{"user_id", INPUT_ID}, {"movie_id", INPUT_ID},
+		{"rating", INPUT_NUMBER, model->header->events}, {"weight", INPUT_NUMBER, true}
 	};
 	InputColumn movies[] = {
 		{"movie_id", INPUT_ID}, {"title", INPUT_TEXT}, {"genres", INPUT_TEXT},
@@ -87,8 +88,9 @@ serve_check_columns(CachedModel *model, const StoreRelations *relations)
 
 	if (model->columns_checked == generation)
 		return;
-	input_check(relations->ratings, ratings, lengthof(ratings), model_id);
-	input_check(relations->movies, movies, lengthof(movies), model_id);
+	input_check(relations->ratings, ratings, lengthof(ratings) - !model->header->events, model_id);
+	if (OidIsValid(relations->movies))
+		input_check(relations->movies, movies, lengthof(movies), model_id);
 	if (OidIsValid(relations->users))
 		input_check(relations->users, users, lengthof(users), model_id);
 	model->columns_checked = generation;
@@ -184,14 +186,18 @@ int32
 serve_find_movie(const Serving *serving, int64 movie_id)
 {
 	int32		movie = catalogue_find(serving->catalogue, movie_id);
+	const char *movies = serving->model->entry.movies;
 
 	if (movie < 0 || (serving->relations.movies_may_hide && serving->catalogue->hidden[movie]))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("movie %lld is unknown", (long long) movie_id),
-				 errdetail("Relation %s has no row of it.", serving->model->entry.movies),
-				 errhint("Insert the movie into %s; it needs no new training.",
-						 serving->model->entry.movies)));
+				 movies == NULL ?
+				 errdetail("No rating of it was there when the model was trained.") :
+				 errdetail("Relation %s has no row of it.", movies),
+				 movies == NULL ?
+				 errhint("Train a new model.") :
+				 errhint("Insert the movie into %s; it needs no new training.", movies)));
 	return movie;
 }
 

@@ -13,6 +13,7 @@
  */
 #include "postgres.h"
 
+#include <float.h>
 #include <math.h>
 
 #include "catalog/pg_type.h"
@@ -30,18 +31,46 @@ static const char *const attribute_names[N_ATTRIBUTES] = {"gender", "age", "occu
  * Queries
  * ------------------------------------------------------------------------- */
 
+char *
+user_state_rating(Oid ratings)
+{
+	return input_number(ratings, "rating");
+}
+
+char *
+user_state_weight(Oid ratings)
+{
+	return relation_has_column(ratings, "weight") ? input_number(ratings, "weight") :
+		"1::pg_catalog.float8";
+}
+
+/* A user's rows, of which value is selected. */
+static char *
+user_rows_text(Oid ratings, const char *value)
+{
+	return psprintf("SELECT movie_id::pg_catalog.int8, %s FROM %s "
+					"WHERE user_id OPERATOR(pg_catalog.=) $1", value, relation_quoted(ratings));
+}
+
 static char *
 ratings_text(Oid ratings)
 {
-	return psprintf("SELECT movie_id::pg_catalog.int8, %s FROM %s "
-					"WHERE user_id OPERATOR(pg_catalog.=) $1", input_number(ratings, "rating"),
-					relation_quoted(ratings));
+	return user_rows_text(ratings, user_state_rating(ratings));
+}
+
+static char *
+events_text(Oid ratings)
+{
+	return user_rows_text(ratings, user_state_weight(ratings));
 }
 
 static char *
 ordered_ratings_text(Oid ratings)
 {
-	return psprintf("%s ORDER BY rated_at NULLS FIRST, rating NULLS FIRST", ratings_text(ratings));
+	char	   *time = input_time_order(ratings);
+
+	return psprintf("%s ORDER BY %s rating NULLS FIRST", ratings_text(ratings),
+					time == NULL ? "" : psprintf("%s NULLS FIRST,", time));
 }
 
 char *
@@ -71,6 +100,7 @@ attributes_text(Oid users)
 }
 
 static CachedQuery ratings_query = {ratings_text, 1, {INT8OID}};
+static CachedQuery events_query = {events_text, 1, {INT8OID}};
 static CachedQuery ordered_ratings_query = {ordered_ratings_text, 1, {INT8OID}};
 static CachedQuery attributes_query = {attributes_text, 1, {INT8OID}};
 
@@ -111,6 +141,7 @@ user_state_begin(UserState *state, const CachedModel *model, const StoreRelation
 	const ModelFileHeader *header = model->header;
 
 	state->user_id = user_id;
+	state->events = header->events != 0;
 	state->n_seen = 0;
 	state->n_other = 0;
 	memset(&state->input, 0, sizeof(UserInput));
@@ -140,8 +171,10 @@ within_reason(double rating, const ModelFileHeader *header)
 {
 	double		scale = Max((double) header->max_rating - header->min_rating, header->deviation);
 
-	if (isnan(rating))
+	if (isnan(rating) || (header->events && !(rating > 0)))
 		return NAN;
+	if (header->events)
+		return (float) Min(rating, FLT_MAX);
 	return (float) Max(header->min_rating - scale, Min(header->max_rating + scale, rating));
 }
 
@@ -185,12 +218,20 @@ compare_seen(const void *a, const void *b)
 	return x->arrival < y->arrival ? -1 : 1;
 }
 
+/* The weight of two events: a NaN is no weight. */
+static float
+add_weights(float a, float b)
+{
+	return isnan(a) ? b : isnan(b) ? a : a + b;
+}
+
 /*
  * Puts rated movies in order and keeps of the ratings of one movie the one that
- * came last.  Returns whether any movie had more than one.
+ * came last, of events the sum of their weights.  Returns whether it matters which
+ * came last: whether any movie had more than one rating.
  */
 static bool
-order_seen(SeenMovie *seen, int32 *n)
+order_seen(SeenMovie *seen, int32 *n, bool events)
 {
 	bool		sorted = true;
 	int32		kept = 0;
@@ -204,10 +245,14 @@ order_seen(SeenMovie *seen, int32 *n)
 	for (int32 i = 0; i < *n; i++)
 	{
 		if (i + 1 < *n && seen[i + 1].movie_id == seen[i].movie_id)
+		{
+			if (events)
+				seen[i + 1].rating = add_weights(seen[i].rating, seen[i + 1].rating);
 			continue;
+		}
 		seen[kept++] = seen[i];
 	}
-	repeated = kept < *n;
+	repeated = !events && kept < *n;
 	*n = kept;
 	return repeated;
 }
@@ -235,7 +280,10 @@ fill_history(UserState *state)
 	float	   *rating = MemoryContextAllocHuge(state->context, sizeof(float) * Max(n, 1));
 
 	n = append_history(movie, rating, 0, state->seen, state->n_seen);
-	state->input.n_history = append_history(movie, rating, n, state->other, state->n_other);
+	n = append_history(movie, rating, n, state->other, state->n_other);
+	for (Size i = 0; state->events && i < n; i++)
+		rating[i] = log1pf(rating[i]);
+	state->input.n_history = n;
 	state->input.history_movie = movie;
 	state->input.history_rating = rating;
 }
@@ -248,9 +296,9 @@ fill_history(UserState *state)
 bool
 user_state_finish(UserState *state)
 {
-	bool		repeated = order_seen(state->seen, &state->n_seen);
+	bool		repeated = order_seen(state->seen, &state->n_seen, state->events);
 
-	repeated = order_seen(state->other, &state->n_other) || repeated;
+	repeated = order_seen(state->other, &state->n_other, state->events) || repeated;
 	if (state->n_seen < state->needed || state->n_seen + state->n_other == 0)
 		state->input.user = -1;
 	fill_history(state);
@@ -319,10 +367,11 @@ user_state_read(const CachedModel *model, const StoreRelations *relations, int64
 	Datum		values[] = {Int64GetDatum(user_id)};
 
 	user_state_begin(state, model, relations, user_id);
-	cached_query_run(&ratings_query, relations->ratings, values, NULL, receive_rating, &reading);
+	cached_query_run(state->events ? &events_query : &ratings_query, relations->ratings, values,
+					 NULL, receive_rating, &reading);
 	if (user_state_finish(state))
 	{
-		/* only their times tell which of a movie's ratings counts */
+		/* only times, or else the values, tell which of a movie's ratings counts */
 		user_state_begin(state, model, relations, user_id);
 		cached_query_run(&ordered_ratings_query, relations->ratings, values, NULL,
 						 receive_rating, &reading);

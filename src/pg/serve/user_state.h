@@ -13,12 +13,14 @@ typedef struct SeenMovie
 	int64		movie_id;
 	int32		movie;			/* index among the model's movies, -1: not one */
 	int32		arrival;		/* place among the rows read */
-	float		rating;			/* NaN: rated with NULL */
+	float		rating;			/* NaN: rated with NULL; of events the weight, NaN
+								 * where that is none */
 } SeenMovie;
 
 typedef struct UserState
 {
 	int64		user_id;
+	bool		events;			/* the model's ratings are, and add up */
 	UserInput	input;			/* history ascending by movie, then the movies
 								 * unknown to the model ascending by id */
 	int32		needed;			/* of n_seen, for what was learned of the user */
@@ -52,6 +54,13 @@ extern void user_state_begin(UserState *state, const CachedModel *model,
 extern void user_state_add(UserState *state, const CachedModel *model, int64 movie_id,
 						   double rating);
 extern bool user_state_finish(UserState *state);
+
+/*
+ * How a query has to select what was thought of a movie: the rating, or the weight
+ * of an event.
+ */
+extern char *user_state_rating(Oid ratings);
+extern char *user_state_weight(Oid ratings);
 
 /* The code of an attribute's value; name may be NULL. */
 extern uint8 user_state_attribute(const CachedModel *model, int attribute, const char *name);

@@ -138,8 +138,10 @@ has_relation(const StoreEntry *entry, bool of_movies)
 	if (!store_relations_exist(entry))
 		return false;
 	store_find_relations(entry, &relations);
-	return of_movies ? input_accepts(relations.movies, &movie_id) :
-		input_accepts(relations.ratings, &user_id);
+	if (!of_movies)
+		return input_accepts(relations.ratings, &user_id);
+	return input_accepts(OidIsValid(relations.movies) ? relations.movies : relations.ratings,
+						 &movie_id);
 }
 
 /*
@@ -158,7 +160,7 @@ mlrec_model_movie_vectors(PG_FUNCTION_ARGS)
 	if (!has_relation(&model->entry, true))
 		return (Datum) 0;
 	store_find_relations(&model->entry, &relations);
-	check_readable(relations.movies);
+	check_readable(OidIsValid(relations.movies) ? relations.movies : relations.ratings);
 	if (!relations.movies_may_hide)
 	{
 		put_vectors(result, model->header, MODEL_FILE_MOVIE_IDS, MODEL_FILE_MOVIE_VECTORS,
@@ -226,6 +228,20 @@ count_users(const StoreRelations *from)
 					relation_quoted(from->ratings));
 }
 
+/* The movies that have a row, and those that are rated without one. */
+static char *
+count_movies(const StoreRelations *from)
+{
+	if (!OidIsValid(from->ratings))
+		return count_rows(from->movies);
+	if (!OidIsValid(from->movies))
+		return psprintf("(SELECT pg_catalog.count(DISTINCT movie_id) FROM %s)",
+						relation_quoted(from->ratings));
+	return psprintf("(SELECT pg_catalog.count(movie_id) FROM (SELECT movie_id::pg_catalog.int8 FROM %s "
+					"UNION SELECT movie_id::pg_catalog.int8 FROM %s) AS known)",
+					relation_quoted(from->movies), relation_quoted(from->ratings));
+}
+
 static char *
 count_genres(Oid movies)
 {
@@ -271,7 +287,7 @@ mlrec_recommender_stats(PG_FUNCTION_ARGS)
 					(Datum) 0, !active);
 	query_return(fcinfo,
 				 psprintf("SELECT %s, %s, %s, %s, $1, $2, $3, $4", count_users(&from),
-						  count_rows(from.movies), count_ratings(from.ratings),
+						  count_movies(&from), count_ratings(from.ratings),
 						  count_genres(from.movies)), params);
 	return (Datum) 0;
 }

@@ -223,7 +223,7 @@ copy_entry(StoreEntry *to, const StoreEntry *from)
 {
 	*to = *from;
 	to->ratings = pstrdup(from->ratings);
-	to->movies = pstrdup(from->movies);
+	to->movies = from->movies == NULL ? NULL : pstrdup(from->movies);
 	to->users = from->users == NULL ? NULL : pstrdup(from->users);
 	to->relevance = from->relevance == NULL ? NULL : pstrdup(from->relevance);
 	to->options = NULL;

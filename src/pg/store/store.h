@@ -21,8 +21,8 @@ typedef struct StoreEntry
 	bool		active;			/* set by store_save */
 
 	char	   *ratings;		/* relations by qualified, quoted name */
-	char	   *movies;
-	char	   *users;			/* NULL: there is none */
+	char	   *movies;			/* NULL: there is none */
+	char	   *users;			/* likewise */
 
 	int64		train_ratings;
 	int64		test_ratings;
@@ -52,11 +52,12 @@ typedef struct StoreEntry
 typedef struct StoreRelations
 {
 	Oid			ratings;
-	Oid			movies;
-	Oid			users;			/* InvalidOid: there is none */
+	Oid			movies;			/* InvalidOid: there is none */
+	Oid			users;			/* likewise */
 	bool		ratings_may_hide;	/* the current user may see a part of the rows only */
 	bool		movies_may_hide;
-	bool		is_restricted;	/* ratings or movies are, for the current user */
+	bool		is_restricted;	/* ratings or movies are, for the current user; never
+								 * without movies */
 } StoreRelations;
 
 /* Takes a piece of a model file; false: no more, please. */

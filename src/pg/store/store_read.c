@@ -379,18 +379,20 @@ void
 store_find_relations(const StoreEntry *entry, StoreRelations *relations)
 {
 	relations->ratings = find_relation(entry, entry->ratings);
-	relations->movies = find_relation(entry, entry->movies);
+	relations->movies = entry->movies == NULL ? InvalidOid : find_relation(entry, entry->movies);
 	relations->users = entry->users == NULL ? InvalidOid : find_relation(entry, entry->users);
 	relations->ratings_may_hide = relation_may_hide(relations->ratings);
-	relations->movies_may_hide = relation_may_hide(relations->movies);
-	relations->is_restricted = relation_is_restricted(relations->ratings) ||
-		relation_is_restricted(relations->movies);
+	relations->movies_may_hide = OidIsValid(relations->movies) &&
+		relation_may_hide(relations->movies);
+	relations->is_restricted = OidIsValid(relations->movies) &&
+		(relation_is_restricted(relations->ratings) || relation_is_restricted(relations->movies));
 }
 
 bool
 store_relations_exist(const StoreEntry *entry)
 {
-	return OidIsValid(look_up(entry->ratings)) && OidIsValid(look_up(entry->movies)) &&
+	return OidIsValid(look_up(entry->ratings)) &&
+		(entry->movies == NULL || OidIsValid(look_up(entry->movies))) &&
 		(entry->users == NULL || OidIsValid(look_up(entry->users)));
 }
 

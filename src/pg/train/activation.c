@@ -69,13 +69,12 @@ active_ndcg(const CachedModel *active, const Dataset *dataset, const float *rati
 bool
 activation_is_later(const Ratings *ratings, int32 user, int64 row, const StoreEntry *model)
 {
-	int64		movie_id = ratings->movie_ids[ratings->movie[row]];
+	RatingKey	key = {
+		ratings->time[row], ratings->user_ids[user], ratings->movie_ids[ratings->movie[row]]
+	};
+	RatingKey	boundary = {model->boundary_time, model->boundary_user, model->boundary_movie};
 
-	if (ratings->time[row] != model->boundary_time)
-		return ratings->time[row] > model->boundary_time;
-	if (ratings->user_ids[user] != model->boundary_user)
-		return ratings->user_ids[user] > model->boundary_user;
-	return movie_id > model->boundary_movie;
+	return rating_key_after(&key, &boundary);
 }
 
 bool

@@ -15,6 +15,7 @@
 #include "utils/lsyscache.h"
 
 #include "num/data/batch.h"
+#include "num/data/statistics.h"
 #include "pg/train/options.h"
 
 /* Places of the arguments, behind the three relations. */
@@ -43,6 +44,10 @@ enum
 #define MAX_EPOCHS 1000
 #define MAX_BATCH_SIZE 65536
 #define DEFAULT_WORKERS 1
+
+/* Shares of the training ratings: more likes, or fewer, say little */
+#define MAX_LIKES 0.95
+#define MIN_LIKES 0.02
 
 static void
 require(FunctionCallInfo fcinfo, int arg, const char *name)
@@ -118,9 +123,6 @@ activate_mode(FunctionCallInfo fcinfo)
 	return strcmp(label, "false") == 0 ? ACTIVATE_NEVER : ACTIVATE_IF_BETTER;
 }
 
-/*
- * options_get: the checked options of a call.
- */
 OptionValues
 options_get(FunctionCallInfo fcinfo)
 {
@@ -144,8 +146,8 @@ options_get(FunctionCallInfo fcinfo)
 	values.workers = !values.workers_given ? DEFAULT_WORKERS :
 		integer_option(fcinfo, ARG_WORKERS, "workers", 0, N_SHARDS - 1);
 	values.activate = activate_mode(fcinfo);
-	values.like_threshold = number_option(fcinfo, ARG_LIKE_THRESHOLD, "like_threshold",
-										  -FLT_MAX, FLT_MAX);
+	values.like_threshold = PG_ARGISNULL(ARG_LIKE_THRESHOLD) ? NAN :
+		number_option(fcinfo, ARG_LIKE_THRESHOLD, "like_threshold", -FLT_MAX, FLT_MAX);
 	values.softmax_weight = number_option(fcinfo, ARG_SOFTMAX_WEIGHT, "softmax_weight", 0, 100);
 	values.history = boolean_option(fcinfo, ARG_HISTORY, "history");
 	values.user_ids = boolean_option(fcinfo, ARG_USER_IDS, "user_ids");
@@ -157,21 +159,47 @@ options_get(FunctionCallInfo fcinfo)
 	return values;
 }
 
-/*
- * options_json: what decides a training's result, as a JSON object, palloc'd.
- */
+/* Says what is a like, and warns if nearly everything is, or nearly nothing. */
+static void
+report_likes(const OptionValues *values, double share)
+{
+	bool		says_little = share > MAX_LIKES || share < MIN_LIKES;
+
+	ereport(says_little ? WARNING : NOTICE,
+			(errmsg("a rating of %g or more is a like: %.1f %% of the training ratings are",
+					values->like_threshold, 100 * share),
+			 says_little ?
+			 errdetail("Likes this %s tell the movies that a user goes for from others badly.",
+					   share > MAX_LIKES ? "frequent" : "rare") : 0,
+			 says_little ? errhint("Set the threshold with like_threshold.") : 0));
+}
+
+void
+options_decide(OptionValues *values, const Dataset *dataset)
+{
+	const Ratings *ratings = &dataset->ratings;
+
+	values->random_split = dataset->random;
+	if (isnan(values->like_threshold))
+		values->like_threshold = default_like_threshold(ratings);
+	if (ratings->weight == NULL)
+		report_likes(values, like_share(ratings, values->like_threshold));
+}
+
 char *
 options_json(const OptionValues *values)
 {
 	return psprintf("{\"test_fraction\": %.17g, \"validation_fraction\": %g, \"split\": \"%s\", "
 					"\"batch_size\": %d, \"learning_rate\": %g, \"retrieval_epochs\": %d, "
-					"\"ranking_epochs\": %d, \"patience\": %d, \"like_threshold\": %g, "
+					"\"ranking_epochs\": %d, \"patience\": %d, \"like_threshold\": %s, "
 					"\"softmax_weight\": %g, \"history\": %s, \"user_ids\": %s, "
 					"\"from_model\": %s, \"refit\": %s}",
 					values->test_fraction, values->validation_fraction,
 					values->random_split ? "random" : "chronological",
 					values->batch_size, values->learning_rate, values->epochs[STAGE_RETRIEVAL],
-					values->epochs[STAGE_RANKING], values->patience, values->like_threshold,
+					values->epochs[STAGE_RANKING], values->patience,
+					DatumGetCString(DirectFunctionCall1(float4out,
+														Float4GetDatum((float) values->like_threshold))),
 					values->softmax_weight, values->history ? "true" : "false",
 					values->user_ids ? "true" : "false",
 					values->from_model ? psprintf("%d", values->from_model) : "null",

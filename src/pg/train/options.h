@@ -9,6 +9,7 @@
 #include "fmgr.h"
 
 #include "num/net/tensors.h"
+#include "pg/data/dataset.h"
 
 /* Whether a new model becomes the active one. */
 typedef enum ActivateMode
@@ -31,7 +32,7 @@ typedef struct OptionValues
 	int32		workers;
 	bool		workers_given;	/* not left to us */
 	ActivateMode activate;
-	double		like_threshold;
+	double		like_threshold; /* NaN: by the data */
 	double		softmax_weight;
 	bool		history;
 	bool		user_ids;		/* whether users are told by their ids */
@@ -40,7 +41,17 @@ typedef struct OptionValues
 	char	   *comment;		/* NULL: none */
 } OptionValues;
 
+/* The checked options of a call. */
 extern OptionValues options_get(FunctionCallInfo fcinfo);
+
+/*
+ * Decides what the options left to the data: the threshold of likes.  Without
+ * times the split is random, whatever was asked for.  Raises a NOTICE with the
+ * threshold and the share of likes, or a WARNING where these say little.
+ */
+extern void options_decide(OptionValues *values, const Dataset *dataset);
+
+/* What decides a training's result, as a JSON object, palloc'd. */
 extern char *options_json(const OptionValues *values);
 
 #endif							/* MLREC_TRAIN_OPTIONS_H */

@@ -271,6 +271,7 @@ make_model_file(const Training *training)
 		.min_rating = dataset->min_rating,
 		.max_rating = dataset->max_rating,
 		.like_threshold = training->options.like_threshold,
+		.events = dataset->ratings.weight != NULL,
 		.min_year = dataset->min_year,
 		.max_year = dataset->max_year,
 		.median_year = dataset->median_year,
@@ -401,7 +402,7 @@ store(const Training *training, ModelFileHeader *file, bool activate,
 	StoreEntry	entry = {
 		.model_id = training->model_id,
 		.ratings = relation_quoted(ratings),
-		.movies = relation_quoted(movies),
+		.movies = OidIsValid(movies) ? relation_quoted(movies) : NULL,
 		.users = OidIsValid(users) ? relation_quoted(users) : NULL,
 		.train_ratings = dataset->ratings.n_trainval_rows,
 		.test_ratings = dataset->ratings.n_rows - dataset->ratings.n_trainval_rows,
@@ -510,6 +511,7 @@ load_dataset(Training *training, const SplitOptions *split, Oid ratings, Oid mov
 									 (Size) training_memory * 1024);
 	dataset_warn(training->dataset);
 	check_dataset(training->dataset, ratings);
+	options_decide(&training->options, training->dataset);
 	alloc_statistics(&training->movie_stats, training->dataset->ratings.n_users,
 					 training->dataset->ratings.n_movies);
 }
@@ -524,7 +526,7 @@ mlrec_train_recommender(PG_FUNCTION_ARGS)
 	Training	training = {.options = options_get(fcinfo)};
 	const OptionValues *options = &training.options;
 	Oid			ratings = relation_argument(fcinfo, 0, "ratings", false);
-	Oid			movies = relation_argument(fcinfo, 1, "movies", false);
+	Oid			movies = relation_argument(fcinfo, 1, "movies", true);
 	Oid			users = relation_argument(fcinfo, 2, "users", true);
 	SplitOptions split = {
 		.test_fraction = options->test_fraction,
