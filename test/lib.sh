@@ -118,6 +118,16 @@ build() {
 	write_settings >"$work/settings.conf"
 }
 
+# What make format lays out.
+source_files() {
+	(cd "$top" && find ./*.md sql src test '(' -name '*.[ch]' -o -name '*.sql' -o -name '*.md' ')' | LC_ALL=C sort)
+}
+
+# Two checks that need nothing but perl; each prints what is wrong.
+check_layers() (cd "$top" && perl test/layers.pl)
+# shellcheck disable=SC2046
+check_format() (cd "$top" && perl test/style.pl $(source_files))
+
 # The settings with which a server finds the extension under $work/inst.
 # Debian's PostgreSQL has extension_destdir; 18 and later have
 # extension_control_path.

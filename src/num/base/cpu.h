@@ -1,5 +1,6 @@
 /*
- * cpu.h: functions compiled for several generations of x86-64.
+ * cpu.h: functions compiled for several generations of x86-64.  Hand-written kernels
+ * (net/dense.c, index/scan.c) choose for themselves.
  *
  * The dynamic linker picks the version when the module is loaded.  This needs
  * ifunc support in the C library and a compiler that knows the feature levels.

@@ -65,7 +65,8 @@ typedef enum EvaluateMetric
 	METRIC_AUC_RETRIEVAL,		/* of the cosine; popularity: of the count */
 	METRIC_RECALL_K,
 	METRIC_RECALL_50,			/* if k > 50 */
-	METRIC_NDCG,
+	METRIC_NDCG,				/* from here to HIT_RATING in the order of the
+								 * _BY_RATING ones, see list_sums_places */
 	METRIC_HIT,
 	METRIC_MRR,					/* over all k places */
 	METRIC_COVERAGE,			/* share of the eligible movies that appear */

@@ -25,9 +25,9 @@ typedef enum ModelFileSection
 	MODEL_FILE_MOVIE_IDS,		/* int64 [n_movies] ascending: the catalogue */
 	MODEL_FILE_MOVIE_FLAGS,		/* uint8 [n_movies]: MOVIE_LISTED, MOVIE_TRAINED */
 	MODEL_FILE_MOVIE_BIAS,		/* float [n_movies], see bias.h */
-	MODEL_FILE_MOVIE_RATINGS,	/* int32 [n_movies], fit ratings */
+	MODEL_FILE_MOVIE_RATINGS,	/* int32 [n_movies], train ratings */
 	MODEL_FILE_MOVIE_POPULARITY,	/* float [n_movies], ln(1 + likes) among the latest
-									 * fit ratings, see statistics.h */
+									 * train ratings, see statistics.h */
 	MODEL_FILE_NAMES,			/* NUL-terminated strings: the genres in order of
 								 * their flags, then the values of gender, age and
 								 * occupation in order of their codes */
@@ -43,7 +43,7 @@ typedef enum ModelFileSection
 } ModelFileSection;
 
 #define MOVIE_LISTED 1			/* had a row in movies when the model was trained */
-#define MOVIE_TRAINED 2			/* had fit ratings: its id is known to the towers */
+#define MOVIE_TRAINED 2			/* had train ratings: its id is known to the towers */
 
 typedef struct ModelFileHeader
 {
@@ -102,7 +102,7 @@ extern uint64_t model_file_layout(ModelFileHeader *header);
 extern void model_file_finalize(void *file);
 
 /*
- * Whether `size` bytes at `model file` are a sound model: magic, version, byte
+ * Whether the `size` bytes at `file` are a sound model: magic, version, byte
  * order, size, every section inside the block and as long as the counts say.
  * The checksum is verified only with verify_checksum.
  */

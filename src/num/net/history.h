@@ -8,9 +8,9 @@
  *		sum dev / (c + 5),  ln(1 + c) / 5,  1 / sqrt(c + 5)
  *
  * E1 | E2 is one row of the HISTORY table, so that a movie is one place in
- * memory.  The sums are running sums: a history that grows costs the movies
- * that it grows by.  It is the implicit and explicit feedback of SVD++ (Koren,
- * KDD 2008) as the input of a network.
+ * memory.  The sums are running sums: within a batch, a history that grows costs the
+ * movies that it grows by.  Between calls nothing is kept.  It is the implicit and
+ * explicit feedback of SVD++ (Koren, KDD 2008) as the input of a network.
  *
  * Beside it stands the user's bias, of which a rating counts even if its movie
  * says nothing else, since the model has not seen it.

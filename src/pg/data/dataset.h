@@ -69,8 +69,9 @@ extern void dataset_resplit(Dataset *dataset, const SplitOptions *options);
 /*
  * Raises a NOTICE for what the ratings do not tell: what was thought of movies,
  * where they are taken as events; when, where there are no times or many are the
- * same; movies, where there is no relation.  Raises a WARNING each for movies without a row in movies, for ratings that
- * were left out, and for categories with more values than are told apart.
+ * same; movies, where there is no relation.  Raises a WARNING each for movies
+ * without a row in movies, for ratings that were left out, and for categories with
+ * more values than are told apart.
  * dataset_load itself is silent, so that evaluating does not warn again.
  */
 extern void dataset_warn(const Dataset *dataset);

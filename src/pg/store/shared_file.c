@@ -19,7 +19,8 @@
  * holds, was tried.  Where connections come one at a time, each had to write
  * the file again, and its first answer took five times as long.)  It goes
  *
- *	- when its model is dropped: at COMMIT, or at PREPARE TRANSACTION; on a standby
+ *	- when its model is dropped: at COMMIT, or at PREPARE TRANSACTION (remove_files
+ *	  in store.c); on a standby
  *	  when a session notices that had served from it;
  *	- when a backend that makes another file finds that the model, as it is in the
  *	  file, or its whole database, is no more;

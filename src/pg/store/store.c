@@ -424,7 +424,7 @@ mlrec_deactivate_recommender(PG_FUNCTION_ARGS)
 
 /*
  * drop_recommender(model_id int): removes a model, the active one too.  Its
- * chunks go by the trigger below.
+ * chunks go by a trigger (store_triggers.c).
  */
 Datum
 mlrec_drop_recommender(PG_FUNCTION_ARGS)
