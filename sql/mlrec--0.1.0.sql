@@ -585,6 +585,33 @@ COMMENT ON COLUMN @extschema@.recommender_models.relevance IS 'weights of the or
 COMMENT ON COLUMN @extschema@.recommender_models.epochs IS 'the epochs of the training in their order: the columns of train_recommender, and whether it was the refit';
 GRANT SELECT ON @extschema@.recommender_models TO PUBLIC;
 
+-- Metrics are stored as nested objects; whatever else is there has no rows.
+CREATE VIEW @extschema@.recommender_metrics AS
+	SELECT m.model_id, p.key AS protocol, s.key AS system, u.key AS users,
+		CASE WHEN v.key ~ '_by_rating$' THEN 'rating'
+			WHEN v.key ~ '^(recall|ndcg|hit|mrr|coverage|mean_rating_of_hits)' THEN 'relevance' END AS list_order,
+		pg_catalog.regexp_replace(v.key, '_by_rating$', '') AS metric, v.value::pg_catalog.float8 AS value
+	FROM @extschema@.mlrec_model AS m
+		CROSS JOIN LATERAL pg_catalog.jsonb_each(
+			CASE pg_catalog.jsonb_typeof(m.metrics) WHEN 'object' THEN m.metrics ELSE '{}' END) AS p
+		CROSS JOIN LATERAL pg_catalog.jsonb_each(
+			CASE pg_catalog.jsonb_typeof(p.value) WHEN 'object' THEN p.value ELSE '{}' END) AS s
+		CROSS JOIN LATERAL pg_catalog.jsonb_each(
+			CASE pg_catalog.jsonb_typeof(s.value) WHEN 'object' THEN s.value ELSE '{}' END) AS u
+		CROSS JOIN LATERAL pg_catalog.jsonb_each(
+			CASE pg_catalog.jsonb_typeof(u.value) WHEN 'object' THEN u.value ELSE '{}' END) AS v
+	WHERE pg_catalog.jsonb_typeof(v.value) OPERATOR(pg_catalog.=) 'number';
+COMMENT ON VIEW @extschema@.recommender_metrics IS
+	'the test metrics of every model, as measured when it was trained: one row for each';
+COMMENT ON COLUMN @extschema@.recommender_metrics.model_id IS 'number of the model';
+COMMENT ON COLUMN @extschema@.recommender_metrics.protocol IS 'static: only the training part is known; live: every rating of strictly earlier time is';
+COMMENT ON COLUMN @extschema@.recommender_metrics.system IS 'mlrec, or the baseline that it is measured next to';
+COMMENT ON COLUMN @extschema@.recommender_metrics.users IS 'all, warm: with 5 or more training ratings, or cold';
+COMMENT ON COLUMN @extschema@.recommender_metrics.list_order IS 'relevance or rating, the order of the lists that are measured; NULL: no lists are';
+COMMENT ON COLUMN @extschema@.recommender_metrics.metric IS 'name of the metric, with the size of its lists';
+COMMENT ON COLUMN @extschema@.recommender_metrics.value IS 'its value';
+GRANT SELECT ON @extschema@.recommender_metrics TO PUBLIC;
+
 CREATE FUNCTION @extschema@.activate_recommender(model_id integer) RETURNS void
 	AS 'MODULE_PATHNAME', 'mlrec_activate_recommender' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
 COMMENT ON FUNCTION @extschema@.activate_recommender(integer) IS
@@ -765,12 +792,13 @@ A last row without a movie is the part of the relevance that popularity has. Err
 
 CREATE FUNCTION @extschema@.recommender_stats()
 	RETURNS TABLE (total_users bigint, total_movies bigint, total_ratings bigint,
-		total_genres bigint, model_id integer, trained_at timestamptz, metrics jsonb,
-		retrieval text)
+		total_genres bigint, model_id integer, trained_at timestamptz, rmse double precision,
+		recall_at_200 double precision, ndcg_at_10 double precision, retrieval text)
 	AS 'MODULE_PATHNAME', 'mlrec_recommender_stats'
 	LANGUAGE C STABLE PARALLEL RESTRICTED COST 100000 ROWS 1;
 COMMENT ON FUNCTION @extschema@.recommender_stats() IS
-'one row: how many users, movies, ratings and genres the relations of the active model (else of the usual names) have now, and of the active model its number, when it was trained, its test metrics, and how it is searched';
+'one row: how many users, movies, ratings and genres the relations of the active model (else of the usual names) have now, and of the active model its number, when it was trained, test metrics, and how it is searched.
+rmse: of all users, live, or static where the split is random; recall_at_200, ndcg_at_10: static, of the order by relevance for users with 5 or more training ratings. recommender_metrics has them all.';
 
 CREATE FUNCTION @extschema@.recommender_health()
 	RETURNS TABLE (status text, detail text)

@@ -42,17 +42,19 @@ SELECT stage, count(*) AS epochs FROM train_recommender() GROUP BY stage ORDER B
 \echo
 \echo '=== How good is it? The latest fifth of the ratings, unseen in training, says ===\n'
 SELECT what AS " ",
-       round((metrics #>> ARRAY[protocol, 'mlrec', 'all', metric])::numeric, 3) AS mlrec,
-       round((metrics #>> ARRAY[protocol, 'bias', 'all', metric])::numeric, 3) AS "user + movie mean",
-       round((metrics #>> ARRAY[protocol, 'item mean', 'all', metric])::numeric, 3) AS "movie mean",
-       round((metrics #>> ARRAY[protocol, 'popularity', 'all', metric])::numeric, 3) AS popularity
-  FROM recommender_models,
-       (VALUES (1, 'live', 'rmse', 'error of a predicted rating, in stars (RMSE)'),
-               (2, 'live', 'auc_rating', 'chance to tell a liked movie from another (AUC)'),
-               (3, 'static', 'hit@10', 'users who find a movie they like in a list of ten'),
-               (4, 'static', 'ndcg@10', 'the same, weighted by place in the list (NDCG)'))
-         AS line (place, protocol, metric, what)
- WHERE active
+       round(max(value) FILTER (WHERE system = 'mlrec')::numeric, 3) AS mlrec,
+       round(max(value) FILTER (WHERE system = 'bias')::numeric, 3) AS "user + movie mean",
+       round(max(value) FILTER (WHERE system = 'item_mean')::numeric, 3) AS "movie mean",
+       round(max(value) FILTER (WHERE system = 'popularity')::numeric, 3) AS popularity
+  FROM recommender_metrics JOIN recommender_models USING (model_id)
+  JOIN (VALUES (1, 'live', 'rmse', NULL, 'error of a predicted rating, in stars (RMSE)'),
+               (2, 'live', 'auc_rating', NULL, 'chance to tell a liked movie from another (AUC)'),
+               (3, 'static', 'hit@10', 'relevance', 'users who find a movie they like in a list of ten'),
+               (4, 'static', 'ndcg@10', 'relevance', 'the same, weighted by place in the list (NDCG)'))
+         AS line (place, protocol, metric, list_order, what) USING (protocol, metric)
+ WHERE active AND recommender_metrics.users = 'all'
+   AND recommender_metrics.list_order IS NOT DISTINCT FROM line.list_order
+ GROUP BY place, what
  ORDER BY place;
 
 \echo '=== Recommend to user 1 ======================================================\n'

@@ -63,19 +63,27 @@ CREATE FUNCTION mlrec_api.stats() RETURNS json
 			'total_users', s.total_users, 'total_movies', s.total_movies,
 			'total_ratings', s.total_ratings, 'total_genres', s.total_genres,
 			'model', s.model_id, 'trained_at', s.trained_at,
-			'metrics', json_build_object(
-				'rmse', s.metrics #> '{live,mlrec,all,rmse}',
-				'mae', s.metrics #> '{live,mlrec,all,mae}',
-				'auc_rating', s.metrics #> '{live,mlrec,all,auc_rating}',
-				'auc_retrieval', s.metrics #> '{live,mlrec,all,auc_retrieval}',
-				'recall_at_200', s.metrics #> '{static,mlrec,warm,recall@200}',
-				'ndcg_at_10', s.metrics #> '{static,mlrec,warm,ndcg@10}',
-				'hit_at_10', s.metrics #> '{static,mlrec,warm,hit@10}'))
+			'metrics', (SELECT json_build_object(
+				'rmse', coalesce(max(value) FILTER (WHERE metric = 'rmse' AND protocol = 'live'),
+					max(value) FILTER (WHERE metric = 'rmse')),
+				'mae', coalesce(max(value) FILTER (WHERE metric = 'mae' AND protocol = 'live'),
+					max(value) FILTER (WHERE metric = 'mae')),
+				'auc_rating', coalesce(max(value) FILTER (WHERE metric = 'auc_rating' AND protocol = 'live'),
+					max(value) FILTER (WHERE metric = 'auc_rating')),
+				'auc_retrieval', coalesce(max(value) FILTER (WHERE metric = 'auc_retrieval' AND protocol = 'live'),
+					max(value) FILTER (WHERE metric = 'auc_retrieval')),
+				'recall_at_200', max(value) FILTER (WHERE metric = 'recall@200'),
+				'ndcg_at_10', max(value) FILTER (WHERE metric = 'ndcg@10'),
+				'hit_at_10', max(value) FILTER (WHERE metric = 'hit@10'))
+				FROM :mlrec.recommender_metrics AS m
+				WHERE m.model_id = s.model_id AND system = 'mlrec' AND protocol IN ('static', 'live')
+					AND (users = 'all' AND list_order IS NULL
+						OR users = 'warm' AND list_order = 'relevance' AND protocol = 'static')))
 		FROM :mlrec.recommender_stats() AS s;
 	END;
 COMMENT ON FUNCTION mlrec_api.stats() IS
 'how many users, movies, ratings and genres there are now, the active model, when it was trained, and its test metrics:
-errors and AUC of all users, live; what is found in lists by relevance for users with training ratings, static. null: not measured';
+errors and AUC of all users, live, or static where the split is random; what is found in lists by relevance for users with training ratings, static. null: not measured';
 
 CREATE FUNCTION mlrec_api.active_model(OUT ratings text, OUT movies text, OUT users text, OUT epochs jsonb)
 	LANGUAGE sql STABLE

@@ -75,6 +75,15 @@ FROM stored LEFT JOIN measured m USING (protocol, system, users, metric)
 WHERE protocol = 'static'
 GROUP BY protocol;
 
+-- As rows: the order of lists is a column of its own.
+SELECT count(*) = (SELECT count(*) FROM measured WHERE protocol = 'static') AS all_of_them,
+	bool_and((abs(m.value - e.value) <= 1e-5 * (1 + abs(m.value))) IS TRUE) AS same
+FROM recommender_metrics m LEFT JOIN measured e ON (e.protocol, e.system, e.users) = (m.protocol, m.system, m.users)
+	AND e.metric = m.metric || CASE WHEN m.list_order = 'rating' THEN '_by_rating' ELSE '' END
+WHERE m.model_id = :model AND m.protocol = 'static';
+SELECT system, string_agg(DISTINCT list_order, ', ' ORDER BY list_order) AS orders
+FROM recommender_metrics WHERE model_id = :model GROUP BY system ORDER BY system;
+
 -- A random split has no earlier and later: no live protocol.
 SELECT max(model_id) AS model FROM train_recommender(retrieval_epochs => 1, ranking_epochs => 1,
 	seed => 3, split => 'random', activate => 'false') \gset

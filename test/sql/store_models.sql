@@ -76,7 +76,7 @@ ROLLBACK;
 BEGIN;
 DELETE FROM mlrec_model;
 SELECT status, detail FROM recommender_health();
-SELECT total_movies, model_id, trained_at, metrics FROM recommender_stats();
+SELECT total_movies, model_id, trained_at, rmse, recall_at_200, ndcg_at_10 FROM recommender_stats();
 ROLLBACK;
 SELECT total_users, total_movies, total_ratings, total_genres, model_id = :model AS active
 FROM recommender_stats();

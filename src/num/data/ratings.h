@@ -46,6 +46,7 @@ typedef struct Ratings
 								 * of the weights of what the user did with the movie
 								 * up to the end of the training part; NULL if the
 								 * ratings are no events */
+	int64_t		day;			/* in the unit of time; 0: times are not known */
 	const int64_t *time;		/* [n_rows], rated_at as stored: microseconds since
 								 * 2000 of a timestamp, or the integer itself */
 	const int32_t *prefix;		/* [n_rows], how many rows of this user are known

@@ -20,8 +20,12 @@
 
 #include "num/base/topk.h"
 #include "num/eval/list_sums.h"
+#include "num/eval/recent.h"
 #include "num/index/index_search.h"
 #include "num/net/dense.h"
+
+/* Days before a question, of ORDER_RECENT_7 and so on */
+static const int recent_days[] = {7, 30};
 
 #define LIST_BATCH 64
 #define LIST_FLOATS (4 << 20)	/* scores held at a time, unless one user has more */
@@ -36,11 +40,15 @@ typedef enum ListOrder
 	ORDER_POPULARITY,
 	ORDER_BIAS,
 	ORDER_ITEM_MEAN,
+	ORDER_RECENT_7,
+	ORDER_RECENT_30,
 	N_ORDERS
 } ListOrder;
 
 #define FIRST_BASELINE ORDER_POPULARITY
+#define FIRST_RECENT ORDER_RECENT_7
 #define N_BASELINES (N_ORDERS - FIRST_BASELINE)
+#define N_RECENT (N_ORDERS - FIRST_RECENT)
 
 typedef struct Lists
 {
@@ -63,6 +71,10 @@ typedef struct Lists
 	float	   *scores;			/* [batch * n_movies], unless indexed */
 	void	   *search;			/* scratch */
 	int32_t    *order[N_BASELINES]; /* [n_movies], best first */
+	RecentLikes recent;
+	float	   *recent_count[N_RECENT]; /* [n_movies], likes before ... */
+	int64_t		recent_moment[N_RECENT];	/* ... this moment */
+	int64_t		training_end;	/* the latest time of the training part */
 
 	/* one answer */
 	TopkEntry  *candidates;		/* [k] */
@@ -99,6 +111,12 @@ take_lists(Lists *lists, Evaluator *evaluator, Arena *arena)
 	lists->search = arena_take(arena, 1, index_search_scratch(evaluator->header));
 	for (int i = 0; i < N_BASELINES; i++)
 		lists->order[i] = ARENA_ARRAY(arena, int32_t, n_movies);
+	recent_open(&lists->recent, evaluator->ratings, evaluator->header->like_threshold, arena);
+	for (int i = 0; i < N_RECENT; i++)
+	{
+		lists->recent_count[i] = ARENA_ARRAY(arena, float, n_movies);
+		lists->recent_moment[i] = INT64_MIN;
+	}
 	lists->candidates = ARENA_ARRAY(arena, TopkEntry, lists->k);
 	lists->reordered = ARENA_ARRAY(arena, TopkEntry, n_movies);
 	lists->candidate_movies = ARENA_ARRAY(arena, float, lists->k * VECTOR_DIMS);
@@ -122,6 +140,24 @@ order_catalogue(Lists *lists, const float *score, int32_t *order)
 		order[i] = topk.entry[i].index;
 }
 
+/* The latest time of the training part; 0 where days are not known. */
+static int64_t
+training_end(const Ratings *ratings)
+{
+	int64_t		end = INT64_MIN;
+
+	if (ratings->day == 0)
+		return 0;
+	for (int32_t user = 0; user < ratings->n_users; user++)
+		for (int32_t i = 0; i < ratings->n_trainval[user]; i++)
+		{
+			int64_t		time = ratings->time[ratings->start[user] + i];
+
+			end = time > end ? time : end;
+		}
+	return end;
+}
+
 static void
 open_lists(Lists *lists)
 {
@@ -136,6 +172,7 @@ open_lists(Lists *lists)
 		lists->truth.future[movie] = NAN;
 	}
 	memset(lists->truth.relevant, 0, ratings->n_movies);
+	lists->training_end = training_end(ratings);
 	for (ListOrder order = 0; order < N_ORDERS; order++)
 		for (EvaluateUsers group = 0; group < N_USER_GROUPS; group++)
 			memset(lists->sums[order][group].shown, 0, ratings->n_movies);
@@ -347,6 +384,33 @@ answer_by_baseline(Lists *lists, const EvalQuery *query, ListOrder order)
 	close_answer(lists, query, order, n);
 }
 
+/*
+ * The movies that were liked most in the days before the question: the moment of
+ * its row, or without one the end of the training part, of which alone they are.
+ */
+static void
+answer_by_recent(Lists *lists, const EvalQuery *query, ListOrder order)
+{
+	const Ratings *ratings = lists->evaluator->ratings;
+	int			i = order - FIRST_RECENT;
+	float	   *count = lists->recent_count[i];
+	bool		is_static = query->row < 0;
+	int64_t		moment;
+	Topk		topk;
+
+	if (lists->recent.n_days == 0 || ratings->leave_one_out || lists->truth.n_relevant == 0)
+		return;
+	moment = is_static ? lists->training_end + 1 : ratings->time[query->row];
+	if (moment != lists->recent_moment[i])
+		recent_count(&lists->recent, moment, recent_days[i], is_static, count, ratings->n_movies);
+	lists->recent_moment[i] = moment;
+	topk_init(&topk, lists->candidates, lists->k);
+	topk_push_all(&topk, count, ratings->n_movies, lists->skip);
+	topk_sort(&topk);
+	entries_to_list(lists, lists->candidates, topk.n);
+	close_answer(lists, query, order, topk.n);
+}
+
 /* Asks everybody the questions that are waiting. */
 static void
 answer_queries(Lists *lists, int n)
@@ -364,8 +428,10 @@ answer_queries(Lists *lists, int n)
 
 		mask_query(lists, query);
 		answer_by_model(lists, i);
-		for (ListOrder order = FIRST_BASELINE; order < N_ORDERS; order++)
+		for (ListOrder order = FIRST_BASELINE; order < FIRST_RECENT; order++)
 			answer_by_baseline(lists, query, order);
+		for (ListOrder order = FIRST_RECENT; order < N_ORDERS; order++)
+			answer_by_recent(lists, query, order);
 		unmask_query(lists, query);
 		evaluator_check_interrupts(evaluator);
 	}
@@ -458,34 +524,54 @@ static const ListOrder list_order[N_SYSTEMS] = {
 	[SYSTEM_POPULARITY] = ORDER_POPULARITY,
 	[SYSTEM_BIAS] = ORDER_BIAS,
 	[SYSTEM_ITEM_MEAN] = ORDER_ITEM_MEAN,
+	[SYSTEM_RECENT_7] = ORDER_RECENT_7,
+	[SYSTEM_RECENT_30] = ORDER_RECENT_30,
 };
 
+/* Whether a baseline orders by rating: it is no order by relevance. */
+static bool
+orders_by_rating(EvaluateSystem system)
+{
+	return system == SYSTEM_BIAS || system == SYSTEM_ITEM_MEAN;
+}
+
+/* The metrics of lists by rating: candidates, and their order. */
+static void
+report_by_rating(Lists *lists, ListOrder candidates, ListOrder order, GroupValues value)
+{
+	for (EvaluateUsers group = 0; group < N_USER_GROUPS; group++)
+	{
+		const ListSums *sums = &lists->sums[candidates][group];
+
+		value[group][METRIC_QUERIES] = sums->n;
+		value[group][METRIC_RECALL_K_BY_RATING] = sums->n > 0 ? sums->recall_k / sums->n : NAN;
+		list_sums_places(&lists->sums[order][group], value[group], METRIC_NDCG_BY_RATING,
+						 lists->evaluator->ratings->n_movies, lists->n_eligible);
+	}
+}
+
 /*
- * The metrics of one system; the model's recall is that of its candidates.
+ * The metrics of one system; the model's recall is that of its candidates.  What
+ * orders by rating says nothing of events.
  */
 static void
 report_system(Lists *lists, EvaluateSystem system, GroupValues value)
 {
-	int32_t		n_movies = lists->evaluator->ratings->n_movies;
+	const Ratings *ratings = lists->evaluator->ratings;
 	ListOrder	order = list_order[system];
 	ListOrder	retrieval = system == SYSTEM_MLREC ? ORDER_LIKELY : order;
 	ListOrder	retrieved = system == SYSTEM_MLREC ? ORDER_COSINE : order;
 
-	for (EvaluateUsers group = 0; group < N_USER_GROUPS; group++)
+	if (ratings->weight == NULL && system == SYSTEM_MLREC)
+		report_by_rating(lists, ORDER_COSINE, ORDER_RATING, value);
+	if (ratings->weight == NULL && orders_by_rating(system))
+		report_by_rating(lists, order, order, value);
+	for (EvaluateUsers group = 0; group < N_USER_GROUPS && !orders_by_rating(system); group++)
 	{
 		list_sums_recall(&lists->sums[retrieval][group], value[group],
 						 lists->evaluator->options->top_k);
-		list_sums_places(&lists->sums[order][group], value[group], METRIC_NDCG, n_movies,
+		list_sums_places(&lists->sums[order][group], value[group], METRIC_NDCG, ratings->n_movies,
 						 lists->n_eligible);
-		if (system == SYSTEM_MLREC)
-		{
-			const ListSums *sums = &lists->sums[ORDER_COSINE][group];
-
-			value[group][METRIC_RECALL_K_BY_RATING] =
-				sums->n > 0 ? sums->recall_k / sums->n : NAN;
-			list_sums_places(&lists->sums[ORDER_RATING][group], value[group], METRIC_NDCG_BY_RATING,
-							 n_movies, lists->n_eligible);
-		}
 	}
 	if (lists->n_mean_rating[retrieved] > 0)
 		value[USERS_ALL][METRIC_MEAN_RATING_K] = lists->mean_rating[retrieved] /

@@ -41,6 +41,8 @@ typedef enum EvaluateSystem
 	SYSTEM_POPULARITY,
 	SYSTEM_BIAS,
 	SYSTEM_ITEM_MEAN,
+	SYSTEM_RECENT_7,			/* the likes of the 7 days before the question */
+	SYSTEM_RECENT_30,
 	N_SYSTEMS
 } EvaluateSystem;
 
@@ -55,7 +57,8 @@ typedef enum EvaluateUsers
 /*
  * k is options->top_k, n is options->top_n.  The model has two orders, each with
  * candidates of its own: by relevance, and by predicted rating (_BY_RATING),
- * whose candidates are the top k by cosine; a baseline has one order only.
+ * whose candidates are the top k by cosine.  A baseline has one order only: bias and
+ * item mean by rating, the others by relevance.
  */
 typedef enum EvaluateMetric
 {

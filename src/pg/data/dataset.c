@@ -275,7 +275,9 @@ publish_rows(LoadedDataset *d, const RatingList *list)
 		table->rating;
 	ratings->weight = d->weight;
 	ratings->prefix = table->prefix;
-	d->public.ratings.time = table->time;
+	ratings->time = table->time;
+	ratings->day = list->timeless ? 0 : 24 * 60 * 60 * input_time_second(
+		&list->column[TIME_COLUMN], list->latest);
 }
 
 static void

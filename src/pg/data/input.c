@@ -259,6 +259,17 @@ input_time_is_finite(const InputColumn *column, Datum value)
 	return is_integer(column->type) || !TIMESTAMP_NOT_FINITE(DatumGetTimestamp(value));
 }
 
+/* A second more would be in the year 5138, or of milliseconds in 1973. */
+#define MAX_SECONDS INT64CONST(100000000000)
+
+int64
+input_time_second(const InputColumn *column, int64 largest)
+{
+	if (!is_integer(column->type) || largest >= MAX_SECONDS * 1000)
+		return 1000000;
+	return largest >= MAX_SECONDS ? 1000 : 1;
+}
+
 /*
  * A value of an INPUT_TIME column as the user would see it, palloc'd.
  */

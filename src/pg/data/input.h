@@ -47,6 +47,11 @@ extern double input_double(Oid type, Datum value);
 extern void input_check(Oid relation, InputColumn *column, int n, int32 model_id);
 extern void input_read(Oid relation, const InputColumn *column, int n, InputRow row, void *arg);
 extern bool input_time_is_finite(const InputColumn *column, Datum value);
+/*
+ * What a second is in the unit of an INPUT_TIME column.  Integers are seconds, or
+ * where the largest is too large for that milliseconds or microseconds.
+ */
+extern int64 input_time_second(const InputColumn *column, int64 largest);
 extern char *input_time_text(const InputColumn *column, Datum value);
 
 #endif							/* MLREC_DATA_INPUT_H */

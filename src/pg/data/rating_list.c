@@ -206,8 +206,10 @@ ratings_read(RatingList *list)
 				 errhint("Load ratings first, for instance with load_movielens().")));
 	list->events = list->n > 1 || !has_column(list, RATING_COLUMN);
 	list->timeless = list->n > 1 || !has_column(list, TIME_COLUMN);
-	for (int64 i = 1; i < list->n && (list->events || list->timeless); i++)
+	list->latest = list->time[0];
+	for (int64 i = 1; i < list->n; i++)
 	{
+		list->latest = Max(list->latest, list->time[i]);
 		list->events = list->events && list->rating[i] == list->rating[0];
 		list->timeless = list->timeless && list->time[i] == list->time[0];
 	}

@@ -40,6 +40,7 @@ typedef struct RatingList
 	bool		events;			/* there is no column of ratings, or all are equal */
 	float		event_rating;	/* the rating of every event, 1 without a column */
 	bool		timeless;		/* there is no column of times, or all are equal */
+	int64		latest;			/* the largest time */
 } RatingList;
 
 /*

@@ -27,6 +27,8 @@ static const char *const system_names[N_SYSTEMS] = {
 	[SYSTEM_POPULARITY] = "popularity",
 	[SYSTEM_BIAS] = "bias",
 	[SYSTEM_ITEM_MEAN] = "item_mean",
+	[SYSTEM_RECENT_7] = "popularity_recent_7_days",
+	[SYSTEM_RECENT_30] = "popularity_recent_30_days",
 };
 
 static const char *const users_names[N_USER_GROUPS] = {

@@ -252,9 +252,16 @@ count_genres(Oid movies)
 					relation_quoted(movies), extension_object_quoted("genre_list"));
 }
 
+/* The number at a path of the metrics, which are $3. */
+static char *
+metric_text(const char *path)
+{
+	return psprintf("($3 OPERATOR(pg_catalog.#>>) '%s'::pg_catalog.text[])::pg_catalog.float8", path);
+}
+
 /*
  * recommender_stats() -> total_users, total_movies, total_ratings,
- * total_genres, model_id, trained_at, metrics, retrieval.  Without an active
+ * total_genres, model_id, trained_at, rmse, recall_at_200, ndcg_at_10, retrieval.  Without an active
  * model the relations are those of the customary names on the search path, if
  * any.
  */
@@ -286,9 +293,13 @@ mlrec_recommender_stats(PG_FUNCTION_ARGS)
 					active ? CStringGetTextDatum(search_describe(cache_get(0)->header)) :
 					(Datum) 0, !active);
 	query_return(fcinfo,
-				 psprintf("SELECT %s, %s, %s, %s, $1, $2, $3, $4", count_users(&from),
+				 psprintf("SELECT %s, %s, %s, %s, $1, $2, coalesce(%s, %s), %s, %s, $4",
+						  count_users(&from),
 						  count_movies(&from), count_ratings(from.ratings),
-						  count_genres(from.movies)), params);
+						  count_genres(from.movies), metric_text("{live,mlrec,all,rmse}"),
+						  metric_text("{static,mlrec,all,rmse}"),
+						  metric_text("{static,mlrec,warm,recall@200}"),
+						  metric_text("{static,mlrec,warm,ndcg@10}")), params);
 	return (Datum) 0;
 }
 
