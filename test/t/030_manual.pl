@@ -17,6 +17,11 @@ INSERT INTO articles SELECT i, 'Article ' || i, 'a|b' FROM generate_series(1, 30
 CREATE TABLE reviews (customer int, article int, stars int, at timestamptz);
 INSERT INTO reviews SELECT c, a, 1 + (c * a) % 5, timestamptz '2020-01-01' + (c * 30 + a) * interval '1 min'
   FROM generate_series(1, 40) c, generate_series(1, 30) a WHERE (c + a) % 3 = 0;
+CREATE TABLE votes AS SELECT customer AS voter, article, stars > 2 AS up FROM reviews;
+CREATE TABLE plays AS SELECT customer AS listener, article AS song, 10 * stars AS seconds, at FROM reviews;
+CREATE TABLE products AS SELECT 'sku-' || id AS sku, name, tags FROM articles;
+CREATE TABLE orders AS SELECT md5(customer::text)::uuid AS customer, 'sku-' || article AS sku, stars AS quantity, at
+  FROM reviews;
 };
 
 # The statements of the manual, with the headings they are under and, if a block

@@ -132,6 +132,11 @@ load_test_data(CachedModel *model, const StoreEntry *entry)
 				 errhint("Train with test_fraction above 0, or wait for newer ratings.")));
 	if (!split.random)
 		check_chronology(dataset, entry);
+	else
+		ereport(NOTICE,
+				(errmsg("recommender model %d has no live metrics", entry->model_id),
+				 errdetail("Its split is random: without times, or apart from them, nothing is known "
+						   "of what came before a rating.")));
 	return dataset;
 }
 
