@@ -23,6 +23,7 @@ exported_model_file(const SmallRatings *data, const StageShape *const *shape,
 		.shape = {shape[STAGE_RETRIEVAL], shape[STAGE_RANKING]},
 		.names = names,
 		.names_length = names_length,
+		.cosine_weight = 1,
 	};
 	ModelFileHeader header = {
 		.share = 1,

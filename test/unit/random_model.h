@@ -56,7 +56,6 @@ random_model_header(const Ratings *ratings, int32_t n_users, int32_t n_movies)
 		.max_year = 1,
 		.temperature = 5,
 		.relevance_rating = 0.7f,
-		.relevance_popularity = 0.3f,
 		.history = RANDOM_MODEL_HISTORY,
 	};
 	uint64_t	n_names = ratings->n_genres;

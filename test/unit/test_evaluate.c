@@ -384,7 +384,7 @@ answer(const Known *known, Sums sums[N_LISTS], int user, int n_known, int64_t ro
 		likely[movie] = known->header->temperature * cosine[movie] + popularity;
 		relevance[movie] = known->header->temperature * cosine[movie] +
 			known->header->relevance_rating * predicted[movie] +
-			known->header->relevance_popularity * popularity;
+			popularity;
 	}
 	add_two_stages(&sums[COSINE], &sums[RATING], &asked, cosine, predicted);
 	add_two_stages(&sums[LIKELY], &sums[RELEVANCE], &asked, likely, relevance);

@@ -73,38 +73,75 @@ test_means(void)
 	CHECK(bias[2] < (5 - all) / movie_stats.deviation);
 }
 
-/* An eighth of 18 rows, rounded up, are 3: those of the times 15, 16 and 17. */
+/* A long row of ratings by one user, one after the other, of three movies. */
+#define MANY 400
+static int32_t many_movie[MANY];
+static float many_rating[MANY];
+static int64_t many_time[MANY];
+static const int64_t many_start[] = {0, MANY};
+static const int32_t many_train[] = {MANY};
+static const Ratings many = {
+	.n_users = 1, .n_movies = MOVIES, .n_rows = MANY, .n_train_rows = MANY,
+	.n_trainval_rows = MANY, .start = many_start, .n_train = many_train,
+	.n_trainval = many_train, .movie = many_movie, .rating = many_rating, .time = many_time
+};
+
+/* Popularities are those of the rows since a time. */
+static void
+check_since(int64_t time)
+{
+	statistics(&many);
+	for (int m = 0; m < MOVIES; m++)
+	{
+		int			likes = 0;
+
+		for (int i = 0; i < MANY; i++)
+			likes += many_movie[i] == m && many_rating[i] >= 4 && many_time[i] >= time;
+		CHECK_NEAR(popularity[m], log(1 + likes), 1e-6);
+	}
+}
+
+/* An eighth of 400 rows are the last 50, more than five for each of four movies. */
 static void
 test_popularity(void)
 {
-	statistics(&ratings);
-	CHECK(popularity[0] == 0 && popularity[1] == 0 && popularity[3] == 0);
-	CHECK_NEAR(popularity[2], log(1 + 3), 1e-6);
-
-	/* what is not liked does not count */
-	rating[16] = 3.5f;
-	statistics(&ratings);
-	CHECK_NEAR(popularity[2], log(1 + 2), 1e-6);
-	rating[16] = 5;
+	for (int i = 0; i < MANY; i++)
+	{
+		many_movie[i] = i * 7 % 11 % 3;
+		many_rating[i] = 3 + i % 5 / 2;
+		many_time[i] = i;
+	}
+	check_since(350);
 
 	/* rows of one time go together, though they are more than that */
-	for (int i = 9; i < 16; i++)
-		times[i] = 15;
-	times[2] = 15;
-	statistics(&ratings);
-	CHECK_NEAR(popularity[2], log(1 + 4), 1e-6);
-	CHECK_NEAR(popularity[0], log(1 + 5), 1e-6);
+	for (int i = 320; i < 370; i++)
+		many_time[i] = 369;
+	many_time[2] = 369;
+	check_since(369);
 
 	/* all at one time, at either end of time */
 	for (int end = 0; end < 2; end++)
 	{
-		for (int i = 0; i < ROWS; i++)
-			times[i] = end ? INT64_MAX : INT64_MIN;
-		statistics(&ratings);
-		CHECK_NEAR(popularity[0], log(1 + 9), 1e-6);
-		CHECK_NEAR(popularity[2], log(1 + 4), 1e-6);
-		CHECK(popularity[1] == 0 && popularity[3] == 0);
+		for (int i = 0; i < MANY; i++)
+			many_time[i] = end ? INT64_MAX : INT64_MIN;
+		check_since(INT64_MIN);
 	}
+}
+
+/* Where an eighth is less than five rows for each movie, more rows count: here all. */
+static void
+test_popularity_of_few(void)
+{
+	for (int i = 0; i < ROWS; i++)
+	{
+		times[i] = i;
+		rating[i] = 5;
+	}
+	statistics(&ratings);
+	CHECK_NEAR(popularity[0], log(1 + 9), 1e-6);
+	CHECK_NEAR(popularity[1], log(1 + 5), 1e-6);
+	CHECK_NEAR(popularity[2], log(1 + 4), 1e-6);
+	CHECK(popularity[3] == 0);
 }
 
 static void
@@ -152,6 +189,7 @@ main(void)
 {
 	test_means();
 	test_popularity();
+	test_popularity_of_few();
 	test_no_train_rows();
 	test_likes();
 	return unit_finish();

@@ -22,13 +22,15 @@ count_since(const Ratings *ratings, int64_t time, void (*check_interrupts) (void
 }
 
 /*
- * The latest time since which there are RECENT_SHARE of the train ratings, or more
- * where rows share that time: all of them, if they are all of one time.
+ * The latest time since which there are as many train ratings as are wanted, or more
+ * where rows share that time; the first time, if there are fewer.
  */
 static int64_t
 recent_since(const Ratings *ratings, void (*check_interrupts) (void))
 {
-	int64_t		wanted = (int64_t) ceil(ratings->n_train_rows * RECENT_SHARE);
+	int64_t		share = (int64_t) ceil(ratings->n_train_rows * RECENT_SHARE);
+	int64_t		enough = (int64_t) RECENT_PER_MOVIE * ratings->n_movies;
+	int64_t		wanted = share > enough ? share : enough;
 	int64_t		low = INT64_MIN;
 	int64_t		high = INT64_MAX;
 

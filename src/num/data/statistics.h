@@ -7,8 +7,12 @@
 #include "num/data/bias.h"
 #include "num/data/ratings.h"
 
-/* Popularity is counted over this share of the train ratings, the latest ones. */
+/*
+ * Popularity is counted over this share of the train ratings, the latest ones, or over
+ * so many ratings for each movie if that is more: of few ratings an eighth says little.
+ */
 #define RECENT_SHARE 0.125
+#define RECENT_PER_MOVIE 5
 
 typedef struct MovieStatistics
 {
@@ -16,8 +20,7 @@ typedef struct MovieStatistics
 	double		deviation;		/* their standard deviation, as in bias.h */
 	int32_t    *ratings;		/* [n_movies] train ratings */
 	float	   *popularity;		/* [n_movies] ln(1 + likes), of the latest
-								 * RECENT_SHARE of the train ratings those rated
-								 * like_threshold or more */
+								 * train ratings those rated like_threshold or more */
 	float	   *bias;			/* [n_movies] in deviations; 0 where there are no
 								 * train ratings */
 	float	   *user_bias;		/* [n_users] what the movies' biases are fitted

@@ -364,9 +364,7 @@ answer_by_model(Lists *lists, int at)
 		predict_candidates(lists, ranking, n);
 		for (int32_t i = 0; i < n; i++)
 			lists->predicted[i] = lists->candidates[i].score +
-				header->relevance_rating * lists->predicted[i] +
-				(header->relevance_popularity - 1) *
-				evaluator->popularity[lists->candidates[i].index];
+				header->relevance_rating * lists->predicted[i];
 		answer_reordered(lists, query, ORDER_RELEVANCE, lists->predicted, n);
 	}
 }

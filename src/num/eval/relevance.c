@@ -1,5 +1,9 @@
 /*
  * relevance.c: see relevance.h.
+ *
+ * The options that weights are fitted to are the movies that could be among the first:
+ * the candidates, and the most popular movies, so that popularity is seen to compete.
+ * Liked movies beyond them are left out: no weights would bring them to the top.
  */
 #include "num/eval/relevance.h"
 
@@ -7,211 +11,333 @@
 #include <string.h>
 
 #include "num/base/arena.h"
+#include "num/base/rng.h"
 #include "num/base/topk.h"
+#include "num/eval/choice.h"
 #include "num/eval/metrics.h"
 #include "num/index/index_search.h"
+#include "num/net/dense.h"
 
 #define CANDIDATES 200
+#define POPULAR 100				/* beside them, as options */
+#define MAX_OPTIONS (CANDIDATES + POPULAR)
 #define PLACES 10
-#define MAX_USERS 2000
+#define MAX_USERS 20000
+#define SAMPLE_SEED 1
 
-static const float rating_weights[] = {0, 0.25f, 0.5f, 1, 1.5f, 2};
-static const float popularity_weights[] = {0.5f, 0.75f, 1, 1.25f, 1.5f, 1.75f, 2, 2.5f};
+/* Popularity is worth at least so much of what it is in the softmax. */
+#define LEAST_POPULARITY 0.1
 
-#define N_RATING (sizeof(rating_weights) / sizeof(rating_weights[0]))
-#define N_POPULARITY (sizeof(popularity_weights) / sizeof(popularity_weights[0]))
+/* The lists of fewer users do not tell which order is better. */
+#define LEAST_JUDGES 5
+
+/*
+ * A temperature at which the cosine decides nothing but ties of popularity, whose steps
+ * are ln((n + 1) / n) for n likes.
+ */
+#define TIE_TEMPERATURE 1e-4f
 
 typedef struct Tuning
 {
 	const Model *model;
 	const ModelFileHeader *header;
 	const Ratings *ratings;
-
-	/* one user */
-	int32_t		k;				/* candidates */
-	uint8_t    *skip;			/* [n_movies] */
-	uint8_t    *liked;			/* [n_movies] */
-	float	   *movies;			/* [k * VECTOR_DIMS] */
-	TopkEntry  *candidates;		/* [k] */
-	TopkEntry  *places;			/* [PLACES] */
-	float	   *predicted;		/* [k] */
-	float	   *popularity;		/* [k] */
-	float	   *scratch;
-	void	   *search;			/* scratch, too */
 	void (*check_interrupts) (void);
 
-	/* the grid */
-	int			n_rating;
-	int			n_popularity;
-	const float *rating_weight;
-	const float *popularity_weight;
-	double		ndcg[N_RATING][N_POPULARITY];	/* sums over users */
+	/* one user */
+	uint8_t    *skip;			/* [n_movies] */
+	uint8_t    *liked;			/* [n_movies] */
+	int32_t		n_liked;
+	int32_t		n;				/* candidates, or options */
+	TopkEntry  *options;		/* [MAX_OPTIONS] */
+	float	   *movies;			/* [MAX_OPTIONS * VECTOR_DIMS] */
+	float	   *predicted;		/* [MAX_OPTIONS] */
+	TopkEntry  *places;			/* [PLACES] */
+	float		retrieval[VECTOR_DIMS];
+	float		ranking[VECTOR_DIMS];
+	float	   *scratch;
+	void	   *search;			/* scratch, too */
+
+	/* sums over users */
+	double		ndcg;
 	double		ndcg_popularity;
 	int64_t		n_users;
+
+	/* what weights are fitted to */
+	int64_t    *start;			/* [users + 1] */
+	float	   *feature;		/* [users * MAX_OPTIONS][N_CHOICE_FEATURES] */
+	uint8_t    *chosen;			/* [users * MAX_OPTIONS] */
+	int32_t		n_choosing;
 } Tuning;
 
-static void
-carve(Tuning *tuning, const ModelFileHeader *header, const Ratings *ratings, Model **model,
-	  Arena *arena)
+static bool
+has_validation(const Ratings *ratings, int32_t user)
 {
-	int64_t		n = header->n_movies;
+	return ratings->n_trainval[user] > ratings->n_train[user];
+}
 
+static int64_t
+count_users(const Ratings *ratings)
+{
+	int64_t		n = 0;
+
+	for (int32_t user = 0; user < ratings->n_users; user++)
+		n += has_validation(ratings, user);
+	return n;
+}
+
+static void
+carve(Tuning *tuning, Model **model, Arena *arena)
+{
+	int64_t		n = tuning->header->n_movies;
+	int64_t		n_users = count_users(tuning->ratings);
+
+	n_users = n_users < MAX_USERS ? n_users : MAX_USERS;
 	*model = arena_take(arena, 1, model_size());
-	tuning->ratings = ratings;
 	tuning->skip = ARENA_ARRAY(arena, uint8_t, n);
 	tuning->liked = ARENA_ARRAY(arena, uint8_t, n);
-	tuning->movies = ARENA_ARRAY(arena, float, CANDIDATES * VECTOR_DIMS);
-	tuning->candidates = ARENA_ARRAY(arena, TopkEntry, CANDIDATES);
+	tuning->options = ARENA_ARRAY(arena, TopkEntry, MAX_OPTIONS);
+	tuning->movies = ARENA_ARRAY(arena, float, MAX_OPTIONS * VECTOR_DIMS);
+	tuning->predicted = ARENA_ARRAY(arena, float, MAX_OPTIONS);
 	tuning->places = ARENA_ARRAY(arena, TopkEntry, PLACES);
-	tuning->predicted = ARENA_ARRAY(arena, float, CANDIDATES);
-	tuning->popularity = ARENA_ARRAY(arena, float, CANDIDATES);
-	tuning->scratch = ARENA_ARRAY(arena, float, model_rank_scratch(NULL, CANDIDATES));
-	tuning->search = arena_take(arena, 1, index_search_scratch(header));
+	/* far more than the scratch of one user's vectors */
+	tuning->scratch = ARENA_ARRAY(arena, float, model_rank_scratch(NULL, MAX_OPTIONS));
+	tuning->search = arena_take(arena, 1, index_search_scratch(tuning->header));
+	tuning->start = ARENA_ARRAY(arena, int64_t, n_users + 1);
+	tuning->feature = ARENA_ARRAY(arena, float, n_users * MAX_OPTIONS * N_CHOICE_FEATURES);
+	tuning->chosen = ARENA_ARRAY(arena, uint8_t, n_users * MAX_OPTIONS);
 }
 
 size_t
-relevance_scratch(const ModelFileHeader *header)
+relevance_scratch(const ModelFileHeader *header, const Ratings *ratings)
 {
-	Tuning		tuning;
+	Tuning		tuning = {.header = header, .ratings = ratings};
 	Model	   *model;
 	Arena		arena = {NULL, 0};
 
-	carve(&tuning, header, NULL, &model, &arena);
+	carve(&tuning, &model, &arena);
 	return arena.used;
 }
 
-/*
- * NDCG of the candidates put in order by weights; their scores have the
- * popularity in them already.
- */
+static void
+open_tuning(Tuning *tuning, const void *file, const Ratings *ratings,
+			void (*check_interrupts) (void), void *scratch)
+{
+	Arena		arena = {scratch, 0};
+	Model	   *model;
+
+	memset(tuning, 0, sizeof(*tuning));
+	tuning->header = file;
+	tuning->ratings = ratings;
+	tuning->check_interrupts = check_interrupts;
+	carve(tuning, &model, &arena);
+	model_open(model, file);
+	tuning->model = model;
+	tuning->start[0] = 0;
+}
+
+/* ---------------------------------------------------------------------------
+ * One user
+ * ------------------------------------------------------------------------- */
+
+/* The first PLACES of a list against what is liked. */
 static double
-ordered_ndcg(Tuning *tuning, float rating, float popularity, int n_liked)
+list_ndcg(Tuning *tuning, Topk *topk)
 {
 	uint8_t		relevant[PLACES];
-	Topk		topk;
 
-	topk_init(&topk, tuning->places, PLACES);
-	for (int32_t i = 0; i < tuning->k; i++)
-		topk_push(&topk, tuning->candidates[i].score + rating * tuning->predicted[i] +
-				  (popularity - 1) * tuning->popularity[i], i);
-	topk_sort(&topk);
-	for (int32_t i = 0; i < topk.n; i++)
-		relevant[i] = tuning->liked[tuning->candidates[topk.entry[i].index].index];
-	return metrics_ndcg(relevant, topk.n, PLACES, n_liked);
+	topk_sort(topk);
+	for (int32_t i = 0; i < topk->n; i++)
+		relevant[i] = tuning->liked[topk->entry[i].index];
+	return metrics_ndcg(relevant, topk->n, PLACES, tuning->n_liked);
 }
 
 /* NDCG of the most popular movies of all that are not known to have been seen. */
 static double
-ndcg_by_popularity(Tuning *tuning, int n_liked)
+ndcg_by_popularity(Tuning *tuning)
 {
-	uint8_t		relevant[PLACES];
 	Topk		topk;
 
 	topk_init(&topk, tuning->places, PLACES);
 	topk_push_all(&topk, model_file_section(tuning->header, MODEL_FILE_MOVIE_POPULARITY),
 				  tuning->header->n_movies, tuning->skip);
-	topk_sort(&topk);
-	for (int32_t i = 0; i < topk.n; i++)
-		relevant[i] = tuning->liked[topk.entry[i].index];
-	return metrics_ndcg(relevant, topk.n, PLACES, n_liked);
+	return list_ndcg(tuning, &topk);
 }
 
-/*
- * The candidates of a user of whom the train ratings are known.  The scratch of
- * CANDIDATES predictions is far more than that of one user.
- */
-static void
-find_candidates(Tuning *tuning, int32_t user, int32_t known_user)
+/* NDCG of the candidates in the order by relevance. */
+static double
+ndcg_by_relevance(Tuning *tuning)
 {
-	const Ratings *ratings = tuning->ratings;
-	const void *file = tuning->header;
-	const float *rank_vectors = model_file_section(file, MODEL_FILE_MOVIE_RANK_VECTORS);
-	const float *popularity = model_file_section(file, MODEL_FILE_MOVIE_POPULARITY);
-	const int64_t start = ratings->start[user];
-	UserInput	input = {.user = known_user,
-		.n_history = ratings->n_train[user],
-		.history_movie = ratings->movie + start,
-	.history_rating = ratings->rating + start};
-	float		retrieval[VECTOR_DIMS];
-	float		ranking[VECTOR_DIMS];
 	Topk		topk;
 
-	memcpy(input.attribute, ratings->attribute + user * N_ATTRIBUTES, N_ATTRIBUTES);
-	model_users(tuning->model, &input, 1, retrieval, ranking, tuning->scratch);
-	memset(tuning->skip, 0, tuning->header->n_movies);
+	topk_init(&topk, tuning->places, PLACES);
+	for (int32_t i = 0; i < tuning->n; i++)
+		topk_push(&topk, tuning->options[i].score +
+				  tuning->header->relevance_rating * tuning->predicted[i],
+				  tuning->options[i].index);
+	return list_ndcg(tuning, &topk);
+}
+
+/* Vectors of the user, and what must not be recommended. */
+static void
+know_user(Tuning *tuning, int32_t user)
+{
+	const Ratings *ratings = tuning->ratings;
+	const ModelFileHeader *header = tuning->header;
+	const int64_t start = ratings->start[user];
+	UserInput	input = {
+		.user = id_find(model_file_section(header, MODEL_FILE_USER_IDS), header->n_users,
+						ratings->user_ids[user]),
+		.n_history = ratings->n_train[user],
+		.history_movie = ratings->movie + start,
+		.history_rating = ratings->rating + start
+	};
+
+	memcpy(input.attribute, ratings->attribute + (int64_t) user * N_ATTRIBUTES, N_ATTRIBUTES);
+	model_users(tuning->model, &input, 1, tuning->retrieval, tuning->ranking, tuning->scratch);
+	memset(tuning->skip, 0, header->n_movies);
 	for (int32_t i = 0; i < ratings->n_train[user]; i++)
 		if (ratings->movie[start + i] >= 0)
 			tuning->skip[ratings->movie[start + i]] = 1;
-	topk_init(&topk, tuning->candidates, CANDIDATES);
-	index_search(&topk, file, retrieval, IVF_BY_LOGIT, 1, tuning->skip, tuning->check_interrupts,
-				 tuning->search);
-	topk_sort(&topk);
-	tuning->k = topk.n;
-	for (int32_t i = 0; i < topk.n; i++)
-	{
-		int32_t		movie = topk.entry[i].index;
+}
 
-		memcpy(tuning->movies + i * VECTOR_DIMS, rank_vectors + (int64_t) movie * VECTOR_DIMS,
+/* The candidates, with their logits. */
+static void
+find_candidates(Tuning *tuning)
+{
+	Topk		topk;
+
+	topk_init(&topk, tuning->options, CANDIDATES);
+	index_search(&topk, tuning->header, tuning->retrieval, IVF_BY_LOGIT, 1, tuning->skip,
+				 tuning->check_interrupts, tuning->search);
+	topk_sort(&topk);
+	tuning->n = topk.n;
+}
+
+/* Adds the most popular of the other movies. */
+static void
+add_popular(Tuning *tuning)
+{
+	Topk		topk;
+
+	for (int32_t i = 0; i < tuning->n; i++)
+		tuning->skip[tuning->options[i].index] = 1;
+	topk_init(&topk, tuning->options + tuning->n, POPULAR);
+	topk_push_all(&topk, model_file_section(tuning->header, MODEL_FILE_MOVIE_POPULARITY),
+				  tuning->header->n_movies, tuning->skip);
+	tuning->n += topk.n;
+}
+
+static void
+predict(Tuning *tuning)
+{
+	const float *vectors = model_file_section(tuning->header, MODEL_FILE_MOVIE_RANK_VECTORS);
+
+	for (int32_t i = 0; i < tuning->n; i++)
+		memcpy(tuning->movies + i * VECTOR_DIMS,
+			   vectors + (int64_t) tuning->options[i].index * VECTOR_DIMS,
 			   sizeof(float) * VECTOR_DIMS);
-		tuning->popularity[i] = popularity[movie];
-	}
-	model_rank(tuning->model, ranking, 0, tuning->movies, topk.n, tuning->predicted,
+	model_rank(tuning->model, tuning->ranking, 0, tuning->movies, tuning->n, tuning->predicted,
 			   tuning->scratch);
 }
 
+/* Keeps the options of a user for the fit. */
 static void
-try_user(Tuning *tuning, int32_t user, int32_t known_user)
+collect(Tuning *tuning)
 {
-	const Ratings *ratings = tuning->ratings;
-	int64_t		from = ratings->start[user] + ratings->n_train[user];
-	int64_t		to = ratings->start[user] + ratings->n_trainval[user];
-	int			n_liked = 0;
+	const float *vectors = model_file_section(tuning->header, MODEL_FILE_MOVIE_VECTORS);
+	const float *popularity = model_file_section(tuning->header, MODEL_FILE_MOVIE_POPULARITY);
+	int64_t		first = tuning->start[tuning->n_choosing];
 
-	memset(tuning->liked, 0, tuning->header->n_movies);
-	for (int64_t row = from; row < to; row++)
-		if (ratings->rating[row] >= tuning->header->like_threshold)
-		{
-			if (ratings->movie[row] >= 0)
-				tuning->liked[ratings->movie[row]] = 1;
-			n_liked++;
-		}
-	if (n_liked == 0)
-		return;
-	find_candidates(tuning, user, known_user);
-	for (int r = 0; r < tuning->n_rating; r++)
-		for (int p = 0; p < tuning->n_popularity; p++)
-			tuning->ndcg[r][p] += ordered_ndcg(tuning, tuning->rating_weight[r],
-											   tuning->popularity_weight[p], n_liked);
-	tuning->ndcg_popularity += ndcg_by_popularity(tuning, n_liked);
+	add_popular(tuning);
+	predict(tuning);
+	for (int32_t i = 0; i < tuning->n; i++)
+	{
+		int64_t		movie = tuning->options[i].index;
+		float	   *feature = tuning->feature + (first + i) * N_CHOICE_FEATURES;
+
+		feature[CHOICE_COSINE] = tuning->header->temperature *
+			dense_dot(tuning->retrieval, vectors + movie * VECTOR_DIMS);
+		feature[CHOICE_RATING] = tuning->predicted[i];
+		feature[CHOICE_POPULARITY] = popularity[movie];
+		tuning->chosen[first + i] = tuning->liked[movie];
+	}
+	tuning->start[++tuning->n_choosing] = first + tuning->n;
+}
+
+/* Adds a user to the sums. */
+static void
+measure(Tuning *tuning)
+{
+	predict(tuning);
+	tuning->ndcg += ndcg_by_relevance(tuning);
+	tuning->ndcg_popularity += ndcg_by_popularity(tuning);
 	tuning->n_users++;
 }
 
-/*
- * Tries all users that have validation rows, or every so-manieth of them.
- * Known users are found by id, since the ratings may be newer than the model file.
- */
+/* Marks the liked validation rows. */
 static void
-try_users(Tuning *tuning, const void *file, const Ratings *ratings,
-		  void (*check_interrupts) (void), void *scratch)
+mark_liked(Tuning *tuning, int32_t user)
 {
-	Arena		arena = {scratch, 0};
-	const int64_t *user_ids = model_file_section(file, MODEL_FILE_USER_IDS);
-	int32_t		step = ratings->n_users / MAX_USERS + 1;
-	Model	   *model;
+	const Ratings *ratings = tuning->ratings;
 
-	tuning->header = file;
-	carve(tuning, tuning->header, ratings, &model, &arena);
-	tuning->check_interrupts = check_interrupts;
-	model_open(model, file);
-	tuning->model = model;
-	for (int32_t user = 0; user < ratings->n_users; user += step)
+	tuning->n_liked = 0;
+	memset(tuning->liked, 0, tuning->header->n_movies);
+	for (int32_t i = ratings->n_train[user]; i < ratings->n_trainval[user]; i++)
 	{
-		if (ratings->n_trainval[user] == ratings->n_train[user])
+		int64_t		row = ratings->start[user] + i;
+
+		if (!(ratings->rating[row] >= tuning->header->like_threshold))
 			continue;
-		try_user(tuning, user, id_find(user_ids, tuning->header->n_users,
-									   ratings->user_ids[user]));
-		check_interrupts();
+		if (ratings->movie[row] >= 0)
+			tuning->liked[ratings->movie[row]] = 1;
+		tuning->n_liked++;
 	}
+}
+
+/* Calls visit for the users of the sample that have liked validation rows. */
+static void
+visit_users(Tuning *tuning, void (*visit) (Tuning *tuning))
+{
+	const Ratings *ratings = tuning->ratings;
+	int64_t		n_left = count_users(ratings);
+	int64_t		n_wanted = n_left < MAX_USERS ? n_left : MAX_USERS;
+
+	for (int32_t user = 0; user < ratings->n_users && n_wanted > 0; user++)
+	{
+		if (!has_validation(ratings, user))
+			continue;
+		/* each of those left is as likely as the others to be one of those wanted */
+		if (rng_uniform(SAMPLE_SEED, user) * n_left-- >= n_wanted)
+			continue;
+		n_wanted--;
+		mark_liked(tuning, user);
+		if (tuning->n_liked == 0)
+			continue;
+		know_user(tuning, user);
+		find_candidates(tuning);
+		visit(tuning);
+		tuning->check_interrupts();
+	}
+}
+
+/* ---------------------------------------------------------------------------
+ * All users
+ * ------------------------------------------------------------------------- */
+
+/* Fits the weights; popularity's is 1 in the end. */
+static void
+fit_weights(Tuning *tuning, ModelFileHeader *header)
+{
+	Choices		choices = {tuning->n_choosing, tuning->start, tuning->feature, tuning->chosen};
+	double		weight[N_CHOICE_FEATURES];
+	double		popularity;
+
+	choice_fit(weight, &choices, tuning->check_interrupts);
+	popularity = fmax(weight[CHOICE_POPULARITY], LEAST_POPULARITY);
+	header->temperature = fmaxf((float) (header->temperature * weight[CHOICE_COSINE] / popularity),
+								TIE_TEMPERATURE);
+	header->relevance_rating = (float) (weight[CHOICE_RATING] / popularity);
 }
 
 double
@@ -219,32 +345,30 @@ relevance_tune(void *file, const Ratings *ratings, double *popularity_ndcg,
 			   void (*check_interrupts) (void), void *scratch)
 {
 	ModelFileHeader *header = file;
-	Tuning		tuning = {.n_rating = N_RATING, .n_popularity = N_POPULARITY,
-		.rating_weight = rating_weights, .popularity_weight = popularity_weights};
-	const double *ndcg = &tuning.ndcg[0][0];
-	size_t		best = 0;
+	Tuning		tuning;
 
-	try_users(&tuning, file, ratings, check_interrupts, scratch);
-	*popularity_ndcg = tuning.ndcg_popularity / tuning.n_users;
-	if (tuning.n_users == 0)
+	*popularity_ndcg = NAN;
+	open_tuning(&tuning, file, ratings, check_interrupts, scratch);
+	visit_users(&tuning, collect);
+	if (tuning.n_choosing == 0)
 		return NAN;
-	for (size_t i = 1; i < N_RATING * N_POPULARITY; i++)
-		if (ndcg[i] > ndcg[best])
-			best = i;
-	header->relevance_rating = rating_weights[best / N_POPULARITY];
-	header->relevance_popularity = popularity_weights[best % N_POPULARITY];
-	return ndcg[best] / tuning.n_users;
+	fit_weights(&tuning, header);
+	visit_users(&tuning, measure);
+	*popularity_ndcg = tuning.ndcg_popularity / tuning.n_users;
+	if (tuning.n_users >= LEAST_JUDGES && tuning.ndcg > tuning.ndcg_popularity)
+		return tuning.ndcg / tuning.n_users;
+	header->temperature = TIE_TEMPERATURE;
+	header->relevance_rating = 0;
+	return *popularity_ndcg;
 }
 
 double
 relevance_ndcg(const void *file, const Ratings *ratings,
 			   void (*check_interrupts) (void), void *scratch)
 {
-	const ModelFileHeader *header = file;
-	Tuning		tuning = {.n_rating = 1, .n_popularity = 1,
-		.rating_weight = &header->relevance_rating,
-	.popularity_weight = &header->relevance_popularity};
+	Tuning		tuning;
 
-	try_users(&tuning, file, ratings, check_interrupts, scratch);
-	return tuning.n_users > 0 ? tuning.ndcg[0][0] / tuning.n_users : NAN;
+	open_tuning(&tuning, file, ratings, check_interrupts, scratch);
+	visit_users(&tuning, measure);
+	return tuning.n_users > 0 ? tuning.ndcg / tuning.n_users : NAN;
 }

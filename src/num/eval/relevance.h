@@ -1,33 +1,32 @@
 /*
  * relevance.h: the order by relevance.
  *
- * Its candidates are the movies with the largest
+ *		relevance = temperature * cosine + popularity
+ *					+ relevance_rating * predicted rating in deviations
  *
- *		temperature * cosine + popularity
- *
- * which is the logit of the retrieval stage's softmax: up to a constant the
- * logarithm of the chance that the movie is the user's next.  They are ordered by
- *
- *		relevance = temperature * cosine + relevance_rating * predicted rating
- *					+ relevance_popularity * popularity
- *
- * with weights that are chosen on the validation rows.
+ * Its candidates are the movies with the largest of the first two, the logit.  As
+ * training leaves it that is the logit of the retrieval stage's softmax: up to a
+ * constant the logarithm of the chance that the movie is the user's next.  The
+ * validation ratings then say how much of the cosine and of the predicted rating is
+ * borne out beside popularity (choice.h).
  */
 #ifndef MLREC_EVAL_RELEVANCE_H
 #define MLREC_EVAL_RELEVANCE_H
 
 #include "num/model/model.h"
 
-/* Bytes of scratch that relevance_tune needs. */
-extern size_t relevance_scratch(const ModelFileHeader *header);
+/* Bytes of scratch that relevance_tune and relevance_ndcg need. */
+extern size_t relevance_scratch(const ModelFileHeader *header, const Ratings *ratings);
 
 /*
- * Puts into the model file's header the weights of a small grid that give the best
- * NDCG@10 of the top 200, where the train ratings are known and the liked
- * validation rows are looked for, over at most some thousand users.  Without
- * such rows the weights stay.  Returns the NDCG, NaN without rows; in
- * popularity_ndcg that of the most popular movies, for comparison.  check_interrupts is called
- * every few milliseconds, for cancellation.
+ * Puts temperature and relevance_rating into the model file's header: where the train
+ * ratings are known, they make the liked validation rows likely, of all users that
+ * have such rows, or of a seeded sample of 20,000.  If the order is then no better
+ * than that of popularity, by NDCG@10 over five users at least, it is made that of popularity, ties by the
+ * cosine.  Without such rows nothing changes.  Returns the NDCG, NaN without rows; in
+ * popularity_ndcg that of the most popular movies, for comparison; they are equal if
+ * popularity's order was taken.  check_interrupts is called every few milliseconds, and
+ * may not return.
  */
 extern double relevance_tune(void *file, const Ratings *ratings, double *popularity_ndcg,
 							 void (*check_interrupts) (void), void *scratch);

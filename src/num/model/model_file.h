@@ -15,7 +15,7 @@
 #include "num/net/tensors.h"
 
 #define MODEL_FILE_MAGIC 0x6d6c7265632e696dULL
-#define MODEL_FILE_VERSION 4
+#define MODEL_FILE_VERSION 5
 #define MODEL_FILE_ALIGN 64
 
 typedef enum ModelFileSection
@@ -68,16 +68,14 @@ typedef struct ModelFileHeader
 	float		min_year;		/* year feature = (year - min) / (max - min), clamped */
 	float		max_year;
 	float		median_year;	/* stands for a missing year */
-	float		temperature;	/* relevance = temperature * cosine
+	float		temperature;	/* relevance = temperature * cosine + popularity
 								 * + relevance_rating * predicted rating in
-								 * deviations
-								 * + relevance_popularity * popularity */
+								 * deviations */
 	float		relevance_rating;
-	float		relevance_popularity;
 	int32_t		history;		/* width of each pooled history, 0: none */
 	int32_t		events;			/* 1: trained on events, ratings.h: a history has
 								 * ln(1 + weight) in the place of ratings */
-	float		reserved[5];
+	float		reserved[6];
 
 	uint64_t	offset[N_MODEL_FILE_SECTIONS];	/* from the start of the block */
 	uint64_t	length[N_MODEL_FILE_SECTIONS];	/* bytes */

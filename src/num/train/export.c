@@ -207,9 +207,8 @@ export_model_file(void *file, const ModelFileHeader *header, const ExportInput *
 	carve(&work, &arena, input);
 	memset(file, 0, header->size);
 	*own = *header;
-	own->temperature = expf(head[HEAD_LOG_TEMPERATURE]);
-	own->relevance_rating = 0;
-	own->relevance_popularity = 1;
+	own->temperature = input->cosine_weight * expf(head[HEAD_LOG_TEMPERATURE]);
+	own->relevance_rating = input->relevance_rating;
 	fill_ids(file, input);
 	fill_statistics(file, input);
 	fill_movie_vectors(file, input, &work);

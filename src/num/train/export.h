@@ -17,6 +17,9 @@ typedef struct ExportInput
 	const StageShape *shape[N_STAGES];
 	const char *names;			/* for MODEL_FILE_NAMES */
 	size_t		names_length;
+	float		cosine_weight;	/* the temperature, of that of the softmax: 1 until
+								 * relevance_tune has another */
+	float		relevance_rating;	/* 0 until then */
 } ExportInput;
 
 /*

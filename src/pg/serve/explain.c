@@ -215,8 +215,7 @@ put_reasons(ReturnSetInfo *result, const Serving *serving, const Reason *reasons
 static void
 put_popularity(ReturnSetInfo *result, const Serving *serving, int32 movie)
 {
-	float		popularity = serving->model->header->relevance_popularity *
-		catalogue_popularity(serving->catalogue, movie);
+	float		popularity = catalogue_popularity(serving->catalogue, movie);
 	Datum		values[EXPLAIN_COLUMNS] = {0};
 	bool		nulls[EXPLAIN_COLUMNS] = {true, false, true, true, false};
 

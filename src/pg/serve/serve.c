@@ -229,8 +229,8 @@ serve_relevance(const Serving *serving, int32 movie, float cosine, float predict
 {
 	const ModelFileHeader *header = serving->model->header;
 
-	return header->temperature * cosine + header->relevance_rating * prediction +
-		header->relevance_popularity * catalogue_popularity(serving->catalogue, movie);
+	return header->temperature * cosine + catalogue_popularity(serving->catalogue, movie) +
+		header->relevance_rating * prediction;
 }
 
 /*

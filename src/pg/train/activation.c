@@ -47,7 +47,7 @@ map_movies(const Ratings *ratings, const CachedModel *model)
 static double
 validation_ndcg(const ModelFileHeader *file, const Ratings *ratings)
 {
-	void	   *scratch = alloc_aligned(relevance_scratch(file), 0);
+	void	   *scratch = alloc_aligned(relevance_scratch(file, ratings), 0);
 	double		ndcg = relevance_ndcg(file, ratings, check_interrupts, scratch);
 
 	free_aligned(scratch);

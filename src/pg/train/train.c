@@ -59,6 +59,8 @@ typedef struct Training
 	int			n_kept[N_STAGES];	/* epochs that brought something */
 	float	   *rates[N_STAGES];	/* their learning rates */
 	Share		share;			/* of the networks in a prediction, see ranker.h */
+	float		cosine_weight;	/* of the order by relevance, as in export.h */
+	float		relevance_rating;
 	double		ndcg;			/* by relevance, on the validation rows */
 	double		popularity_ndcg;
 	int32		model_id;		/* of the new model */
@@ -265,6 +267,8 @@ make_model_file(const Training *training)
 		.movie_stats = &training->movie_stats,
 		.names = dataset->names,
 		.names_length = dataset->names_length,
+		.cosine_weight = training->cosine_weight,
+		.relevance_rating = training->relevance_rating,
 	};
 	ModelFileHeader header = {
 		.share = training->share.share,
@@ -308,6 +312,24 @@ may_be_active(const Training *training)
 	return false;
 }
 
+/* Says what the order by relevance reaches. */
+static void
+tell_relevance(const Training *training)
+{
+	if (isnan(training->ndcg))
+		return;
+	if (training->ndcg > training->popularity_ndcg)
+		ereport(NOTICE,
+				(errmsg("relevance: validation NDCG@10 %.4f, by popularity alone %.4f",
+						training->ndcg, training->popularity_ndcg)));
+	else
+		ereport(NOTICE,
+				(errmsg("relevance: the order by relevance is that of popularity"),
+				 errdetail("On the validation ratings the networks do not order movies better "
+						   "than popularity, whose NDCG@10 is %.4f.", training->popularity_ndcg),
+				 errhint("More ratings teach the networks more.")));
+}
+
 /*
  * Chooses the weights of the order by relevance on the validation rows, and
  * decides whether the model will be the active one.
@@ -321,16 +343,18 @@ decide_activation(Training *training, ModelFileHeader *file, Oid ratings)
 		.dataset = training->dataset,
 		.file = file,
 	};
+	void	   *scratch = alloc_aligned(relevance_scratch(file, &training->dataset->ratings), 0);
+	float		softmax_temperature = file->temperature;
 
 	new_model.ndcg = relevance_tune(file, &training->dataset->ratings,
 									&new_model.popularity_ndcg, check_interrupts,
-									alloc_aligned(relevance_scratch(file), 0));
+									scratch);
+	free_aligned(scratch);
 	training->ndcg = new_model.ndcg;
 	training->popularity_ndcg = new_model.popularity_ndcg;
-	if (!isnan(new_model.ndcg))
-		ereport(NOTICE,
-				(errmsg("relevance: validation NDCG@10 %.4f, by popularity alone %.4f",
-						new_model.ndcg, new_model.popularity_ndcg)));
+	training->cosine_weight = file->temperature / softmax_temperature;
+	training->relevance_rating = file->relevance_rating;
+	tell_relevance(training);
 	if (!may_be_active(training))
 		return false;
 	switch (training->options.activate)
@@ -365,8 +389,6 @@ refit(Training *training, const SplitOptions *split, const ModelFileHeader *tune
 	training->start = tuned;
 	train_stages(training);
 	file = make_model_file(training);
-	file->relevance_rating = tuned->relevance_rating;
-	file->relevance_popularity = tuned->relevance_popularity;
 	return file;
 }
 
@@ -381,9 +403,8 @@ relevance_json(const Training *training, const ModelFileHeader *file)
 	StringInfoData json;
 
 	initStringInfo(&json);
-	appendStringInfo(&json, "{\"cosine\": %.9g, \"rating\": %.9g, \"popularity\": %.9g",
-					 file->temperature, file->relevance_rating / file->deviation,
-					 file->relevance_popularity);
+	appendStringInfo(&json, "{\"cosine\": %.9g, \"rating\": %.9g, \"popularity\": 1",
+					 file->temperature, file->relevance_rating / file->deviation);
 	if (!isnan(training->ndcg))
 		appendStringInfo(&json, ", \"" ACTIVATION_NDCG "\": %.6g, \"popularity_ndcg@10\": %.6g",
 						 training->ndcg, training->popularity_ndcg);
@@ -523,7 +544,7 @@ Datum
 mlrec_train_recommender(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
-	Training	training = {.options = options_get(fcinfo)};
+	Training	training = {.options = options_get(fcinfo), .cosine_weight = 1};
 	const OptionValues *options = &training.options;
 	Oid			ratings = relation_argument(fcinfo, 0, "ratings", false);
 	Oid			movies = relation_argument(fcinfo, 1, "movies", true);
@@ -564,6 +585,8 @@ mlrec_train_recommender(PG_FUNCTION_ARGS)
 	activate = decide_activation(&training, file, ratings);
 	if (options->refit && has_validation(training.dataset))
 		file = refit(&training, &split, file);
+	else if (file->length[MODEL_FILE_INDEX] > 0)
+		file = make_model_file(&training);	/* with an index tried at its temperature */
 	train_report_put(&training.report,
 					 store(&training, file, activate, ratings, movies, users), result);
 

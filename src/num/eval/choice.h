@@ -1,0 +1,41 @@
+/*
+ * choice.h: weights that say which of many movies a user watches next.
+ *
+ * Of a user's options, some of which were chosen, the chance of a chosen one is its
+ * part in a softmax of weight . features over itself and all that were not chosen:
+ * the conditional logit (McFadden 1974).  The weights maximize the logarithm, which
+ * is concave, so they move smoothly with the data.  Each user counts alike, whatever
+ * the number of movies chosen.
+ *
+ * The weights are pulled to popularity alone, as if by some users: where there are
+ * few to learn from, that is what remains.
+ */
+#ifndef MLREC_EVAL_CHOICE_H
+#define MLREC_EVAL_CHOICE_H
+
+#include <stdint.h>
+
+/* Features of an option, and their weights. */
+typedef enum ChoiceFeature
+{
+	CHOICE_COSINE,				/* temperature * cosine */
+	CHOICE_RATING,				/* predicted rating, in deviations */
+	CHOICE_POPULARITY,
+	N_CHOICE_FEATURES
+} ChoiceFeature;
+
+typedef struct Choices
+{
+	int32_t		n_users;
+	const int64_t *start;		/* [n_users + 1] each user's first option */
+	const float *feature;		/* [options][N_CHOICE_FEATURES] */
+	const uint8_t *chosen;		/* [options] 0 or 1 */
+} Choices;
+
+/*
+ * weight [N_CHOICE_FEATURES].  Features are finite.  check_interrupts is called for
+ * each user, and may not return.
+ */
+extern void choice_fit(double *weight, const Choices *choices, void (*check_interrupts) (void));
+
+#endif							/* MLREC_EVAL_CHOICE_H */
