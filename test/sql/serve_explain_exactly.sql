@@ -7,10 +7,15 @@ CREATE SCHEMA serve_explain_exactly;
 SET search_path = serve_explain_exactly, public;
 \getenv dir PG_ABS_SRCDIR
 \i :dir/small_world.sql
--- A model that popularity, cosine and rating all count for.
+-- A model that popularity, cosine and rating all count for: users like movies of their
+-- own parity.
+INSERT INTO ratings SELECT u, (u * 13 + i * 7) % 80 + 1, 1,
+	timestamptz '2001-01-01 00:00Z' + u * interval '60 min' + i * interval '20 min'
+	FROM generate_series(1, 40) u, generate_series(1, 40) i ON CONFLICT DO NOTHING;
+UPDATE ratings SET rating = CASE WHEN (user_id + movie_id) % 2 = 0 THEN 4 + movie_id % 2 ELSE 1 + movie_id % 3 END;
 UPDATE mlrec_model SET active = false WHERE active;
 SELECT max(model_id) AS model
-FROM train_recommender(retrieval_epochs => 8, ranking_epochs => 8, learning_rate => 3e-3, like_threshold => 4, seed => 3) \gset
+FROM train_recommender(retrieval_epochs => 20, ranking_epochs => 20, learning_rate => 3e-3, like_threshold => 4, seed => 3) \gset
 \set ECHO all
 
 -- Relevance by its formula, as far as it is not popularity.
@@ -60,8 +65,8 @@ FROM told JOIN movie_embeddings a USING (movie_id) JOIN movie_embeddings b
 	ON b.model_id = a.model_id AND b.movie_id = because_movie_id
 WHERE a.model_id = :model;
 
--- Popularity: the likes among the latest eighth of the training part, those of
--- its last moment all included.
+-- Popularity: the likes among the latest eighth of the training part, or five for each
+-- movie if that is more, those of its last moment all included.
 CREATE TABLE training AS
 	SELECT movie_id, rating, rated_at FROM ratings, mlrec_model
 	WHERE model_id = :model AND (rated_at, user_id, movie_id) <=
@@ -71,7 +76,8 @@ WHERE model_id = :model GROUP BY train_ratings;
 CREATE TABLE recent AS
 	SELECT * FROM training WHERE rated_at >= (
 		SELECT rated_at FROM training ORDER BY rated_at DESC
-		OFFSET (SELECT ceil(count(*) / 8.0) - 1 FROM training) LIMIT 1);
+		OFFSET (SELECT least(count(*), greatest(ceil(count(*) / 8.0), 5 * (SELECT count(*) FROM movies))) - 1
+			FROM training) LIMIT 1);
 SELECT bool_and(abs(contribution - (m.relevance->>'popularity')::float8 *
 		ln(1 + (SELECT count(*) FROM recent r WHERE r.movie_id = t.movie_id AND rating >= 4))) < 1e-4) AS same
 FROM told t, recommender_models m WHERE title = 'popularity' AND m.active;
