@@ -13,7 +13,7 @@
 #include <math.h>
 
 /* The share is pulled to 0 as if by so many users. */
-#define USER_DAMPING 5
+#define USER_DAMPING 2
 
 /* Sums over validation rows. */
 typedef struct Sums
