@@ -665,14 +665,14 @@ CREATE FUNCTION @extschema@.train_recommender(
 	split text DEFAULT 'chronological',
 	batch_size integer DEFAULT 2048,
 	learning_rate double precision DEFAULT 1e-3,
-	retrieval_epochs integer DEFAULT 20,
+	retrieval_epochs integer DEFAULT NULL,
 	ranking_epochs integer DEFAULT 20,
 	patience integer DEFAULT 3,
 	seed bigint DEFAULT 1,
 	workers integer DEFAULT NULL,
 	activate @extschema@.mlrec_activation DEFAULT 'true',
 	like_threshold double precision DEFAULT NULL,
-	softmax_weight double precision DEFAULT 0.07,
+	softmax_weight double precision DEFAULT 0.3,
 	history boolean DEFAULT true,
 	user_ids boolean DEFAULT true,
 	from_model integer DEFAULT NULL,
@@ -689,8 +689,8 @@ A row of ratings without a column rating, or of ratings that are all equal, is a
 test_fraction, 0 to 0.9: the part of the ratings, the latest, that is kept for the test metrics; 0 has none.
 validation_fraction, 0 to 0.5: the latest part of the training part, which decides when to stop.
 split: chronological, or random with this seed, as it always is where there are no times (no column rated_at, or all are equal).
-batch_size, 1 to 65536 ratings. learning_rate, 1e-7 to 1, of Adam; halved on plateaus.
-retrieval_epochs, ranking_epochs, 1 to 1000: at most so many. patience, 0 to 1000: epochs without progress before a stage stops.
+batch_size, 1 to 65536 ratings. learning_rate, 1e-7 to 1, of Adam: of ranking, halved on plateaus; that of retrieval rises to 4 times it and falls to 0.
+retrieval_epochs, 1 to 1000: so many; null, 4, or up to 20 for few ratings. ranking_epochs, 1 to 1000: at most so many. patience, 0 to 1000: epochs without progress before a stage stops.
 seed: the same seed gives the same model, whatever the number of workers.
 workers, 0 to 3: processes beside this one; NULL: 1. Fewer are taken where the server has none to spare.
 activate: true, false, or if_better: only if the model beats the active one and popularity on validation ratings.
@@ -715,18 +715,20 @@ CREATE FUNCTION @extschema@.recommend(user_id bigint, top_k_retrieve integer DEF
 		top_n_final integer DEFAULT 10, model_id integer DEFAULT NULL,
 		candidates bigint[] DEFAULT NULL, exclude bigint[] DEFAULT NULL,
 		exclude_seen boolean DEFAULT true, order_by text DEFAULT 'rating',
-		diversity real DEFAULT 0)
+		diversity real DEFAULT 0, as_of timestamptz DEFAULT pg_catalog.now(),
+		history bigint[] DEFAULT NULL, history_ratings real[] DEFAULT NULL)
 	RETURNS TABLE (rank integer, movie_id bigint, title text, genres text, year integer,
 		ranking_score real, retrieval_score real)
 	AS 'MODULE_PATHNAME', 'mlrec_recommend'
 	LANGUAGE C STABLE PARALLEL RESTRICTED COST 20000 ROWS 10;
 COMMENT ON FUNCTION @extschema@.recommend(bigint, integer, integer, integer, bigint[], bigint[],
-	boolean, text, real) IS
+	boolean, text, real, timestamptz, bigint[], real[]) IS
 'the top_n_final movies for a user, best first: top_k_retrieve candidates by the cosine of user and movie, ranked by the predicted rating.
 user_id: any; unknown users get movies by what is known of them. top_k_retrieve: at least 1. top_n_final: at least 0.
 model_id NULL: the active model. candidates: only these movies. exclude: not these. exclude_seen: not those that the user has rated, as this transaction sees ratings.
 All filters hold before the candidates are cut, so there are fewer rows only if fewer movies are eligible.
 order_by: rating, or relevance, which adds the retrieval score and popularity. diversity, 0 to 1: how much movies must differ from those before them.
+as_of: only ratings given before are known, and it is asked then. history, history_ratings: with user_id null, a session without a user: movies in the order in which they were seen, and their ratings (null: not rated).
 ranking_score: the predicted rating on the scale of the ratings, clamped to it; rows are ordered by the prediction before that, then by the cosine. retrieval_score: the cosine, -1 to 1.
 Errors: an argument null or out of range, no model, a relation of the model that is missing or may not be read.';
 
@@ -734,12 +736,13 @@ CREATE FUNCTION @extschema@.recommend_json(user_id bigint, top_k_retrieve intege
 		top_n_final integer DEFAULT 10, model_id integer DEFAULT NULL,
 		candidates bigint[] DEFAULT NULL, exclude bigint[] DEFAULT NULL,
 		exclude_seen boolean DEFAULT true, order_by text DEFAULT 'rating',
-		diversity real DEFAULT 0)
+		diversity real DEFAULT 0, as_of timestamptz DEFAULT pg_catalog.now(),
+		history bigint[] DEFAULT NULL, history_ratings real[] DEFAULT NULL)
 	RETURNS json
 	AS 'MODULE_PATHNAME', 'mlrec_recommend_json'
 	LANGUAGE C STABLE PARALLEL RESTRICTED COST 20000;
 COMMENT ON FUNCTION @extschema@.recommend_json(bigint, integer, integer, integer, bigint[], bigint[],
-	boolean, text, real) IS
+	boolean, text, real, timestamptz, bigint[], real[]) IS
 '{"user_id", "gender", "age", "occupation", "recommendations": [{"rank", "movie_id", "title", "genres", "year", "ranking_score", "retrieval_score"}]}: the rows of recommend(), best first. Arguments and errors as there.';
 
 CREATE FUNCTION @extschema@.recommend_all(top_k_retrieve integer DEFAULT 200,
@@ -761,6 +764,15 @@ COMMENT ON FUNCTION @extschema@.predict_rating(bigint, bigint, integer) IS
 'the rating that a user would give a movie, on the scale of the ratings; the user''s own rating of it, if any, is not looked at.
 model_id NULL: the active model. Errors: a movie that is unknown to movies, as the caller sees it, and to the model; no model.';
 
+CREATE FUNCTION @extschema@.user_temperature(user_id bigint, model_id integer DEFAULT NULL,
+		as_of timestamptz DEFAULT pg_catalog.now(), history bigint[] DEFAULT NULL,
+		history_ratings real[] DEFAULT NULL)
+	RETURNS real
+	AS 'MODULE_PATHNAME', 'mlrec_user_temperature'
+	LANGUAGE C STABLE PARALLEL RESTRICTED COST 10000;
+COMMENT ON FUNCTION @extschema@.user_temperature(bigint, integer, timestamptz, bigint[], real[]) IS
+'what the relevance multiplies the cosines of a user by: the more is known of what comes next, the larger. Arguments and errors as of recommend().';
+
 CREATE FUNCTION @extschema@.similar_movies(movie_id bigint, n integer DEFAULT 10,
 		model_id integer DEFAULT NULL)
 	RETURNS TABLE (rank integer, movie_id bigint, title text, genres text, year integer,
@@ -780,15 +792,17 @@ COMMENT ON FUNCTION @extschema@.nearest_movies(@extschema@.embedding, integer, i
 	'movies by the cosine of their vectors and any vector, most similar first';
 
 CREATE FUNCTION @extschema@.explain_recommendation(user_id bigint, movie_id bigint,
-		n integer DEFAULT 10)
+		n integer DEFAULT 10, as_of timestamptz DEFAULT pg_catalog.now(),
+		history bigint[] DEFAULT NULL, history_ratings real[] DEFAULT NULL)
 	RETURNS TABLE (because_movie_id bigint, title text, your_rating real, similarity real,
 		contribution real)
 	AS 'MODULE_PATHNAME', 'mlrec_explain_recommendation'
 	LANGUAGE C STABLE PARALLEL RESTRICTED COST 100000 ROWS 10;
-COMMENT ON FUNCTION @extschema@.explain_recommendation(bigint, bigint, integer) IS
+COMMENT ON FUNCTION @extschema@.explain_recommendation(bigint, bigint, integer, timestamptz, bigint[],
+	real[]) IS
 'the at most n of a user''s ratings that speak most for a movie, by the active model.
 contribution: the movie''s relevance less what it would be without that rating; ratings with 0 or less, which speak against it, are left out. similarity: the cosine of the two movies.
-A last row without a movie is the part of the relevance that popularity has. Errors: an unknown movie, n negative, no model.';
+A last row without a movie is the part of the relevance that popularity has. as_of, history, history_ratings: as for recommend(). Errors: an unknown movie, n negative, no model.';
 
 CREATE FUNCTION @extschema@.recommender_stats()
 	RETURNS TABLE (total_users bigint, total_movies bigint, total_ratings bigint,

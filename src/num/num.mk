@@ -18,5 +18,5 @@ KERNEL_CFLAGS = -fassociative-math -fno-signed-zeros -fno-trapping-math -fno-mat
 # The contrary: what serving computes has the same bits whatever the compiler
 # makes of a loop, so it must neither reorder sums nor fuse operations.  Clang
 # unrolls the tiles of net/dense.c only if told that they may be so large.
-EXACT         = net/dense net/history net/rank_pairs
+EXACT         = net/dense net/history net/rank_pairs net/recents
 EXACT_CFLAGS  = -ffp-contract=off $(if $(findstring clang,$(CC)),-mllvm -unroll-threshold=4000)

@@ -72,7 +72,8 @@ BEGIN
 				r.movie_id = q.movie_id
 			FROM test q
 			CROSS JOIN unnest(ARRAY['relevance', 'rating']) ordered
-			CROSS JOIN LATERAL recommend(q.user_id, 20, 20, model, order_by => ordered) r
+			CROSS JOIN LATERAL recommend(q.user_id, 20, 20, model, order_by => ordered,
+				as_of => to_timestamp(now)) r
 			LEFT JOIN test t ON t.user_id = q.user_id AND t.movie_id = r.movie_id
 				AND t.rated_at >= now
 			WHERE q.rated_at = now AND q.rating >= 4;

@@ -1,4 +1,4 @@
--- recommend_all gives each user what recommend gives, to the last bit.
+-- recommend_all gives each user what recommend gives at that moment, to the last bit.
 \set ECHO none
 SET client_min_messages = warning;
 CREATE EXTENSION IF NOT EXISTS mlrec;
@@ -19,15 +19,19 @@ BEGIN
 	RETURN n;
 END
 $$;
+BEGIN;
 CREATE TABLE everyone AS SELECT * FROM recommend_all(30, 5);
 SELECT count(*), count(DISTINCT user_id), count(title), differing('everyone') FROM everyone;
+COMMIT;
 
 -- In order, some users only, each once, strangers too.
 SELECT bool_and(user_id >= before) AS ordered
 FROM (SELECT user_id, lag(user_id, 1, 0::bigint) OVER () AS before FROM recommend_all(30, 5)) r;
+BEGIN;
 CREATE TABLE chosen AS SELECT * FROM recommend_all(30, 5, ARRAY[1000, 3, NULL, 39, 3, -7]);
 SELECT user_id, count(*) FROM chosen GROUP BY user_id ORDER BY user_id;
 SELECT differing('chosen');
+COMMIT;
 SELECT count(*) FROM recommend_all(30, 5, '{}');
 
 -- More users than fit into one batch, most of them without ratings, one who
@@ -37,8 +41,10 @@ INSERT INTO ratings SELECT 1100, movie_id, 4, now() FROM movies;
 INSERT INTO ratings SELECT 5000, movie_id, 4, now() FROM movies WHERE movie_id < 10;
 INSERT INTO movies VALUES (500, 'New Movie (1977)', 'War');
 DELETE FROM movies WHERE movie_id < 5;
+BEGIN;
 CREATE TABLE many AS SELECT * FROM recommend_all(30, 5);
 SELECT count(DISTINCT user_id), differing('many') FROM many;
+COMMIT;
 SELECT count(*) FROM many WHERE user_id = 1100;
 SELECT count(*) FROM many WHERE user_id = 5000 OR movie_id < 5;
 SELECT count(*) > 0 AS fresh FROM recommend_all(100, 100) WHERE movie_id = 500;
@@ -46,8 +52,10 @@ SELECT count(DISTINCT user_id) FROM recommend_all(30, 5, ARRAY(SELECT generate_s
 
 -- Without users: whoever has ratings.
 UPDATE mlrec_model SET users = NULL WHERE model_id = :model;
+BEGIN;
 CREATE TABLE raters AS SELECT * FROM recommend_all(30, 5);
 SELECT count(DISTINCT user_id), max(user_id), differing('raters') FROM raters;
+COMMIT;
 DELETE FROM ratings;
 SELECT count(*) FROM recommend_all(30, 5);
 

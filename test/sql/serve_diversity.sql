@@ -20,7 +20,7 @@ CREATE TABLE wish AS
 -- The candidates with their scores by the formulas.
 CREATE TABLE candidate AS
 	SELECT user_id, order_by, movie_id, CASE order_by WHEN 'rating' THEN ranking_score ELSE
-		(m.relevance->>'cosine')::float8 * retrieval_score +
+		user_temperature(user_id) * retrieval_score +
 		(m.relevance->>'rating')::float8 * ranking_score + popularity.contribution END AS score
 	FROM (SELECT DISTINCT user_id, order_by FROM wish) w,
 		recommend(user_id, 30, 30, order_by => w.order_by) r,

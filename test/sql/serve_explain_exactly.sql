@@ -20,7 +20,7 @@ FROM train_recommender(retrieval_epochs => 20, ranking_epochs => 20, learning_ra
 
 -- Relevance by its formula, as far as it is not popularity.
 CREATE FUNCTION taste(u bigint, movie bigint) RETURNS float8 LANGUAGE sql VOLATILE AS $$
-	SELECT (relevance->>'cosine')::float8 * retrieval_score + (relevance->>'rating')::float8 * ranking_score
+	SELECT user_temperature(u) * retrieval_score + (relevance->>'rating')::float8 * ranking_score
 	FROM recommend(u, candidates => ARRAY[movie], exclude_seen => false) r, recommender_models m
 	WHERE m.active
 $$;
@@ -35,6 +35,8 @@ BEGIN
 	RETURN score;
 END $$;
 
+-- All at one moment.
+BEGIN;
 CREATE TABLE question AS
 	SELECT u AS user_id, movie_id FROM (VALUES (8), (10), (38)) u (u), recommend(u, 80, 80) WHERE rank % 20 = 1;
 CREATE TABLE truth AS
@@ -58,6 +60,8 @@ FROM question q, explain_recommendation(user_id, movie_id, 2) c,
 		WHERE t.user_id = q.user_id AND t.movie_id = q.movie_id
 		ORDER BY contribution DESC OFFSET 1 LIMIT 1) m
 WHERE because_movie_id IS NOT NULL;
+
+COMMIT;
 
 -- How similar two movies are is the cosine of their vectors.
 SELECT bool_and(abs(similarity - inner_product(a.embedding, b.embedding)) < 1e-5) AS cosines

@@ -89,8 +89,8 @@ CALL train('on without', 'retrieval_epochs => 1, ranking_epochs => 1, refit => f
 	from_model => model(''no history'')');
 \set VERBOSITY default
 
--- Refitting: three epochs, at the rates of the last three that brought something;
--- there is nothing left to validate.
+-- Refitting: one epoch of retrieval, at a lower rate; three of ranking, at the rates of
+-- the last three that brought something.  There is nothing left to validate.
 CALL train('refit', 'retrieval_epochs => 6, ranking_epochs => 4, learning_rate => 0.02, patience => 2');
 CREATE VIEW parts AS
 	SELECT *, count(*) FILTER (WHERE epoch = 1) OVER (PARTITION BY stage ORDER BY row_no) AS part
@@ -100,14 +100,17 @@ FROM parts GROUP BY stage, part ORDER BY min(row_no);
 WITH kept AS (
 	SELECT stage, row_number() OVER (PARTITION BY stage ORDER BY row_no) AS epoch, learning_rate,
 		count(*) OVER (PARTITION BY stage) AS n
-	FROM parts WHERE part = 1 AND is_best
+	FROM parts WHERE part = 1 AND is_best AND stage = 'ranking'
 ), last AS (
 	SELECT stage, epoch - greatest(n - 3, 0) AS epoch, learning_rate FROM kept WHERE epoch > n - 3
 ), again AS (
-	SELECT stage, epoch, learning_rate FROM parts WHERE part = 2
+	SELECT stage, epoch, learning_rate FROM parts WHERE part = 2 AND stage = 'ranking'
 )
 SELECT count(*) AS differences
 FROM ((TABLE last EXCEPT TABLE again) UNION ALL (TABLE again EXCEPT TABLE last)) d;
+SELECT count(*) FILTER (WHERE part = 1) AS epochs, count(*) FILTER (WHERE part = 2) AS again,
+	max(learning_rate) FILTER (WHERE part = 2) < max(learning_rate) FILTER (WHERE part = 1) AS lower
+FROM parts WHERE stage = 'retrieval';
 
 -- The validation rows have been learned, the test rows have not: however they
 -- are changed, the model stays the same, though its test metrics do not.

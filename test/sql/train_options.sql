@@ -53,7 +53,7 @@ SELECT arguments, told.* FROM (VALUES
 	('batch_size => 0'), ('batch_size => -1'), ('batch_size => 65537'), ('batch_size => NULL'),
 	('learning_rate => 0'), ('learning_rate => -0.001'), ('learning_rate => 1.5'),
 	('learning_rate => ''NaN'''), ('learning_rate => ''-infinity'''), ('learning_rate => NULL'),
-	('retrieval_epochs => 0'), ('retrieval_epochs => 1001'), ('retrieval_epochs => NULL'),
+	('retrieval_epochs => 0'), ('retrieval_epochs => 1001'),
 	('ranking_epochs => 0'), ('ranking_epochs => 1001'), ('ranking_epochs => NULL'),
 	('patience => -1'), ('patience => 1001'), ('patience => NULL'),
 	('seed => NULL'), ('seed => 9223372036854775808'),

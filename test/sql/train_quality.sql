@@ -30,11 +30,12 @@ BEGIN ATOMIC
 END;
 \set ECHO all
 
--- Each stage is trained until it does not get better, then goes on with all
--- training ratings, for three epochs if so many have brought something.
+-- Each stage is trained, ranking until it does not get better; then they go on with
+-- all training ratings, ranking for three epochs if so many have brought something.
 SELECT stage, max(epoch) FILTER (WHERE searched) = count(*) FILTER (WHERE searched) AS numbered,
 	max(epoch) FILTER (WHERE NOT searched) = count(*) FILTER (WHERE NOT searched) AS numbered_again,
-	count(*) FILTER (WHERE NOT searched) = least(3, count(*) FILTER (WHERE searched AND is_best)) AS three,
+	count(*) FILTER (WHERE NOT searched) = CASE stage WHEN 'retrieval' THEN 1 ELSE
+		least(3, count(*) FILTER (WHERE searched AND is_best)) END AS again,
 	min(train_loss) < 0.9 * max(train_loss) AS learns, bool_and(seconds > 0 AND learning_rate > 0) AS filled
 FROM (SELECT *, val_loss IS NOT NULL AS searched FROM epochs) e
 GROUP BY stage ORDER BY stage DESC;

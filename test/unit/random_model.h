@@ -50,6 +50,7 @@ random_model_header(const Ratings *ratings, int32_t n_users, int32_t n_movies)
 		.mean_rating = 3.5,
 		.deviation = 1.25,
 		.share = 0.75f,
+		.in_order = 1,
 		.min_rating = 1,
 		.max_rating = 5,
 		.like_threshold = 4,
@@ -86,6 +87,10 @@ random_model_parameters(void *file, uint64_t seed)
 		/* embeddings large enough that users differ */
 		for (int64_t i = shape.offset[TENSOR_FIRST_TABLE]; i < shape.offset[N_TENSORS]; i++)
 			params[i] *= 10;
+		/* as is what begins with 0 */
+		for (int64_t i = shape.offset[TENSOR_TEMPERATURE];
+			 i < shape.offset[TENSOR_RECENT_OFFSET + 1]; i++)
+			params[i] = 0.2f * (rng_uniform(seed + 5, i) - 0.5f);
 		params += stage_size(&shape);
 	}
 }

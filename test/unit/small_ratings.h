@@ -77,7 +77,7 @@ small_user(SmallRatings *data, const SmallSpec *spec, int32_t user)
 		/* one after the other from anywhere: no movie comes twice */
 		data->movie[row] = (first + i) % spec->n_movies;
 		data->rating[row] = spec->equal ? spec->equal : 1 + rng_below(spec->seed + 3, row, 5);
-		data->time[row] = 1000 * user + i / 2;
+		data->time[row] = (int64_t) 20000 * (1000 * user + i / 2);	/* a quarter of a day apart */
 		data->prefix[row] = spec->leave_one_out ? data->n_train[user] : i / 2 * 2;
 	}
 }
@@ -134,6 +134,7 @@ small_ratings(const SmallSpec *spec)
 	{
 		.n_users = spec->n_users, .n_movies = spec->n_movies, .n_genres = spec->n_genres,
 		.n_values = {2, 2, 2}, .n_rows = n_rows, .leave_one_out = spec->leave_one_out,
+		.second = 1,
 		.user_ids = data.ids, .movie_ids = data.ids, .start = data.start,
 		.n_train = data.n_train, .n_trainval = data.n_trainval, .movie = data.movie,
 		.rating = data.rating, .time = data.time, .prefix = data.prefix,

@@ -53,8 +53,9 @@ ask(const void *file, int32_t user, float *vectors)
 	};
 	Model	   *model = random_model_open(file);
 	float	   *scratch = malloc(sizeof(float) * model_users_scratch(model, 1));
+	float		temperature;
 
-	model_users(model, &input, 1, vectors, vectors + VECTOR_DIMS, scratch);
+	model_users(model, &input, 1, vectors, &temperature, vectors + VECTOR_DIMS, scratch);
 	free(scratch);
 	free(model);
 }

@@ -144,7 +144,7 @@ know_movies(Known *known, Model *model)
 
 /* Predicted rating and cosine of all movies for a user of whom n rows are known. */
 static void
-ask(const Known *known, int user, int n, float *predicted, float *cosine)
+ask(const Known *known, int user, int n, float *predicted, float *cosine, float *temperature)
 {
 	Model	   *model = known->model;
 	int32_t		history[N_MOVIES];
@@ -164,7 +164,7 @@ ask(const Known *known, int user, int n, float *predicted, float *cosine)
 	for (int i = 0; i < n; i++)
 		history[i] = known->own[data.movie[data.start[user] + i]];
 	memcpy(input.attribute, data.attribute + user * N_ATTRIBUTES, N_ATTRIBUTES);
-	model_users(model, &input, 1, retrieval, ranking, scratch);
+	model_users(model, &input, 1, retrieval, temperature, ranking, scratch);
 	for (int movie = 0; movie < N_MOVIES; movie++)
 	{
 		double		dot = 0;
@@ -194,6 +194,7 @@ check_ratings(const Known *known, const double *value, EvaluateProtocol protocol
 	static uint64_t scratch[2 * MAX_ROWS];
 	float		all_predicted[N_MOVIES];
 	float		all_cosines[N_MOVIES];
+	float		temperature;
 	int64_t		n = 0;
 
 	for (int user = 0; user < N_USERS; user++)
@@ -203,7 +204,7 @@ check_ratings(const Known *known, const double *value, EvaluateProtocol protocol
 			if (!in_group(user, group))
 				continue;
 			ask(known, user, protocol == PROTOCOL_LIVE ? data.prefix[row] : data.n_trainval[user],
-				all_predicted, all_cosines);
+				all_predicted, all_cosines, &temperature);
 			predicted[n] = model_rating(known->header, all_predicted[data.movie[row]]);
 			cosine[n] = all_cosines[data.movie[row]];
 			actual[n] = data.rating[row];
@@ -369,6 +370,7 @@ answer(const Known *known, Sums sums[N_LISTS], int user, int n_known, int64_t ro
 	const float *model_popularity = model_file_section(known->header, MODEL_FILE_MOVIE_POPULARITY);
 	float		predicted[N_MOVIES];
 	float		cosine[N_MOVIES];
+	float		temperature;
 	float		likely[N_MOVIES];
 	float		relevance[N_MOVIES];
 	int			list[TOP_K];
@@ -376,13 +378,13 @@ answer(const Known *known, Sums sums[N_LISTS], int user, int n_known, int64_t ro
 
 	if (asked.n_relevant == 0)
 		return;
-	ask(known, user, n_known, predicted, cosine);
+	ask(known, user, n_known, predicted, cosine, &temperature);
 	for (int movie = 0; movie < N_MOVIES; movie++)
 	{
 		float		popularity = known->own[movie] < 0 ? 0 : model_popularity[known->own[movie]];
 
-		likely[movie] = known->header->temperature * cosine[movie] + popularity;
-		relevance[movie] = known->header->temperature * cosine[movie] +
+		likely[movie] = temperature * cosine[movie] + popularity;
+		relevance[movie] = temperature * cosine[movie] +
 			known->header->relevance_rating * predicted[movie] +
 			popularity;
 	}

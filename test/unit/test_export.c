@@ -9,11 +9,12 @@
 #include "num/eval/relevance.h"
 #include "team.h"
 
+#define MOST_RATINGS 30			/* of a user */
 #define GENRES 3
 
 /* One user has test rows only; there are movies that nobody has rated. */
 static const SmallSpec spec = {
-	.n_users = 25, .n_movies = 60, .n_genres = GENRES, .least = 5, .most = 30,
+	.n_users = 25, .n_movies = 60, .n_genres = GENRES, .least = 5, .most = MOST_RATINGS,
 	.every_validation = 4, .every_test = 4, .newcomers = 1, .seed = 11
 };
 
@@ -81,6 +82,26 @@ known_by(const Whole *whole, int32_t user, int32_t n)
 	return input;
 }
 
+/* The same at the moment of a row, with the order of what is known. */
+static UserInput
+known_at(const Whole *whole, int32_t user, int64_t row)
+{
+	static float decay[MOST_RATINGS];
+	const Ratings *ratings = &whole->data.ratings;
+	const int64_t *time = ratings->time + ratings->start[user];
+	UserInput	input = known_by(whole, user, ratings->prefix[row]);
+
+	if (!ratings_in_order(ratings))
+		return input;
+	for (int32_t i = 1; i < input.n_history; i++)
+		decay[i] = recent_decay(ratings_seconds(ratings, time[i - 1], time[i]));
+	input.history_decay = decay;
+	if (input.n_history > 0)
+		input.left = recent_decay(ratings_seconds(ratings, time[input.n_history - 1],
+												  ratings->time[row]));
+	return input;
+}
+
 /* How far the served cosine and prediction of a row are from the validated ones. */
 static double
 row_difference(const Whole *whole, int32_t user, int64_t row, int64_t at)
@@ -89,16 +110,17 @@ row_difference(const Whole *whole, int32_t user, int64_t row, int64_t at)
 	const float *vectors = model_file_section(whole->file, MODEL_FILE_MOVIE_VECTORS);
 	const float *rank_vectors = model_file_section(whole->file, MODEL_FILE_MOVIE_RANK_VECTORS);
 	int64_t		movie = ratings->movie[row];
-	UserInput	input = known_by(whole, user, ratings->prefix[row]);
+	UserInput	input = known_at(whole, user, row);
 	float	   *scratch = malloc(sizeof(float) * (model_users_scratch(whole->model, 1) +
 												  model_rank_scratch(whole->model, 1)));
 	float		retrieval[VECTOR_DIMS];
+	float		temperature;
 	float		ranking[VECTOR_DIMS];
 	float		predicted;
 	float		validated = whole->trained[STAGE_RANKING].trainer->validation[at];
 	double		cosine = 0;
 
-	model_users(whole->model, &input, 1, retrieval, ranking, scratch);
+	model_users(whole->model, &input, 1, retrieval, &temperature, ranking, scratch);
 	for (int d = 0; d < VECTOR_DIMS; d++)
 		cosine += retrieval[d] * vectors[movie * VECTOR_DIMS + d];
 	model_rank(whole->model, ranking, 0, rank_vectors + movie * VECTOR_DIMS, 1, &predicted,
@@ -135,6 +157,7 @@ test_sections(const Whole *whole)
 	const int32_t *count = model_file_section(whole->file, MODEL_FILE_MOVIE_RATINGS);
 	float	   *scratch = malloc(sizeof(float) * model_users_scratch(whole->model, 1));
 	float		out[2][VECTOR_DIMS];
+	float		temperature;
 	double		worst = 0;
 	int32_t		known = 0;
 
@@ -146,7 +169,7 @@ test_sections(const Whole *whole)
 		if (input.user < 0)
 			continue;
 		CHECK(ids[known] == ratings->user_ids[user] && input.user == known);
-		model_users(whole->model, &input, 1, out[0], out[1], scratch);
+		model_users(whole->model, &input, 1, out[0], &temperature, out[1], scratch);
 		for (int d = 0; d < VECTOR_DIMS; d++)
 			worst = worst_of(worst, fabs(out[0][d] - vectors[known * VECTOR_DIMS + d]));
 		known++;

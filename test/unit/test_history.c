@@ -6,6 +6,7 @@
 #include "num/net/history.h"
 
 #define WIDTH 6
+#define GAIN 3
 #define COLUMNS (2 * WIDTH)
 #define FEATURES (COLUMNS + 3)
 #define MOVIES 15
@@ -38,7 +39,7 @@ from_scratch(double *out, int n, int without)
 		count++;
 	}
 	for (int d = 0; d < COLUMNS; d++)
-		out[d] /= sqrt(count + 5);
+		out[d] *= GAIN / sqrt(count + 5);
 	out[COLUMNS] = deviations / (count + 5);
 	out[COLUMNS + 1] = log(1 + count) / 5;
 	out[COLUMNS + 2] = 1 / sqrt(count + 5);
@@ -68,7 +69,7 @@ test_growing(void)
 	History		history;
 
 	fill_random(sum, COLUMNS, 1, 3);
-	history_begin(&history, table, WIDTH, sum);
+	history_begin(&history, table, WIDTH, GAIN, sum);
 	check_features(&history, 0, -1);
 	for (int n = 0; n < LENGTH; n += 3)
 	{
@@ -90,7 +91,7 @@ test_bias(void)
 	double		all = 0;
 	History		history;
 
-	history_begin(&history, table, WIDTH, sum);
+	history_begin(&history, table, WIDTH, GAIN, sum);
 	CHECK(history_bias(&history) == 0);
 	history_add(&history, movie, deviation, LENGTH);
 	for (int i = 0; i < LENGTH; i++)
@@ -100,7 +101,7 @@ test_bias(void)
 		CHECK_NEAR(history_bias_without(&history, deviation[i]),
 				   (all - deviation[i]) / (LENGTH + 9), 1e-6);
 	/* without a table there is the bias still */
-	history_begin(&history, NULL, 0, sum);
+	history_begin(&history, NULL, 0, GAIN, sum);
 	history_add(&history, movie, deviation, LENGTH);
 	CHECK_NEAR(history_bias(&history), all / (LENGTH + 10), 1e-6);
 }
@@ -114,7 +115,7 @@ test_leaving_out_the_only_one(void)
 	float		empty[FEATURES];
 	History		history;
 
-	history_begin(&history, table, WIDTH, sum);
+	history_begin(&history, table, WIDTH, GAIN, sum);
 	history_features(empty, &history, -1, 0);
 	history_add(&history, movie, deviation, 1);
 	history_features(out, &history, movie[0], deviation[0]);
@@ -136,11 +137,11 @@ sums_loss(void *arg)
 	float		out[FEATURES];
 	History		history;
 
-	history_begin(&history, table, WIDTH, sum);
+	history_begin(&history, table, WIDTH, GAIN, sum);
 	history_add(&history, movie, deviation, LENGTH);
 	history_features(out, &history, *without < 0 ? -1 : movie[*without],
 					 *without < 0 ? 0 : deviation[*without]);
-	return weighted_sum(out, coefficient, COLUMNS) / out[COLUMNS + 2];
+	return weighted_sum(out, coefficient, COLUMNS) / (GAIN * out[COLUMNS + 2]);
 }
 
 static void

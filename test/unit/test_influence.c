@@ -22,6 +22,7 @@ static void *file;
 static Model *model;
 static int32_t movie[RATINGS];
 static float rating[RATINGS];
+static float decay[RATINGS];
 static UserInput input;
 
 static void
@@ -40,6 +41,7 @@ set_up(void)
 	{
 		movie[i] = i % 50 == 7 ? -1 : i;
 		rating[i] = 1 + rng_below(3, i, 5);
+		decay[i] = i % 3 ? 1 : 0.9f;
 	}
 	input = (UserInput)
 	{
@@ -48,12 +50,22 @@ set_up(void)
 	};
 }
 
-/* Vectors of the user without a rating, by a history that does not have it. */
+/* A user whose last rating was a while ago, and who is known in order or not. */
 static void
-ask_without(int32_t without, float *retrieval, float *ranking)
+set_order(bool in_order)
+{
+	input.history_decay = in_order ? decay : NULL;
+	input.left = 0.7f;
+}
+
+/* What the model says of the user without a rating, by a history that does not have it. */
+static void
+ask_without(int32_t without, float *retrieval, float *temperature, float *ranking)
 {
 	int32_t		left_movie[RATINGS];
 	float		left_rating[RATINGS];
+	float		left_decay[RATINGS];
+	float		passed = 1;
 	UserInput	left = input;
 	float	   *scratch = malloc(sizeof(float) * model_users_scratch(model, 1));
 	int			n = 0;
@@ -62,12 +74,19 @@ ask_without(int32_t without, float *retrieval, float *ranking)
 		if (i != without)
 		{
 			left_movie[n] = movie[i];
+			left_decay[n] = passed * decay[i];
 			left_rating[n++] = rating[i];
+			passed = 1;
 		}
+		else
+			passed = decay[i];
+	left.left *= passed;
 	left.n_history = n;
+	if (left.history_decay)
+		left.history_decay = left_decay;
 	left.history_movie = left_movie;
 	left.history_rating = left_rating;
-	model_users(model, &left, 1, retrieval, ranking, scratch);
+	model_users(model, &left, 1, retrieval, temperature, ranking, scratch);
 	free(scratch);
 }
 
@@ -77,18 +96,21 @@ test_without(int32_t n_history)
 	int32_t		without[] = {0, 7, 10, 1, n_history - 1};
 	enum { N = sizeof(without) / sizeof(without[0]) };
 	float		retrieval[N * VECTOR_DIMS];
+	float		temperature[N];
 	float		ranking[N * VECTOR_DIMS];
 	float		expected[2][VECTOR_DIMS];
+	float		expected_temperature;
 	float	   *scratch = malloc(sizeof(float) * model_users_scratch(model, N));
 	Influence	influence;
 	double		worst = 0;
 
 	input.n_history = n_history;
 	influence_begin(&influence, model, &input);
-	influence_without(&influence, without, N, retrieval, ranking, scratch);
+	influence_without(&influence, without, N, retrieval, temperature, ranking, scratch);
 	for (int i = 0; i < N; i++)
 	{
-		ask_without(without[i], expected[0], expected[1]);
+		ask_without(without[i], expected[0], &expected_temperature, expected[1]);
+		worst = worst_of(worst, largest_difference(temperature + i, &expected_temperature, 1));
 		worst = worst_of(worst, largest_difference(retrieval + i * VECTOR_DIMS, expected[0],
 												   VECTOR_DIMS));
 		worst = worst_of(worst, largest_difference(ranking + i * VECTOR_DIMS, expected[1],
@@ -99,14 +121,15 @@ test_without(int32_t n_history)
 }
 
 static double
-target_of(const InfluenceTarget *target, const float *retrieval, const float *ranking)
+target_of(const InfluenceTarget *target, const float *retrieval, float temperature,
+		  const float *ranking)
 {
 	float	   *scratch = malloc(sizeof(float) * model_rank_scratch(model, 1));
 	float		predicted;
 
 	model_rank(model, ranking, 0, target->rank_vector, 1, &predicted, scratch);
 	free(scratch);
-	return target->cosine_weight * simd_dot(retrieval, target->vector, VECTOR_DIMS) +
+	return temperature * simd_dot(retrieval, target->vector, VECTOR_DIMS) +
 		target->rating_weight * predicted;
 }
 
@@ -147,18 +170,19 @@ best_are_found(const double *exact, const float *estimate, int n)
  * that are compared with those of what leaving out changes.
  */
 static void
-test_estimate(float cosine_weight, float rating_weight)
+test_estimate(float rating_weight)
 {
 	const float *vectors = model_file_section(file, MODEL_FILE_MOVIE_VECTORS);
 	const float *rank_vectors = model_file_section(file, MODEL_FILE_MOVIE_RANK_VECTORS);
 	InfluenceTarget target = {
 		vectors + TARGET * VECTOR_DIMS, rank_vectors + TARGET * VECTOR_DIMS,
-		cosine_weight, rating_weight
+		rating_weight
 	};
 	float		estimate[RATINGS];
 	double		exact[RATINGS];
 	float	   *scratch = malloc(sizeof(float) * model_users_scratch(model, 1));
 	float		retrieval[VECTOR_DIMS];
+	float		temperature;
 	float		ranking[VECTOR_DIMS];
 	Influence	influence;
 	double		mean[2] = {0};
@@ -177,8 +201,8 @@ test_estimate(float cosine_weight, float rating_weight)
 		unknown += !known && estimate[i] == -INFINITY;
 		if (!known)
 			continue;
-		ask_without(i, retrieval, ranking);
-		exact[n] = -target_of(&target, retrieval, ranking);
+		ask_without(i, retrieval, &temperature, ranking);
+		exact[n] = -target_of(&target, retrieval, temperature, ranking);
 		estimate[n] = estimate[i];
 		mean[0] += exact[n];
 		mean[1] += estimate[n++];
@@ -201,11 +225,14 @@ int
 main(void)
 {
 	set_up();
-	test_without(RATINGS);
-	test_without(11);
-	test_estimate(5, 0);
-	test_estimate(0, 1);
-	test_estimate(5, 0.5f);
+	for (int in_order = 0; in_order <= 1; in_order++)
+	{
+		set_order(in_order);
+		test_without(RATINGS);
+		test_without(11);
+		test_estimate(0);
+		test_estimate(0.5f);
+	}
 	free(model);
 	free(file);
 	return unit_finish();

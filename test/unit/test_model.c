@@ -23,6 +23,8 @@ static Model *model;
 static int32_t history_movie[HISTORY_LENGTH];
 static float history_rating[HISTORY_LENGTH];
 static float retrieval[2][MANY * VECTOR_DIMS];
+static float temperature[2][MANY];
+static float history_decay[HISTORY_LENGTH];
 static float ranking[2][MANY * VECTOR_DIMS];
 
 static void
@@ -38,6 +40,7 @@ set_up(void)
 	{
 		history_movie[i] = (int32_t) rng_below(2, i, MOVIES + 1) - 1;
 		history_rating[i] = 1 + rng_below(3, i, 5);
+		history_decay[i] = rng_uniform(4, i);
 	}
 }
 
@@ -47,7 +50,8 @@ user_input_of(int32_t user, int32_t n_history)
 	return (UserInput)
 	{
 		.user = user, .attribute = {1, 2, 3}, .n_history = n_history,
-		.history_movie = history_movie, .history_rating = history_rating
+		.history_movie = history_movie, .history_rating = history_rating,
+		.history_decay = history_decay, .left = n_history % 2 ? 0.6f : 0
 	};
 }
 
@@ -57,7 +61,7 @@ ask(const UserInput *inputs, int n, int place)
 {
 	float	   *scratch = malloc(sizeof(float) * model_users_scratch(model, n));
 
-	model_users(model, inputs, n, retrieval[place], ranking[place], scratch);
+	model_users(model, inputs, n, retrieval[place], temperature[place], ranking[place], scratch);
 	free(scratch);
 }
 
@@ -79,6 +83,7 @@ check_alone(const UserInput *inputs, int n)
 		ask(inputs + i, 1, 1);
 		CHECK(same_bits(retrieval[0] + i * VECTOR_DIMS, retrieval[1], VECTOR_DIMS));
 		CHECK(same_bits(ranking[0] + i * VECTOR_DIMS, ranking[1], VECTOR_DIMS));
+		CHECK(same_bits(temperature[0] + i, temperature[1], 1));
 		for (int d = 0; d < VECTOR_DIMS; d++)
 			length += retrieval[0][i * VECTOR_DIMS + d] * retrieval[0][i * VECTOR_DIMS + d];
 		CHECK_NEAR(length, 1, TOLERANCE);

@@ -11,8 +11,8 @@
 #define MOVIES 6
 #define GENRES 4
 #define HISTORY_WIDTH 8
-#define MAX_INPUTS 256
-#define MAX_HIDDEN 128
+#define MAX_INPUTS 480
+#define MAX_HIDDEN MAX_USER_HIDDEN
 
 typedef struct Tower
 {
@@ -26,6 +26,7 @@ typedef struct Tower
 	float		work[ROWS * (MAX_HIDDEN + MAX_INPUTS)];
 	float		out[ROWS * VECTOR_DIMS];
 	float		coefficient[ROWS * VECTOR_DIMS];
+	float		temperature[ROWS];	/* coefficients of their logarithms */
 	float		features[ROWS * (GENRES + 1)];
 } Tower;
 
@@ -50,9 +51,14 @@ open_tower(Stage stage, int32_t history, float dropout)
 	tower.dparams = calloc(stage_size(shape), sizeof(float));
 	tower.dropout = dropout_make(rng_mix64(stage), dropout);
 	fill_random(tower.params, stage_size(shape), 0.3f, 31 + stage);
+	/* within the limits of temperatures */
+	fill_random(tower.params + shape->offset[TENSOR_TEMPERATURE],
+				shape->offset[TENSOR_TEMPERATURE + 1] - shape->offset[TENSOR_TEMPERATURE], 0.01f,
+				7);
 	fill_random(tower.x, ROWS * MAX_INPUTS, 1, 3);
 	fill_random(tower.features, ROWS * (GENRES + 1), 1, 4);
 	fill_random(tower.coefficient, ROWS * VECTOR_DIMS, 1, 5);
+	fill_random(tower.temperature, ROWS, 1, 6);
 }
 
 static void
@@ -97,12 +103,17 @@ user_loss(void *arg)
 {
 	const StageShape *shape = &tower.shape;
 	TowerPass	pass = tower_pass();
+	double		temperatures = 0;
 
 	for (int row = 0; row < ROWS; row++)
 		user_input(tower.x + row * shape->user_inputs, tower.params, shape, user_rows[row],
 				   attributes[row]);
 	user_tower_forward(&pass, tower.params, shape);
-	return weighted_sum(tower.out, tower.coefficient, ROWS * VECTOR_DIMS);
+	for (int row = 0; row < ROWS && shape->stage == STAGE_RETRIEVAL; row++)
+		temperatures += tower.temperature[row] *
+			logf(user_temperature(tower.hidden + row * shape->user_hidden, tower.params, shape,
+								  NULL));
+	return weighted_sum(tower.out, tower.coefficient, ROWS * VECTOR_DIMS) + temperatures;
 }
 
 /* From the gradient of the inputs to those of the embeddings. */
@@ -137,12 +148,19 @@ test_user_tower(Stage stage, int32_t history, float dropout)
 
 	open_tower(stage, history, dropout);
 	first = user_input_history(shape);
-	CHECK(shape->user_inputs == first + (history ? 2 * history + HISTORY_SCALARS : 0));
+	CHECK(user_input_recents(shape) == first + (history ? 2 * history + HISTORY_SCALARS : 0));
+	CHECK(shape->user_inputs == user_input_recents(shape) +
+		  (history && stage == STAGE_RETRIEVAL ? RECENT_INPUTS : 0));
 	CHECK(shape->user_id == (stage == STAGE_RANKING && history ? 0 : ID_DIMS));
 	user_loss(NULL);
 	pass = tower_pass();
-	user_tower_backward(tower.dx, tower.dparams, tower.work, tower.coefficient, &pass,
+	user_tower_backward(tower.dx, tower.dparams, tower.work, tower.coefficient,
+						stage == STAGE_RETRIEVAL ? tower.temperature : NULL, &pass,
 						tower.params, shape);
+	if (stage == STAGE_RETRIEVAL)
+		check_tensor("temperature", TENSOR_TEMPERATURE, &slope);
+	memset(tower.dparams + shape->offset[TENSOR_TEMPERATURE], 0, sizeof(float) *
+		   (shape->offset[TENSOR_TEMPERATURE + 1] - shape->offset[TENSOR_TEMPERATURE]));
 	CHECK(others_dirty(TENSOR_USER_W1, TENSOR_USER_B2) == 0);
 	scatter_user_inputs();
 	check_tensor("user w1", TENSOR_USER_W1, &slope);
@@ -160,7 +178,7 @@ test_user_tower(Stage stage, int32_t history, float dropout)
 	for (int row = 0; row < ROWS && history > 0; row++)
 		check_gradient("history in the input", &slope,
 					   tower.x + row * shape->user_inputs + first,
-					   dhistory + row * shape->user_inputs + first, 2 * history + HISTORY_SCALARS);
+					   dhistory + row * shape->user_inputs + first, shape->user_inputs - first);
 	close_tower();
 }
 

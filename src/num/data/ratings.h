@@ -49,6 +49,8 @@ typedef struct Ratings
 	int64_t		day;			/* in the unit of time; 0: times are not known */
 	const int64_t *time;		/* [n_rows], rated_at as stored: microseconds since
 								 * 2000 of a timestamp, or the integer itself */
+	int64_t		second;			/* a second in the units of time; 0: the order of a
+								 * user's ratings is not known */
 	const int32_t *prefix;		/* [n_rows], how many rows of this user are known
 								 * before this one: those of strictly earlier
 								 * time (chronological split), in the training part
@@ -62,5 +64,19 @@ typedef struct Ratings
 									 * 0 or 1, then the year scaled to [0, 1] */
 	const uint8_t *movie_listed;	/* [n_movies], 1: has a row in movies */
 } Ratings;
+
+/* Whether what a user has rated last is known beside what they have rated. */
+static inline bool
+ratings_in_order(const Ratings *ratings)
+{
+	return ratings->second > 0 && !ratings->leave_one_out;
+}
+
+/* Seconds between two times, which may be far apart. */
+static inline double
+ratings_seconds(const Ratings *ratings, int64_t from, int64_t to)
+{
+	return ((double) to - (double) from) / (double) ratings->second;
+}
 
 #endif							/* MLREC_DATA_RATINGS_H */

@@ -46,6 +46,7 @@ typedef struct Pairs
 	int64_t		done;			/* rows that have been predicted */
 
 	float	   *retrieval;		/* [QUERY_BATCH * VECTOR_DIMS], per question */
+	float	   *temperature;	/* [QUERY_BATCH] */
 	float	   *ranking;		/* likewise */
 	float	   *pair_users;		/* likewise, per pair */
 	float	   *pair_movies;
@@ -94,6 +95,7 @@ take_pairs(Pairs *pairs, const Model *model, Arena *arena)
 	pairs->query = ARENA_ARRAY(arena, int32_t, QUERY_BATCH);
 	pairs->movie = ARENA_ARRAY(arena, int32_t, QUERY_BATCH);
 	pairs->retrieval = ARENA_ARRAY(arena, float, QUERY_BATCH * VECTOR_DIMS);
+	pairs->temperature = ARENA_ARRAY(arena, float, QUERY_BATCH);
 	pairs->ranking = ARENA_ARRAY(arena, float, QUERY_BATCH * VECTOR_DIMS);
 	pairs->pair_users = ARENA_ARRAY(arena, float, QUERY_BATCH * VECTOR_DIMS);
 	pairs->pair_movies = ARENA_ARRAY(arena, float, QUERY_BATCH * VECTOR_DIMS);
@@ -107,7 +109,7 @@ flush_pairs(Pairs *pairs, Evaluator *evaluator, TestRows *rows)
 	const size_t length = VECTOR_DIMS * sizeof(float);
 
 	evaluator_users(evaluator, pairs->queries, pairs->n_queries, pairs->retrieval,
-					pairs->ranking);
+					pairs->temperature, pairs->ranking);
 	for (int i = 0; i < pairs->n; i++)
 	{
 		int64_t		user = (int64_t) pairs->query[i] * VECTOR_DIMS;
@@ -132,16 +134,17 @@ flush_pairs(Pairs *pairs, Evaluator *evaluator, TestRows *rows)
 
 /* Adds one row: to the last question if that asks the same, else to a new one. */
 static void
-add_pair(Pairs *pairs, Evaluator *evaluator, TestRows *rows, int32_t user, int32_t known,
-		 int32_t movie)
+add_pair(Pairs *pairs, Evaluator *evaluator, TestRows *rows, EvalQuery query, int32_t movie)
 {
 	int			last;
 
 	if (pairs->n == QUERY_BATCH)
 		flush_pairs(pairs, evaluator, rows);
 	last = pairs->n_queries - 1;
-	if (last < 0 || pairs->queries[last].user != user || pairs->queries[last].known != known)
-		pairs->queries[++last] = (EvalQuery) {user, known, -1};
+	/* as many known rows of strictly earlier time: the same moment */
+	if (last < 0 || pairs->queries[last].user != query.user ||
+		pairs->queries[last].known != query.known)
+		pairs->queries[++last] = query;
 	pairs->n_queries = last + 1;
 	pairs->query[pairs->n] = last;
 	pairs->movie[pairs->n++] = movie;
@@ -156,9 +159,9 @@ predict_rows(Pairs *pairs, Evaluator *evaluator, EvaluateProtocol protocol, Test
 	pairs->done = 0;
 	for (int32_t user = 0; user < ratings->n_users; user++)
 		for (int64_t row = user_first_test(ratings, user); row < user_end(ratings, user); row++)
-			add_pair(pairs, evaluator, rows, user,
-					 protocol == PROTOCOL_LIVE ? ratings->prefix[row] : ratings->n_trainval[user],
-					 ratings->movie[row]);
+			add_pair(pairs, evaluator, rows, protocol == PROTOCOL_LIVE ?
+					 evaluator_live_query(evaluator, user, row) :
+					 evaluator_static_query(evaluator, user), ratings->movie[row]);
 	if (pairs->n > 0)
 		flush_pairs(pairs, evaluator, rows);
 }

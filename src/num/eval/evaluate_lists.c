@@ -67,6 +67,7 @@ typedef struct Lists
 
 	EvalQuery  *queries;		/* [batch] */
 	float	   *retrieval;		/* [batch * VECTOR_DIMS] */
+	float	   *temperature;	/* [batch] */
 	float	   *ranking;		/* [batch * VECTOR_DIMS] */
 	float	   *scores;			/* [batch * n_movies], unless indexed */
 	void	   *search;			/* scratch */
@@ -106,6 +107,7 @@ take_lists(Lists *lists, Evaluator *evaluator, Arena *arena)
 	lists->truth.relevant = ARENA_ARRAY(arena, uint8_t, n_movies);
 	lists->queries = ARENA_ARRAY(arena, EvalQuery, lists->batch);
 	lists->retrieval = ARENA_ARRAY(arena, float, lists->batch * VECTOR_DIMS);
+	lists->temperature = ARENA_ARRAY(arena, float, lists->batch);
 	lists->ranking = ARENA_ARRAY(arena, float, lists->batch * VECTOR_DIMS);
 	lists->scores = ARENA_ARRAY(arena, float, lists->indexed ? 0 : lists->batch * n_movies);
 	lists->search = arena_take(arena, 1, index_search_scratch(evaluator->header));
@@ -310,13 +312,13 @@ push_movies(Lists *lists, Topk *topk, ListOrder order, int at)
 	if (lists->indexed)
 	{
 		index_search(topk, evaluator->header, lists->retrieval + at * VECTOR_DIMS,
-					 order == ORDER_LIKELY ? IVF_BY_LOGIT : IVF_BY_COSINE, 1, lists->skip, NULL,
+					 order == ORDER_LIKELY ? lists->temperature[at] : 0, 1, lists->skip, NULL,
 					 lists->search);
 		return;
 	}
 	/* the cosines have been asked for before, and are not needed any more */
 	for (int32_t movie = 0; order == ORDER_LIKELY && movie < n_movies; movie++)
-		scores[movie] = evaluator->header->temperature * scores[movie] +
+		scores[movie] = lists->temperature[at] * scores[movie] +
 			evaluator->popularity[movie];
 	topk_push_all(topk, scores, n_movies, lists->skip);
 }
@@ -416,7 +418,8 @@ answer_queries(Lists *lists, int n)
 	Evaluator  *evaluator = lists->evaluator;
 	int32_t		n_movies = evaluator->ratings->n_movies;
 
-	evaluator_users(evaluator, lists->queries, n, lists->retrieval, lists->ranking);
+	evaluator_users(evaluator, lists->queries, n, lists->retrieval, lists->temperature,
+					lists->ranking);
 	if (!lists->indexed)
 		dense_scores(lists->scores, n_movies, lists->retrieval, n, evaluator->movie_vectors,
 					 n_movies);
@@ -470,7 +473,7 @@ add_live_queries(Lists *lists, int n, int32_t user)
 			continue;
 		if (liked++ == (2 * asked + 1) * n_liked / (2 * wanted))
 		{
-			n = add_query(lists, n, (EvalQuery) {user, ratings->prefix[row], row});
+			n = add_query(lists, n, evaluator_live_query(evaluator, user, row));
 			asked++;
 		}
 	}
@@ -494,7 +497,7 @@ add_queries(Lists *lists, EvaluateProtocol protocol)
 		if (protocol == PROTOCOL_LIVE)
 			n = add_live_queries(lists, n, user);
 		else
-			n = add_query(lists, n, (EvalQuery) {user, ratings->n_trainval[user], -1});
+			n = add_query(lists, n, evaluator_static_query(lists->evaluator, user));
 	}
 	if (n > 0)
 		answer_queries(lists, n);

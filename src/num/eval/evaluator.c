@@ -117,6 +117,40 @@ open_movies(Evaluator *evaluator, Arena *arena)
 		history[row] = evaluator->model_movie[ratings->movie[row]];
 }
 
+static void
+fill_decays(Evaluator *evaluator)
+{
+	const Ratings *ratings = evaluator->ratings;
+
+	if (evaluator->history_decay == NULL)
+		return;
+	for (int32_t user = 0; user < ratings->n_users; user++)
+		for (int64_t row = ratings->start[user]; row < user_end(ratings, user); row++)
+			evaluator->history_decay[row] = row == ratings->start[user] ? 0 :
+				recent_decay(ratings_seconds(ratings, ratings->time[row - 1],
+											 ratings->time[row]));
+}
+
+EvalQuery
+evaluator_static_query(const Evaluator *evaluator, int32_t user)
+{
+	return (EvalQuery) {user, evaluator->ratings->n_trainval[user], 0, -1};
+}
+
+EvalQuery
+evaluator_live_query(const Evaluator *evaluator, int32_t user, int64_t row)
+{
+	const Ratings *ratings = evaluator->ratings;
+	int32_t		known = ratings->prefix[row];
+	float		left = 0;
+
+	if (ratings_in_order(ratings) && known > 0)
+		left = recent_decay(ratings_seconds(ratings,
+											ratings->time[ratings->start[user] + known - 1],
+											ratings->time[row]));
+	return (EvalQuery) {user, known, left, row};
+}
+
 void
 evaluator_open(Evaluator *evaluator, const Ratings *ratings, const Model *model,
 			   const EvaluateOptions *options, Arena *arena)
@@ -135,8 +169,11 @@ evaluator_open(Evaluator *evaluator, const Ratings *ratings, const Model *model,
 	evaluator->inputs = ARENA_ARRAY(arena, UserInput, QUERY_BATCH);
 	evaluator->users_scratch = ARENA_ARRAY(arena, float,
 										   model_users_scratch(model, QUERY_BATCH));
+	if (ratings_in_order(ratings))
+		evaluator->history_decay = ARENA_ARRAY(arena, float, ratings->n_rows);
 	if (arena->base != NULL)
 	{
+		fill_decays(evaluator);
 		baselines_fit(&evaluator->baselines, ratings, evaluator->header->like_threshold);
 		match_movies(evaluator);
 	}
@@ -145,7 +182,7 @@ evaluator_open(Evaluator *evaluator, const Ratings *ratings, const Model *model,
 
 void
 evaluator_users(Evaluator *evaluator, const EvalQuery *queries, int n, float *retrieval,
-				float *ranking)
+				float *temperature, float *ranking)
 {
 	const Ratings *ratings = evaluator->ratings;
 	const ModelFileHeader *header = evaluator->header;
@@ -161,8 +198,11 @@ evaluator_users(Evaluator *evaluator, const EvalQuery *queries, int n, float *re
 		input->n_history = queries[i].known;
 		input->history_movie = evaluator->history_movie + ratings->start[user];
 		input->history_rating = ratings->rating + ratings->start[user];
+		input->history_decay = evaluator->history_decay == NULL ? NULL :
+			evaluator->history_decay + ratings->start[user];
+		input->left = queries[i].left;
 	}
-	model_users(evaluator->model, evaluator->inputs, n, retrieval, ranking,
+	model_users(evaluator->model, evaluator->inputs, n, retrieval, temperature, ranking,
 				evaluator->users_scratch);
 }
 

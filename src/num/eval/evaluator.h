@@ -14,6 +14,7 @@ typedef struct EvalQuery
 {
 	int32_t		user;
 	int32_t		known;
+	float		left;			/* of their history in order, see UserInput */
 	int64_t		row;			/* lists: the row looked for, -1 for all liked
 								 * rows that are not known */
 } EvalQuery;
@@ -32,6 +33,7 @@ typedef struct Evaluator
 	bool		same_movies;	/* both catalogues are equal: nothing is copied */
 	int32_t    *model_movie;	/* [n_movies], catalogue index or -1 */
 	const int32_t *history_movie;	/* [n_rows], the same per row */
+	float	   *history_decay;	/* [n_rows], or NULL; see UserInput */
 	const float *movie_vectors; /* [n_movies * VECTOR_DIMS] */
 	const float *movie_rank_vectors;	/* [n_movies * VECTOR_DIMS] */
 	float	   *popularity;		/* [n_movies], ln(1 + likes) as the model counts */
@@ -48,9 +50,13 @@ typedef struct Evaluator
 extern void evaluator_open(Evaluator *evaluator, const Ratings *ratings, const Model *model,
 						   const EvaluateOptions *options, Arena *arena);
 
-/* The vectors of the users of n questions, n <= QUERY_BATCH. */
+/* The vectors and temperatures of the users of n questions, n <= QUERY_BATCH. */
 extern void evaluator_users(Evaluator *evaluator, const EvalQuery *queries, int n,
-							float *retrieval, float *ranking);
+							float *retrieval, float *temperature, float *ranking);
+
+/* The question of a user long after the last training row, and at a row. */
+extern EvalQuery evaluator_static_query(const Evaluator *evaluator, int32_t user);
+extern EvalQuery evaluator_live_query(const Evaluator *evaluator, int32_t user, int64_t row);
 
 /* To be called once every few milliseconds: lets the caller end a long evaluation. */
 extern void evaluator_check_interrupts(const Evaluator *evaluator);

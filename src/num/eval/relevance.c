@@ -54,6 +54,7 @@ typedef struct Tuning
 	float	   *predicted;		/* [MAX_OPTIONS] */
 	TopkEntry  *places;			/* [PLACES] */
 	float		retrieval[VECTOR_DIMS];
+	float		temperature;
 	float		ranking[VECTOR_DIMS];
 	float	   *scratch;
 	void	   *search;			/* scratch, too */
@@ -194,7 +195,8 @@ know_user(Tuning *tuning, int32_t user)
 	};
 
 	memcpy(input.attribute, ratings->attribute + (int64_t) user * N_ATTRIBUTES, N_ATTRIBUTES);
-	model_users(tuning->model, &input, 1, tuning->retrieval, tuning->ranking, tuning->scratch);
+	model_users(tuning->model, &input, 1, tuning->retrieval, &tuning->temperature,
+				tuning->ranking, tuning->scratch);
 	memset(tuning->skip, 0, header->n_movies);
 	for (int32_t i = 0; i < ratings->n_train[user]; i++)
 		if (ratings->movie[start + i] >= 0)
@@ -208,7 +210,7 @@ find_candidates(Tuning *tuning)
 	Topk		topk;
 
 	topk_init(&topk, tuning->options, CANDIDATES);
-	index_search(&topk, tuning->header, tuning->retrieval, IVF_BY_LOGIT, 1, tuning->skip,
+	index_search(&topk, tuning->header, tuning->retrieval, tuning->temperature, 1, tuning->skip,
 				 tuning->check_interrupts, tuning->search);
 	topk_sort(&topk);
 	tuning->n = topk.n;
@@ -256,7 +258,7 @@ collect(Tuning *tuning)
 		int64_t		movie = tuning->options[i].index;
 		float	   *feature = tuning->feature + (first + i) * N_CHOICE_FEATURES;
 
-		feature[CHOICE_COSINE] = tuning->header->temperature *
+		feature[CHOICE_COSINE] = tuning->temperature *
 			dense_dot(tuning->retrieval, vectors + movie * VECTOR_DIMS);
 		feature[CHOICE_RATING] = tuning->predicted[i];
 		feature[CHOICE_POPULARITY] = popularity[movie];

@@ -28,8 +28,8 @@ index_search_vectors(Topk *topk, const ScanMovies *movies, int32_t first, int32_
 }
 
 void
-index_search(Topk *topk, const void *file, const float *vector, IvfOrder order, float bound_factor,
-			 const uint8_t *skip, void (*check_interrupts) (void), void *scratch)
+index_search(Topk *topk, const void *file, const float *vector, float temperature,
+			 float bound_factor, const uint8_t *skip, void (*check_interrupts) (void), void *scratch)
 {
 	const ModelFileHeader *header = file;
 	ScanMovies	movies = {
@@ -39,9 +39,9 @@ index_search(Topk *topk, const void *file, const float *vector, IvfOrder order, 
 	ScanQuery	query;
 	Codes		codes;
 
-	if (order == IVF_BY_LOGIT)
+	if (temperature > 0)
 		movies.bias = model_file_section(file, MODEL_FILE_MOVIE_POPULARITY);
-	scan_prepare(&query, vector, order == IVF_BY_LOGIT ? header->temperature : 1, scan_level());
+	scan_prepare(&query, vector, temperature > 0 ? temperature : 1, scan_level());
 	if (header->length[MODEL_FILE_INDEX] == 0)
 	{
 		index_search_vectors(topk, &movies, 0, header->n_movies, &query, check_interrupts);

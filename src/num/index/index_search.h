@@ -11,12 +11,12 @@ extern size_t index_search_scratch(const ModelFileHeader *header);
 
 /*
  * Offers to an empty `topk` the movies of the model file with skip[movie] 0 (skip may
- * be NULL).  vector [VECTOR_DIMS] is of unit length; the score is the cosine or the
- * logit.  A bound factor of 1 is exact; with a smaller one, see ivf.h, a search of a
- * large catalogue may miss some.  check_interrupts, or NULL, is called every few
- * milliseconds.
+ * be NULL).  vector [VECTOR_DIMS] is of unit length; the score is the cosine or, with a
+ * temperature above 0, the logit.  A bound factor of 1 is exact; with a smaller one,
+ * see ivf.h, a search of a large catalogue may miss some.  check_interrupts, or NULL,
+ * is called every few milliseconds.
  */
-extern void index_search(Topk *topk, const void *file, const float *vector, IvfOrder order,
+extern void index_search(Topk *topk, const void *file, const float *vector, float temperature,
 						 float bound_factor, const uint8_t *skip, void (*check_interrupts) (void),
 						 void *scratch);
 

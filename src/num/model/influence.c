@@ -7,12 +7,14 @@
 #include <string.h>
 
 #include "num/base/simd.h"
+#include "num/data/bias.h"
 #include "num/net/dense.h"
 #include "num/net/ranker.h"
 #include "num/net/tower.h"
 
-/* Movies of a history at a time. */
+/* Movies of a history at a time, and those of a history in order. */
 #define BLOCK 256
+#define RECENT_ROWS 64
 
 /* The gradient of a target by the running sums of one stage's history. */
 typedef struct Slope
@@ -20,12 +22,33 @@ typedef struct Slope
 	float		sum[2 * VECTOR_DIMS];
 	float		deviations;
 	float		bias;			/* by the user's bias, for each deviation */
+	float		recents[RECENT_SUMS * RECENT_DIMS]; /* by the sums in order */
 } Slope;
 
 static int32_t
 known_movie(const Influence *influence, int32_t i, float *deviation)
 {
 	return model_history_movie(influence->model, influence->input, i, deviation);
+}
+
+/* The user's history in order without one rating, -1: all. */
+static void
+begin_recents(Recents *recents, const Influence *influence, int32_t without)
+{
+	const Model *model = influence->model;
+
+	recents_begin(recents, tensor(model_params(model, STAGE_RETRIEVAL),
+								  model_shape(model, STAGE_RETRIEVAL), TENSOR_RECENTS),
+				  model_gates(model));
+	model_add_recents(model, recents, influence->input, 0, without);
+}
+
+/* Whether a stage looks at the order of the history, and there is something to see. */
+static bool
+with_recents(const Influence *influence, Stage stage)
+{
+	return model_shape(influence->model, stage)->recents > 0 &&
+		model_in_order(influence->model, influence->input);
 }
 
 void
@@ -42,7 +65,9 @@ influence_begin(Influence *influence, const Model *model, const UserInput *input
 
 		history_begin(&influence->history[stage],
 					  tensor(model_params(model, stage), shape, TENSOR_HISTORY), shape->history,
-					  influence->sum[stage]);
+					  shape->history_gain, influence->sum[stage]);
+		if (with_recents(influence, stage))
+			begin_recents(&influence->recents, influence, -1);
 		for (int32_t from = 0; from < input->n_history; from += BLOCK)
 		{
 			int32_t		left = input->n_history - from;
@@ -53,6 +78,21 @@ influence_begin(Influence *influence, const Model *model, const UserInput *input
 			history_add(&influence->history[stage], movie, deviation, n);
 		}
 	}
+}
+
+/* The history in order without a rating, unless that is -1: x [RECENT_INPUTS]. */
+static void
+gather_recents(float *x, const Influence *influence, int32_t without)
+{
+	Recents		recents;
+
+	memset(x, 0, sizeof(float) * RECENT_INPUTS);
+	if (!with_recents(influence, STAGE_RETRIEVAL))
+		return;
+	if (without >= 0)
+		begin_recents(&recents, influence, without);
+	recents_features(x, NULL, without >= 0 ? &recents : &influence->recents,
+					 influence->input->left);
 }
 
 /*
@@ -72,12 +112,14 @@ gather(float *x, const Influence *influence, Stage stage, int32_t without)
 			   input->attribute);
 	if (shape->history > 0)
 		history_features(x + user_input_history(shape), history, movie, deviation);
+	if (shape->recents > 0)
+		gather_recents(x + user_input_recents(shape), influence, movie < 0 ? -1 : without);
 	return without < 0 ? history_bias(history) : history_bias_without(history, deviation);
 }
 
 void
 influence_without(const Influence *influence, const int32_t *without, int n,
-				  float *retrieval, float *ranking, float *scratch)
+				  float *retrieval, float *temperature, float *ranking, float *scratch)
 {
 	for (int stage = 0; stage < N_STAGES; stage++)
 	{
@@ -85,13 +127,17 @@ influence_without(const Influence *influence, const int32_t *without, int n,
 		float	   *out = stage == STAGE_RETRIEVAL ? retrieval : ranking;
 		float	   *x = scratch;
 		float	   *hidden = x + (size_t) n * shape->user_inputs;
-		float	   *bias = hidden + (size_t) n * shape->hidden;
+		float	   *bias = hidden + (size_t) n * shape->user_hidden;
 
 		for (int i = 0; i < n; i++)
 			bias[i] = gather(x + (size_t) i * shape->user_inputs, influence, stage, without[i]);
 		user_tower_predict(out, hidden, x, model_params(influence->model, stage), shape, n);
 		for (int i = 0; i < n && stage == STAGE_RANKING; i++)
 			out[(size_t) i * VECTOR_DIMS] = bias[i];
+		for (int i = 0; i < n && stage == STAGE_RETRIEVAL; i++)
+			temperature[i] = model_temperature(influence->model,
+											   x + (size_t) i * shape->user_inputs,
+											   hidden + (size_t) i * shape->user_hidden);
 	}
 	dense_unit(retrieval, n);
 }
@@ -168,8 +214,11 @@ rating_gradient(float *dvector, const FoldedRanker *ranker, const float *user, c
 			ranker->share * (dvector[i] + movie[i]);
 }
 
-/* dvector: the gradient of the cosine by a vector that is not of unit length yet. */
-static void
+/*
+ * dvector: the gradient of the cosine by a vector that is not of unit length yet.
+ * Returns the cosine.
+ */
+static float
 cosine_gradient(float *dvector, const float *vector, const float *movie)
 {
 	float		norm = sqrtf(simd_norm2(vector, VECTOR_DIMS));
@@ -178,44 +227,77 @@ cosine_gradient(float *dvector, const float *vector, const float *movie)
 	norm = norm > UNIT_EPSILON ? norm : UNIT_EPSILON;
 	for (int i = 0; i < VECTOR_DIMS; i++)
 		dvector[i] = (movie[i] - dot / (norm * norm) * vector[i]) / norm;
+	return dot / norm;
 }
 
-/* From the gradient by a user's vector to that by the sums of the history. */
+/*
+ * dhidden [user_hidden] of a stage's target, and *dbias, for each deviation, by the
+ * user's bias.  x is room for the user's input.  The limits of the temperature are not
+ * looked at: it is an estimate.
+ */
+static void
+hidden_gradient(float *dhidden, float *dbias, const Influence *influence, Stage stage,
+				const InfluenceTarget *target, float *x)
+{
+	const StageShape *shape = model_shape(influence->model, stage);
+	const float *params = model_params(influence->model, stage);
+	const float *w2 = tensor(params, shape, TENSOR_USER_W2);
+	float		hidden[MAX_USER_HIDDEN];
+	float		vector[VECTOR_DIMS];
+	float		dvector[VECTOR_DIMS];
+	float		temperature;
+	float		cosine;
+	float		bias = gather(x, influence, stage, -1);
+
+	*dbias = 0;
+	user_tower_predict(vector, hidden, x, params, shape, 1);
+	if (stage == STAGE_RANKING)
+	{
+		vector[0] = bias;
+		rating_gradient(dvector, model_ranker(influence->model), vector, target->rank_vector);
+		*dbias = target->rating_weight * dvector[0] /
+			(influence->history[stage].rated + BIAS_USER_DAMPING);
+		dvector[0] = 0;			/* the tower has no part in it */
+		layer_back(dhidden, w2, dvector, hidden, shape->user_hidden, VECTOR_DIMS);
+		simd_scale(dhidden, target->rating_weight, shape->user_hidden);
+		return;
+	}
+	temperature = model_temperature(influence->model, x, hidden);
+	cosine = cosine_gradient(dvector, vector, target->vector);
+	layer_back(dhidden, w2, dvector, hidden, shape->user_hidden, VECTOR_DIMS);
+	for (int i = 0; i < shape->user_hidden; i++)
+		if (hidden[i] > 0)
+			dhidden[i] = temperature *
+				(dhidden[i] + cosine * tensor(params, shape, TENSOR_TEMPERATURE)[i]);
+}
+
+/* From the gradient by a user's vector to that by the sums of the histories. */
 static void
 find_slope(Slope *slope, const Influence *influence, Stage stage, const InfluenceTarget *target,
 		   float *scratch)
 {
 	const StageShape *shape = model_shape(influence->model, stage);
-	const float *params = model_params(influence->model, stage);
-	const float *w1 = tensor(params, shape,
-							 TENSOR_USER_W1) + user_input_history(shape) * shape->hidden;
-	float		weight = stage == STAGE_RETRIEVAL ? target->cosine_weight : target->rating_weight;
-	float	   *hidden = scratch + shape->user_inputs;
-	float		scale = weight * history_scale(influence->history[stage].count);
-	float		vector[VECTOR_DIMS];
-	float		dvector[VECTOR_DIMS];
-	float		bias;
+	const float *w1 = tensor(model_params(influence->model, stage), shape, TENSOR_USER_W1);
+	const float *w_history = w1 + user_input_history(shape) * shape->user_hidden;
+	const float *w_recents = w1 + user_input_recents(shape) * shape->user_hidden;
+	float		scale = shape->history_gain * history_scale(influence->history[stage].count);
+	float		recent_scale[RECENT_SUMS];
+	float		features[RECENT_INPUTS];
+	float		dhidden[MAX_USER_HIDDEN];
 
-	bias = gather(scratch, influence, stage, -1);
-	user_tower_predict(vector, hidden, scratch, params, shape, 1);
-	slope->bias = 0;
-	if (stage == STAGE_RETRIEVAL)
-		cosine_gradient(dvector, vector, target->vector);
-	else
-	{
-		vector[0] = bias;
-		rating_gradient(dvector, model_ranker(influence->model), vector, target->rank_vector);
-		slope->bias = weight * dvector[0] /
-			(influence->history[stage].rated + BIAS_USER_DAMPING);
-		dvector[0] = 0;			/* the tower has no part in it */
-	}
-	layer_back(hidden, tensor(params, shape, TENSOR_USER_W2), dvector, hidden, shape->hidden,
-			   VECTOR_DIMS);
+	hidden_gradient(dhidden, &slope->bias, influence, stage, target, scratch);
 	for (int i = 0; i < 2 * shape->history; i++)
-		slope->sum[i] = scale * simd_dot(w1 + i * shape->hidden, hidden, shape->hidden);
-	slope->deviations = shape->history == 0 ? 0 : weight *
-		simd_dot(w1 + 2 * shape->history * shape->hidden, hidden, shape->hidden) /
-		(influence->history[stage].count + HISTORY_DAMPING);
+		slope->sum[i] = scale * simd_dot(w_history + i * shape->user_hidden, dhidden,
+										 shape->user_hidden);
+	slope->deviations = shape->history == 0 ? 0 :
+		simd_dot(w_history + 2 * shape->history * shape->user_hidden, dhidden,
+				 shape->user_hidden) / (influence->history[stage].count + HISTORY_DAMPING);
+	if (!with_recents(influence, stage))
+		return;
+	recents_features(features, recent_scale, &influence->recents, influence->input->left);
+	for (int i = 0; i < RECENT_SUMS * RECENT_DIMS; i++)
+		slope->recents[i] = recent_scale[i / RECENT_DIMS] *
+			simd_dot(w_recents + i * shape->user_hidden, dhidden, shape->user_hidden);
 }
 
 /* Adds to out [n_history] what the ratings do through one stage. */
@@ -240,6 +322,44 @@ add_estimates(float *out, const Influence *influence, Stage stage, const Slope *
 	}
 }
 
+/*
+ * Adds what the ratings do through the history in order: through its sums alone, since
+ * what a rating does by being one more is much the same for those beside it.
+ */
+static void
+add_recent_estimates(float *out, const Influence *influence, Slope *slope)
+{
+	const Model *model = influence->model;
+	const ModelFileHeader *header = model_header(model);
+	const UserInput *input = influence->input;
+	const float *gates = model_gates(model);
+	int32_t		movie[RECENT_ROWS];
+	uint8_t		level[RECENT_ROWS];
+	float		drow[RECENT_ROWS * RECENT_DIMS];
+
+	for (int32_t to = input->n_history, from; to > 0; to = from)
+	{
+		from = to > RECENT_ROWS ? to - RECENT_ROWS : 0;
+		for (int32_t i = from; i < to; i++)
+		{
+			movie[i - from] = model_known_movie(model, input, i);
+			level[i - from] = recent_level(standardise(input->history_rating[i],
+													   header->mean_rating,
+													   header->deviation));
+		}
+		recents_backward(slope->recents, drow,
+						 &(RecentRows) {movie, level, input->history_decay + from}, 0, to - from);
+		for (int32_t i = 0; i < to - from; i++)
+		{
+			const float *row = influence->recents.table + ((int64_t) movie[i] + 1) * RECENT_DIMS;
+			const float *gate = gates + level[i] * RECENT_DIMS;
+
+			for (int d = 0; d < RECENT_DIMS && movie[i] >= 0; d++)
+				out[from + i] += drow[i * RECENT_DIMS + d] * row[d] * gate[d];
+		}
+	}
+}
+
 void
 influence_estimate(float *out, const Influence *influence, const InfluenceTarget *target,
 				   float *scratch)
@@ -255,5 +375,7 @@ influence_estimate(float *out, const Influence *influence, const InfluenceTarget
 			continue;
 		find_slope(&slope, influence, stage, target, scratch);
 		add_estimates(out, influence, stage, &slope);
+		if (with_recents(influence, stage))
+			add_recent_estimates(out, influence, &slope);
 	}
 }

@@ -3,9 +3,10 @@
  *
  * A user's history is pooled once; a rating is then left out by taking from the
  * running sums what it has added.  So a question costs one pass of the user
- * towers, however long the history is.  For long histories that is still a pass
- * for each rating: the estimate, a gradient taken once, costs each rating two dot
- * products, and tells which ratings are worth asking about.
+ * towers, however long the history is.  Only the history in order, if anything is left
+ * of it, is gone through again, since those before a rating move up.  For long
+ * histories that is still a pass for each rating: the estimate, a gradient taken once,
+ * costs each rating two dot products, and tells which ratings are worth asking about.
  */
 #ifndef MLREC_MODEL_INFLUENCE_H
 #define MLREC_MODEL_INFLUENCE_H
@@ -19,6 +20,7 @@ typedef struct Influence
 	const UserInput *input;
 	History		history[N_STAGES];
 	float		sum[N_STAGES][2 * VECTOR_DIMS];
+	Recents		recents;
 } Influence;
 
 /* Model and input must stay where they are for as long as the influence is used. */
@@ -27,20 +29,20 @@ extern void influence_begin(Influence *influence, const Model *model, const User
 /*
  * Vectors of the user as they would be without one of the ratings: row i without
  * the rating without[i] of the input's history.  retrieval [n * VECTOR_DIMS]: unit
- * length.  ranking [n * VECTOR_DIMS].  scratch: model_users_scratch(n) floats.
+ * length.  temperature [n].  ranking [n * VECTOR_DIMS].  scratch: model_users_scratch(n) floats.
  */
 extern void influence_without(const Influence *influence, const int32_t *without, int n,
-							  float *retrieval, float *ranking, float *scratch);
+							  float *retrieval, float *temperature, float *ranking,
+							  float *scratch);
 
 /*
- * A movie, and what is asked about: cosine_weight * cosine + rating_weight * rating
+ * A movie, and what is asked about: temperature * cosine + rating_weight * rating
  * predicted, in deviations.
  */
 typedef struct InfluenceTarget
 {
 	const float *vector;		/* [VECTOR_DIMS], unit: retrieval */
 	const float *rank_vector;	/* [VECTOR_DIMS]: ranking */
-	float		cosine_weight;
 	float		rating_weight;
 } InfluenceTarget;
 

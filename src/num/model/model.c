@@ -3,13 +3,18 @@
  */
 #include "num/model/model.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "num/net/dense.h"
 #include "num/net/history.h"
 #include "num/net/ranker.h"
+#include "num/net/recents.h"
 #include "num/net/tensors.h"
 #include "num/net/tower.h"
+
+/* Below, the order is that of popularity, whatever is known. */
+#define LEAST_TEMPERATURE 1e-3f
 
 /* How many deviations are computed at a time. */
 #define HISTORY_BLOCK 256
@@ -22,6 +27,7 @@ struct Model
 	const float *params[N_STAGES];
 	StageShape	shape[N_STAGES];
 	FoldedRanker ranker;
+	float		gate[RECENT_LEVELS * RECENT_DIMS];
 };
 
 size_t
@@ -46,6 +52,12 @@ model_open(Model *model, const void *file)
 		model->params[stage] = params;
 		params += stage_size(&model->shape[stage]);
 	}
+	if (model->shape[STAGE_RETRIEVAL].recents > 0)
+		recents_gates(model->gate,
+					  tensor(model->params[STAGE_RETRIEVAL], &model->shape[STAGE_RETRIEVAL],
+							 TENSOR_RECENT_SLOPE),
+					  tensor(model->params[STAGE_RETRIEVAL], &model->shape[STAGE_RETRIEVAL],
+							 TENSOR_RECENT_OFFSET));
 	ranker_fold(&model->ranker, model->params[STAGE_RANKING], &model->shape[STAGE_RANKING],
 				header->share);
 }
@@ -74,16 +86,29 @@ model_ranker(const Model *model)
 	return &model->ranker;
 }
 
+const float *
+model_gates(const Model *model)
+{
+	return model->gate;
+}
+
+int32_t
+model_known_movie(const Model *model, const UserInput *input, int32_t i)
+{
+	int32_t		movie = input->history_movie[i];
+
+	return movie >= 0 && (model->movie_flags[movie] & MOVIE_TRAINED) ? movie : -1;
+}
+
 int32_t
 model_history_movie(const Model *model, const UserInput *input, int32_t i, float *deviation)
 {
 	const ModelFileHeader *header = model->header;
-	int32_t		movie = input->history_movie[i];
+	int32_t		movie = model_known_movie(model, input, i);
 
 	*deviation = standardise(input->history_rating[i], header->mean_rating, header->deviation);
-	if (movie < 0 || !(model->movie_flags[movie] & MOVIE_TRAINED))
-		return -1;
-	*deviation -= model->movie_bias[movie];
+	if (movie >= 0)
+		*deviation -= model->movie_bias[movie];
 	return movie;
 }
 
@@ -105,6 +130,101 @@ add_history(const Model *model, History *history, const UserInput *input, int fr
 	}
 }
 
+bool
+model_in_order(const Model *model, const UserInput *input)
+{
+	return model->header->in_order && input->history_decay != NULL && input->left > 0;
+}
+
+/*
+ * The validation ratings have said how much a temperature counts long after the last
+ * rating: header->temperature against what training has found.  What is known of the
+ * moment counts in full.
+ */
+float
+model_temperature(const Model *model, const float *x, const float *hidden)
+{
+	const StageShape *shape = &model->shape[STAGE_RETRIEVAL];
+	const float *params = model->params[STAGE_RETRIEVAL];
+	float		counts = model->header->temperature /
+		expf(tensor(params, shape, TENSOR_HEAD)[HEAD_LOG_TEMPERATURE]);
+	float		known = shape->recents > 0 && counts > LEAST_TEMPERATURE ?
+		x[shape->user_inputs - 1] : 0;
+
+	return user_temperature(hidden, params, shape, NULL) * (counts + (1 - counts) * known);
+}
+
+void
+model_add_recents(const Model *model, Recents *recents, const UserInput *input, int32_t from,
+				  int32_t without)
+{
+	int32_t		movie[HISTORY_BLOCK];
+	uint8_t		level[HISTORY_BLOCK];
+
+	for (int32_t at = from; at < input->n_history; at += HISTORY_BLOCK)
+	{
+		RecentRows	rows = {movie, level, input->history_decay + at};
+		int32_t		left = input->n_history - at;
+		int32_t		n = left < HISTORY_BLOCK ? left : HISTORY_BLOCK;
+
+		for (int32_t i = 0; i < n; i++)
+		{
+			movie[i] = at + i == without ? -1 : model_known_movie(model, input, at + i);
+			level[i] = recent_level(standardise(input->history_rating[at + i],
+												model->header->mean_rating,
+												model->header->deviation));
+		}
+		recents_add(recents, &rows, 0, n);
+	}
+}
+
+/* What the inputs of users who follow each other share. */
+typedef struct Gathering
+{
+	float		sum[2 * VECTOR_DIMS];
+	History		history;
+	Recents		recents;
+	int32_t		known;			/* how many ratings are in the history */
+	int32_t		known_recents;	/* and in the history in order */
+} Gathering;
+
+static void
+begin_gathering(Gathering *gathering, const Model *model, Stage stage)
+{
+	const StageShape *shape = &model->shape[stage];
+	const float *params = model->params[stage];
+
+	history_begin(&gathering->history, tensor(params, shape, TENSOR_HISTORY), shape->history,
+				  shape->history_gain, gathering->sum);
+	if (shape->recents > 0)
+		recents_begin(&gathering->recents, tensor(params, shape, TENSOR_RECENTS), model->gate);
+	gathering->known = 0;
+	gathering->known_recents = 0;
+}
+
+/* The part of an input that its history makes. */
+static void
+gather_histories(float *x, Gathering *gathering, const Model *model, Stage stage,
+				 const UserInput *input)
+{
+	const StageShape *shape = &model->shape[stage];
+
+	add_history(model, &gathering->history, input, gathering->known);
+	gathering->known = input->n_history;
+	if (shape->history > 0)
+		history_features(x + user_input_history(shape), &gathering->history, -1, 0);
+	if (shape->recents == 0)
+		return;
+	if (!model_in_order(model, input))
+	{
+		memset(x + user_input_recents(shape), 0, sizeof(float) * RECENT_INPUTS);
+		return;
+	}
+	model_add_recents(model, &gathering->recents, input, gathering->known_recents, -1);
+	gathering->known_recents = input->n_history;
+	recents_features(x + user_input_recents(shape), NULL, &gathering->recents, input->left);
+}
+
 /*
  * The inputs of one stage's user tower: x [n][user_inputs], and the users' biases
  * [n].  An input that extends the history of the one before it costs only what it
@@ -115,38 +235,35 @@ gather_users(float *x, float *bias, const Model *model, Stage stage, const UserI
 			 int n)
 {
 	const StageShape *shape = &model->shape[stage];
-	const float *params = model->params[stage];
-	float		sum[2 * VECTOR_DIMS];
-	History		history;
+	Gathering	gathering;
 
 	for (int i = 0; i < n; i++, x += shape->user_inputs)
 	{
 		const UserInput *input = inputs + i;
 		bool		extends = i > 0 && input->history_movie == inputs[i - 1].history_movie &&
 			input->history_rating == inputs[i - 1].history_rating &&
+			input->history_decay == inputs[i - 1].history_decay &&
 			input->n_history >= inputs[i - 1].n_history;
 
-		user_input(x, params, shape, input->user + 1, input->attribute);
+		user_input(x, model->params[stage], shape, input->user + 1, input->attribute);
 		if (!extends)
-			history_begin(&history, tensor(params, shape, TENSOR_HISTORY), shape->history, sum);
-		add_history(model, &history, input, extends ? inputs[i - 1].n_history : 0);
-		bias[i] = history_bias(&history);
-		if (shape->history > 0)
-			history_features(x + user_input_history(shape), &history, -1, 0);
+			begin_gathering(&gathering, model, stage);
+		gather_histories(x, &gathering, model, stage, input);
+		bias[i] = history_bias(&gathering.history);
 	}
 }
 
 size_t
 model_users_scratch(const Model *model, int n)
 {
-	const StageShape *shape = &model->shape[STAGE_RANKING]; /* the wider one */
+	const StageShape *shape = &model->shape[STAGE_RETRIEVAL];	/* the wider one */
 
-	return (size_t) n * (shape->user_inputs + shape->hidden + 1);
+	return (size_t) n * (shape->user_inputs + shape->user_hidden + 1);
 }
 
 void
 model_users(const Model *model, const UserInput *inputs, int n,
-			float *retrieval, float *ranking, float *scratch)
+			float *retrieval, float *temperature, float *ranking, float *scratch)
 {
 	for (int stage = 0; stage < N_STAGES; stage++)
 	{
@@ -154,12 +271,15 @@ model_users(const Model *model, const UserInput *inputs, int n,
 		float	   *out = stage == STAGE_RETRIEVAL ? retrieval : ranking;
 		float	   *x = scratch;
 		float	   *hidden = x + (size_t) n * shape->user_inputs;
-		float	   *bias = hidden + (size_t) n * shape->hidden;
+		float	   *bias = hidden + (size_t) n * shape->user_hidden;
 
 		gather_users(x, bias, model, stage, inputs, n);
 		user_tower_predict(out, hidden, x, model->params[stage], shape, n);
 		for (int i = 0; i < n && stage == STAGE_RANKING; i++)
 			out[(size_t) i * VECTOR_DIMS] = bias[i];
+		for (int i = 0; i < n && stage == STAGE_RETRIEVAL; i++)
+			temperature[i] = model_temperature(model, x + (size_t) i * shape->user_inputs,
+											   hidden + (size_t) i * shape->user_hidden);
 	}
 	dense_unit(retrieval, n);
 }
@@ -170,7 +290,7 @@ model_movies_scratch(const Model *model, int n)
 	const StageShape *shape = &model->shape[STAGE_RETRIEVAL];
 
 	/* inputs, hidden layer, and the ids */
-	return (size_t) n * (shape->movie_inputs + shape->hidden + 1);
+	return (size_t) n * (shape->movie_inputs + shape->movie_hidden + 1);
 }
 
 void

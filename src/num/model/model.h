@@ -13,6 +13,7 @@
 #include "num/data/bias.h"
 #include "num/model/model_file.h"
 #include "num/net/rank_pairs.h"
+#include "num/net/recents.h"
 
 typedef struct Model Model;
 
@@ -25,6 +26,10 @@ typedef struct UserInput
 								 * as -1: they count for the user's bias) */
 	const int32_t *history_movie;	/* [n_history], catalogue index or -1 */
 	const float *history_rating;	/* [n_history] */
+	const float *history_decay; /* [n_history], ratings in order of time: recent_decay()
+								 * since the one before; NULL: the order is not known */
+	float		left;			/* recent_decay() of the time since the last one; 0: it was
+								 * long ago */
 } UserInput;
 
 /*
@@ -49,15 +54,17 @@ extern const ModelFileHeader *model_header(const Model *model);
 extern const StageShape *model_shape(const Model *model, Stage stage);
 extern const float *model_params(const Model *model, Stage stage);
 extern const FoldedRanker *model_ranker(const Model *model);
+extern const float *model_gates(const Model *model);	/* see recents.h */
 
 /*
  * Vectors of n users.
- * retrieval [n * VECTOR_DIMS]: unit length.  ranking [n * VECTOR_DIMS]: the first
- * number is the user's bias.  scratch: model_users_scratch(n) floats.
+ * retrieval [n * VECTOR_DIMS]: unit length.  temperature [n]: what a user's cosines are
+ * multiplied by where popularity is added.  ranking [n * VECTOR_DIMS]: the first number
+ * is the user's bias.  scratch: model_users_scratch(n) floats.
  */
 extern size_t model_users_scratch(const Model *model, int n);
 extern void model_users(const Model *model, const UserInput *inputs, int n,
-						float *retrieval, float *ranking, float *scratch);
+						float *retrieval, float *temperature, float *ranking, float *scratch);
 
 /*
  * Vectors of n movies that the model has not seen, from their features alone.
@@ -92,6 +99,24 @@ extern void model_rank_pairs(const Model *model, const RankPair *pairs, int n, f
 
 /* What is shown of a prediction: on the data's scale, and clamped to it. */
 extern float model_rating(const ModelFileHeader *header, float prediction);
+
+/*
+ * For those who pool a history themselves: the movie of a rating, -1 if the model has no
+ * fit ratings of it, so that it says nothing; and the ratings from `from` on, but one
+ * (-1: all), added to the history in order.
+ */
+extern int32_t model_known_movie(const Model *model, const UserInput *input, int32_t i);
+extern void model_add_recents(const Model *model, Recents *recents, const UserInput *input,
+							  int32_t from, int32_t without);
+
+/*
+ * The temperature of a user whose input to the retrieval stage is x [user_inputs], and
+ * hidden units hidden [user_hidden].
+ */
+extern float model_temperature(const Model *model, const float *x, const float *hidden);
+
+/* Whether the model looks at the order of histories, and anything is left of this one. */
+extern bool model_in_order(const Model *model, const UserInput *input);
 
 /* Index of an id in an ascending array, or -1. */
 extern int32_t id_find(const int64_t *ids, int32_t n, int64_t id);

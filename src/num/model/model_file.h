@@ -55,6 +55,7 @@ typedef struct ModelFileHeader
 
 	double		mean_rating;	/* of the train ratings */
 	double		deviation;		/* their standard deviation */
+	int64_t		second;			/* in the units of the times of ratings */
 
 	int32_t		n_users;
 	int32_t		n_movies;
@@ -68,14 +69,17 @@ typedef struct ModelFileHeader
 	float		min_year;		/* year feature = (year - min) / (max - min), clamped */
 	float		max_year;
 	float		median_year;	/* stands for a missing year */
-	float		temperature;	/* relevance = temperature * cosine + popularity
+	float		temperature;	/* of users who say nothing of their own, see tower.h;
+								 * relevance = the user's temperature * cosine + popularity
 								 * + relevance_rating * predicted rating in
 								 * deviations */
 	float		relevance_rating;
 	int32_t		history;		/* width of each pooled history, 0: none */
 	int32_t		events;			/* 1: trained on events, ratings.h: a history has
 								 * ln(1 + weight) in the place of ratings */
-	float		reserved[6];
+	int32_t		in_order;		/* 1: trained with histories in order; else they must not
+								 * be shown */
+	float		reserved[5];
 
 	uint64_t	offset[N_MODEL_FILE_SECTIONS];	/* from the start of the block */
 	uint64_t	length[N_MODEL_FILE_SECTIONS];	/* bytes */

@@ -13,10 +13,11 @@
 #define USUAL_WIDTH 32
 
 void
-history_begin(History *history, const float *table, int32_t width, float *sum)
+history_begin(History *history, const float *table, int32_t width, float gain, float *sum)
 {
 	history->table = table;
 	history->width = width;
+	history->gain = gain;
 	history->sum = sum;
 	history->deviations = 0;
 	history->count = 0;
@@ -86,7 +87,7 @@ history_features(float *out, const History *history, int32_t without, float with
 	bool		leave_out = without >= 0;
 	int32_t		count = history->count - leave_out;
 	float		deviations = history->deviations - (leave_out ? without_deviation : 0);
-	float		scale = history_scale(count);
+	float		scale = history->gain * history_scale(count);
 
 	if (leave_out)
 	{
@@ -104,7 +105,7 @@ history_features(float *out, const History *history, int32_t without, float with
 	out += 2 * width;
 	out[0] = deviations / (count + HISTORY_DAMPING);
 	out[1] = log1pf(count) / 5;
-	out[2] = scale;
+	out[2] = history_scale(count);
 }
 
 MULTIVERSION void

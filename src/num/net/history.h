@@ -4,13 +4,14 @@
  * Of the movies rated so far, with c their number and dev what the movie's bias
  * leaves of a rating (bias.h), in deviations:
  *
- *		sum dev * E1[movie] / sqrt(c + 5),  sum E2[movie] / sqrt(c + 5),
+ *		g sum dev * E1[movie] / sqrt(c + 5),  g sum E2[movie] / sqrt(c + 5),
  *		sum dev / (c + 5),  ln(1 + c) / 5,  1 / sqrt(c + 5)
  *
- * E1 | E2 is one row of the HISTORY table, so that a movie is one place in
- * memory.  The sums are running sums: within a batch, a history that grows costs the
- * movies that it grows by.  Between calls nothing is kept.  It is the implicit and
- * explicit feedback of SVD++ (Koren, KDD 2008) as the input of a network.
+ * where g is a stage's gain.  E1 | E2 is one row of the HISTORY table, so that a
+ * movie is one place in memory.  The sums are running sums: within a batch, a history
+ * that grows costs the movies that it grows by.  Between calls nothing is kept.  It is
+ * the implicit and explicit feedback of SVD++ (Koren, KDD 2008) as the input of a
+ * network.
  *
  * Beside it stands the user's bias, of which a rating counts even if its movie
  * says nothing else, since the model has not seen it.
@@ -27,6 +28,7 @@ typedef struct History
 {
 	const float *table;			/* [n_movies + 1][2 * width] */
 	int32_t		width;
+	float		gain;
 	float	   *sum;			/* [2 * width], the caller's */
 	float		deviations;		/* sum of dev */
 	int32_t		count;
@@ -35,7 +37,8 @@ typedef struct History
 } History;
 
 /* An empty history; sum is the caller's [2 * width]. */
-extern void history_begin(History *history, const float *table, int32_t width, float *sum);
+extern void history_begin(History *history, const float *table, int32_t width, float gain,
+						  float *sum);
 
 /*
  * Adds n movies: movie [n] are catalogue indices, deviation [n] in deviations.
@@ -56,7 +59,7 @@ extern float history_bias(const History *history);
 /* The same without one of the ratings, whose deviation is given. */
 extern float history_bias_without(const History *history, float without_deviation);
 
-/* 1 / sqrt(count + damping): what the sums are scaled by. */
+/* 1 / sqrt(count + damping): what the sums are scaled by, beside the gain. */
 extern float history_scale(int32_t count);
 
 /*

@@ -8,8 +8,15 @@
 
 #include "num/base/rng.h"
 
-#define RETRIEVAL_HIDDEN 64
+#define RETRIEVAL_USER_HIDDEN MAX_USER_HIDDEN
+#define RETRIEVAL_MOVIE_HIDDEN 64
 #define RANKING_HIDDEN 128
+
+/*
+ * Sums of embeddings that are about 0.03 each are small beside the other inputs
+ * of a tower, and a small input is learned from slowly.
+ */
+#define RETRIEVAL_HISTORY_GAIN 6.0f
 
 #define INITIAL_LOG_SCALE 1.5f
 #define INITIAL_LOG_TEMPERATURE 2.5f
@@ -24,20 +31,23 @@ tensor_size(const StageShape *shape, Tensor tensor, int64_t *rows, int32_t *colu
 
 	switch (tensor)
 	{
-		case TENSOR_USER_W1: r = shape->user_inputs; c = shape->hidden; break;
-		case TENSOR_USER_B1: r = 1; c = shape->hidden; break;
-		case TENSOR_USER_W2: r = shape->hidden; c = VECTOR_DIMS; break;
+		case TENSOR_USER_W1: r = shape->user_inputs; c = shape->user_hidden; break;
+		case TENSOR_USER_B1: r = 1; c = shape->user_hidden; break;
+		case TENSOR_USER_W2: r = shape->user_hidden; c = VECTOR_DIMS; break;
 		case TENSOR_USER_B2: r = 1; c = VECTOR_DIMS; break;
 		case TENSOR_MOVIE_W1: r =
-			shape->movie_inputs; c = ranking ? VECTOR_DIMS : shape->hidden; break;
-		case TENSOR_MOVIE_B1: r = !ranking; c = shape->hidden; break;
-		case TENSOR_MOVIE_W2: r = ranking ? 0 : shape->hidden; c = VECTOR_DIMS; break;
+			shape->movie_inputs; c = ranking ? VECTOR_DIMS : shape->movie_hidden; break;
+		case TENSOR_MOVIE_B1: r = !ranking; c = shape->movie_hidden; break;
+		case TENSOR_MOVIE_W2: r = ranking ? 0 : shape->movie_hidden; c = VECTOR_DIMS; break;
 		case TENSOR_MOVIE_B2: r = !ranking; c = VECTOR_DIMS; break;
 		case TENSOR_GENDER:
 		case TENSOR_AGE:
 		case TENSOR_OCCUPATION: r =
 			shape->n_values[tensor - TENSOR_GENDER] + 1; c = ATTRIBUTE_DIMS; break;
 		case TENSOR_HEAD: r = !ranking; c = N_HEAD; break;
+		case TENSOR_TEMPERATURE: r = !ranking; c = shape->user_hidden; break;
+		case TENSOR_RECENT_SLOPE:
+		case TENSOR_RECENT_OFFSET: r = shape->recents > 0; c = shape->recents; break;
 		case TENSOR_RANK_W1: r = ranking * 2 * VECTOR_DIMS; c = RANKER_HIDDEN1; break;
 		case TENSOR_RANK_B1:
 		case TENSOR_RANK_GAMMA1:
@@ -60,6 +70,8 @@ tensor_size(const StageShape *shape, Tensor tensor, int64_t *rows, int32_t *colu
 			c = ranking ? VECTOR_DIMS : ID_DIMS; break;
 		case TENSOR_HISTORY: r = shape->history ? (int64_t) shape->n_movies + 1 : 0;
 			c = 2 * shape->history; break;
+		case TENSOR_RECENTS: r = shape->recents ? (int64_t) shape->n_movies + 1 : 0;
+			c = shape->recents; break;
 		case N_TENSORS: break;
 	}
 	*rows = r;
@@ -79,10 +91,13 @@ stage_shape(StageShape *shape, Stage stage, int32_t n_users, int32_t n_movies,
 	memcpy(shape->n_values, n_values, sizeof(shape->n_values));
 	shape->n_features = n_genres + 1;
 	shape->history = history;
+	shape->history_gain = stage == STAGE_RETRIEVAL ? RETRIEVAL_HISTORY_GAIN : 1;
+	shape->recents = stage == STAGE_RETRIEVAL && history > 0 ? RECENT_DIMS : 0;
 	shape->user_id = stage == STAGE_RANKING && history > 0 ? 0 : ID_DIMS;
-	shape->user_inputs = user_input_history(shape) + (history ? 2 * history + HISTORY_SCALARS : 0);
+	shape->user_inputs = user_input_recents(shape) + (shape->recents ? RECENT_INPUTS : 0);
 	shape->movie_inputs = shape->n_features + (stage == STAGE_RETRIEVAL ? ID_DIMS : 0);
-	shape->hidden = stage == STAGE_RETRIEVAL ? RETRIEVAL_HIDDEN : RANKING_HIDDEN;
+	shape->user_hidden = stage == STAGE_RETRIEVAL ? RETRIEVAL_USER_HIDDEN : RANKING_HIDDEN;
+	shape->movie_hidden = stage == STAGE_RETRIEVAL ? RETRIEVAL_MOVIE_HIDDEN : RANKING_HIDDEN;
 
 	for (int t = 0; t < N_TENSORS; t++)
 	{
@@ -141,6 +156,7 @@ stage_init(float *params, const StageShape *shape, uint64_t seed)
 			case TENSOR_USER_ID:
 			case TENSOR_MOVIE_ID:
 			case TENSOR_HISTORY:
+			case TENSOR_RECENTS:
 				fill_uniform(out, rows * columns, 0.05f, key);
 				break;
 			case TENSOR_RANK_GAMMA1:

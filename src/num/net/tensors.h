@@ -3,17 +3,19 @@
  *
  * A stage is a pair of towers and a head:
  *
- *	user:	[id | gender | age | occupation | history] -> Dense(hidden, ReLU),
- *			dropout -> Dense(VECTOR_DIMS).  In ranking there is no id beside a
- *			history: in training an id has seen its user's future ratings, the
- *			history has not, and the network would lean on the wrong one.
+ *	user:	[id | gender | age | occupation | history | recents] ->
+ *			Dense(hidden, ReLU), dropout -> Dense(VECTOR_DIMS).  In ranking there
+ *			is no id beside a history: in training an id has seen its user's
+ *			future ratings, the history has not, and the network would lean on
+ *			the wrong one.  Recents, the history in order, are retrieval's.
  *	movie, retrieval: [id | genres, year] -> Dense(hidden, ReLU), dropout
  *			-> Dense(VECTOR_DIMS)
  *	movie, ranking: id + Dense([genres, year]).  A hidden layer here was tried and
  *			brought nothing: the movies' own embeddings say what it could say.
  *
  *	retrieval: both made unit length; logit of "liked" = scale * cosine + bias,
- *			and a softmax over the catalogue at a temperature of its own.
+ *			and a softmax over the catalogue at a temperature of the user's own,
+ *			which the user tower's hidden layer says.
  *	ranking: rating in deviations = user[0] + movie[0] + user[1..] . movie[1..]
  *			+ ranker([user | movie]), the deep network of ranker.h.  The first
  *			numbers are the biases of bias.h, in place of what the towers have
@@ -35,6 +37,11 @@
 #define ATTRIBUTE_DIMS 8		/* of gender, age, occupation */
 #define HISTORY_DIMS 32			/* width of each of the two pooled histories */
 #define HISTORY_SCALARS 3		/* mean deviation, log of the count, its damping */
+#define RECENT_DIMS 64			/* width of the history in order */
+#define RECENT_SUMS 5			/* its half-lives, see recents.h */
+#define RECENT_INPUTS (RECENT_SUMS * RECENT_DIMS + RECENT_SUMS)
+
+#define MAX_USER_HIDDEN 256		/* of the user towers' hidden layers */
 
 #define RANKER_HIDDEN1 256
 #define RANKER_HIDDEN2 128
@@ -54,6 +61,8 @@ typedef enum Tensor
 	TENSOR_MOVIE_W1, TENSOR_MOVIE_B1, TENSOR_MOVIE_W2, TENSOR_MOVIE_B2,
 	TENSOR_GENDER, TENSOR_AGE, TENSOR_OCCUPATION,	/* [values + 1][ATTRIBUTE_DIMS] */
 	TENSOR_HEAD,				/* retrieval: log scale, bias, log temperature */
+	TENSOR_TEMPERATURE,			/* [user_hidden] what a user adds to the last one */
+	TENSOR_RECENT_SLOPE, TENSOR_RECENT_OFFSET,	/* [RECENT_DIMS] see recents.h */
 	TENSOR_RANK_W1, TENSOR_RANK_B1, TENSOR_RANK_GAMMA1, TENSOR_RANK_BETA1,
 	TENSOR_RANK_W2, TENSOR_RANK_B2, TENSOR_RANK_GAMMA2, TENSOR_RANK_BETA2,
 	TENSOR_RANK_W3, TENSOR_RANK_B3, TENSOR_RANK_W4, TENSOR_RANK_B4,
@@ -64,6 +73,7 @@ typedef enum Tensor
 	TENSOR_MOVIE_ID,			/* [n_movies + 1][ID_DIMS], or VECTOR_DIMS in ranking */
 	TENSOR_HISTORY,				/* [n_movies + 1][2 * history]: weighted by the
 								 * rating's deviation | by 1 */
+	TENSOR_RECENTS,				/* [n_movies + 1][RECENT_DIMS] */
 	N_TENSORS
 } Tensor;
 
@@ -87,10 +97,13 @@ typedef struct StageShape
 	int32_t		n_values[N_ATTRIBUTES];
 	int32_t		n_features;		/* genres and year */
 	int32_t		history;		/* width of each pooled history, 0: none */
+	float		history_gain;	/* what the pooled sums are multiplied by */
+	int32_t		recents;		/* width of the history in order, 0: none */
 	int32_t		user_id;		/* width of the id in the user tower's input, 0: none */
 	int32_t		user_inputs;	/* width of the user tower's input */
+	int32_t		user_hidden;
 	int32_t		movie_inputs;	/* of the movie tower's first layer */
-	int32_t		hidden;
+	int32_t		movie_hidden;
 
 	int64_t		offset[N_TENSORS + 1];	/* into the parameters, in floats */
 	int32_t		width[N_TENSORS];	/* columns */
@@ -102,6 +115,13 @@ static inline int32_t
 user_input_history(const StageShape *shape)
 {
 	return shape->user_id + N_ATTRIBUTES * ATTRIBUTE_DIMS;
+}
+
+/* Where the history in order begins; it is the last part. */
+static inline int32_t
+user_input_recents(const StageShape *shape)
+{
+	return user_input_history(shape) + (shape->history ? 2 * shape->history + HISTORY_SCALARS : 0);
 }
 
 /*

@@ -3,9 +3,14 @@
  */
 #include "num/net/tower.h"
 
+#include <math.h>
 #include <string.h>
 
+#include "num/base/simd.h"
 #include "num/net/dense.h"
+
+/* The most that a user's own part may say, as a logarithm. */
+#define TEMPERATURE_LIMIT 3.0f
 
 void
 user_input(float *x, const float *params, const StageShape *shape,
@@ -30,13 +35,14 @@ static void
 two_layers_forward(const TowerPass *pass, const float *params, const StageShape *shape, Tensor w1)
 {
 	int			rows = pass->rows;
+	int			width = shape->width[w1];
 
 	matmul(pass->hidden, pass->x, tensor(params, shape, w1),
-		   layer_size(rows, tower_inputs(shape, w1), shape->hidden), false);
+		   layer_size(rows, tower_inputs(shape, w1), width), false);
 	bias_relu_dropout_forward(pass->hidden, tensor(params, shape, w1 + 1), pass->dropout,
-							  rows, shape->hidden);
+							  rows, width);
 	matmul(pass->out, pass->hidden, tensor(params, shape, w1 + 2),
-		   layer_size(rows, shape->hidden, VECTOR_DIMS), false);
+		   layer_size(rows, width, VECTOR_DIMS), false);
 	bias_forward(pass->out, tensor(params, shape, w1 + 3), rows, VECTOR_DIMS);
 }
 
@@ -44,28 +50,38 @@ static void
 two_layers_predict(float *out, float *hidden, const float *x, const float *params,
 				   const StageShape *shape, Tensor w1, int rows)
 {
+	int			width = shape->width[w1];
 	DenseLayer	first = dense_layer(tensor(params, shape, w1), tensor(params, shape, w1 + 1),
-									tower_inputs(shape, w1), shape->hidden, true);
+									tower_inputs(shape, w1), width, true);
 	DenseLayer	second = dense_layer(tensor(params, shape, w1 + 2), tensor(params, shape, w1 + 3),
-									 shape->hidden, VECTOR_DIMS, false);
+									 width, VECTOR_DIMS, false);
 
-	dense_forward(hidden, shape->hidden, x, &first, rows);
+	dense_forward(hidden, width, x, &first, rows);
 	dense_forward(out, VECTOR_DIMS, hidden, &second, rows);
 }
 
+/* The way back through the second layer: dhidden, behind the dropout and the ReLU. */
 static void
-two_layers_backward(float *dx, float *dparams, float *dhidden, const float *dout,
-					const TowerPass *pass, const float *params, const StageShape *shape, Tensor w1)
+second_layer_backward(float *dparams, float *dhidden, const float *dout, const TowerPass *pass,
+					  const float *params, const StageShape *shape, Tensor w1)
 {
-	int			rows = pass->rows;
-	LayerSize	first = layer_size(rows, tower_inputs(shape, w1), shape->hidden);
-	LayerSize	second = layer_size(rows, shape->hidden, VECTOR_DIMS);
+	LayerSize	second = layer_size(pass->rows, shape->width[w1], VECTOR_DIMS);
 
-	bias_backward(dparams + shape->offset[w1 + 3], dout, rows, VECTOR_DIMS);
+	bias_backward(dparams + shape->offset[w1 + 3], dout, pass->rows, VECTOR_DIMS);
 	matmul_gradient(dparams + shape->offset[w1 + 2], pass->hidden, dout, second, false);
 	matmul_transposed(dhidden, dout, tensor(params, shape, w1 + 2), second, false);
+}
+
+/* And through the first one. */
+static void
+first_layer_backward(float *dx, float *dparams, float *dhidden, const TowerPass *pass,
+					 const float *params, const StageShape *shape, Tensor w1)
+{
+	int			width = shape->width[w1];
+	LayerSize	first = layer_size(pass->rows, tower_inputs(shape, w1), width);
+
 	bias_relu_dropout_backward(dhidden, dparams + shape->offset[w1 + 1], pass->hidden,
-							   pass->dropout, rows, shape->hidden);
+							   pass->dropout, pass->rows, width);
 	matmul_gradient(dparams + shape->offset[w1], pass->x, dhidden, first, false);
 	matmul_transposed(dx, dhidden, tensor(params, shape, w1), first, false);
 }
@@ -83,11 +99,57 @@ user_tower_predict(float *out, float *hidden, const float *x, const float *param
 	two_layers_predict(out, hidden, x, params, shape, TENSOR_USER_W1, rows);
 }
 
+/* w . hidden, in the order of dense.h. */
+static float
+temperature_sum(const float *hidden, const float *w, int width)
+{
+	float		sum = 0;
+
+	for (int i = 0; i < width; i += VECTOR_DIMS)
+		sum += dense_dot(hidden + i, w + i);
+	return sum;
+}
+
+float
+user_temperature(const float *hidden, const float *params, const StageShape *shape,
+				 bool *limited)
+{
+	float		sum = temperature_sum(hidden, tensor(params, shape, TENSOR_TEMPERATURE),
+									  shape->user_hidden);
+	float		within = fminf(fmaxf(sum, -TEMPERATURE_LIMIT), TEMPERATURE_LIMIT);
+
+	if (limited)
+		*limited = within != sum;
+	return expf(tensor(params, shape, TENSOR_HEAD)[HEAD_LOG_TEMPERATURE] + within);
+}
+
+/* Adds to dhidden, and sets the gradient of the weights. */
+static void
+temperature_backward(float *dhidden, float *dparams, const float *dtemperature,
+					 const TowerPass *pass, const float *params, const StageShape *shape)
+{
+	int			width = shape->user_hidden;
+	float	   *dw = dparams + shape->offset[TENSOR_TEMPERATURE];
+
+	memset(dw, 0, sizeof(float) * width);
+	for (int row = 0; row < pass->rows; row++)
+		if (dtemperature[row] != 0)
+		{
+			simd_axpy(dw, dtemperature[row], pass->hidden + (int64_t) row * width, width);
+			simd_axpy(dhidden + (int64_t) row * width, dtemperature[row],
+					  tensor(params, shape, TENSOR_TEMPERATURE), width);
+		}
+}
+
 void
 user_tower_backward(float *dx, float *dparams, float *dhidden, const float *dout,
-					const TowerPass *pass, const float *params, const StageShape *shape)
+					const float *dtemperature, const TowerPass *pass, const float *params,
+					const StageShape *shape)
 {
-	two_layers_backward(dx, dparams, dhidden, dout, pass, params, shape, TENSOR_USER_W1);
+	second_layer_backward(dparams, dhidden, dout, pass, params, shape, TENSOR_USER_W1);
+	if (dtemperature)
+		temperature_backward(dhidden, dparams, dtemperature, pass, params, shape);
+	first_layer_backward(dx, dparams, dhidden, pass, params, shape, TENSOR_USER_W1);
 }
 
 /* The ids' embeddings, which in ranking are the most part of a vector: out [rows][VECTOR_DIMS]. */
@@ -164,8 +226,9 @@ movie_tower_backward(float *did, float *dparams, float *work, const float *dout,
 						layer_size(pass->rows, inputs, VECTOR_DIMS), false);
 		return;
 	}
-	dx = work + (int64_t) pass->rows * shape->hidden;
-	two_layers_backward(dx, dparams, work, dout, pass, params, shape, TENSOR_MOVIE_W1);
+	dx = work + (int64_t) pass->rows * shape->movie_hidden;
+	second_layer_backward(dparams, work, dout, pass, params, shape, TENSOR_MOVIE_W1);
+	first_layer_backward(dx, dparams, work, pass, params, shape, TENSOR_MOVIE_W1);
 	for (int row = 0; row < pass->rows; row++)
 		memcpy(did + (int64_t) row * ID_DIMS, dx + (int64_t) row * inputs,
 			   sizeof(float) * ID_DIMS);

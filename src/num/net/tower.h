@@ -37,7 +37,7 @@ extern void user_input(float *x, const float *params, const StageShape *shape,
 typedef struct TowerPass
 {
 	float	   *x;				/* [rows][user_inputs or movie_inputs] */
-	float	   *hidden;			/* [rows][hidden] */
+	float	   *hidden;			/* [rows][user_hidden or movie_hidden] */
 	float	   *out;			/* [rows][VECTOR_DIMS] */
 	int			rows;
 	Dropout		dropout;
@@ -55,12 +55,21 @@ extern void user_tower_predict(float *out, float *hidden, const float *x, const 
 							   const StageShape *shape, int rows);
 
 /*
+ * Retrieval: the temperature of the user whose hidden units are hidden [user_hidden],
+ * by which the cosines of a softmax are multiplied.  *limited, unless NULL: whether
+ * they asked for more than there may be, so that there is no gradient.
+ */
+extern float user_temperature(const float *hidden, const float *params, const StageShape *shape,
+							  bool *limited);
+
+/*
  * dx [rows][user_inputs] from dout [rows][VECTOR_DIMS]; dx may be pass->x.
- * dhidden [rows][hidden] is work space.
+ * dhidden [rows][user_hidden] is work space.  dtemperature [rows]: the gradient by the
+ * logarithms of the temperatures, 0 where limited; NULL in ranking.
  */
 extern void user_tower_backward(float *dx, float *dparams, float *dhidden, const float *dout,
-								const TowerPass *pass, const float *params,
-								const StageShape *shape);
+								const float *dtemperature, const TowerPass *pass,
+								const float *params, const StageShape *shape);
 
 /*
  * The movie tower.  ids [rows]: rows of MOVIE_ID, 0 for unknown; features
@@ -77,7 +86,8 @@ extern void movie_tower_predict(float *out, float *hidden, float *x, const int32
 
 /*
  * did [rows][width of MOVIE_ID], the gradient of the id embeddings, from dout.
- * In ranking it is dout itself, did and work may be NULL.  work [rows][hidden + movie_inputs].
+ * In ranking it is dout itself, did and work may be NULL.  work [rows][movie_hidden +
+ * movie_inputs].
  */
 extern void movie_tower_backward(float *did, float *dparams, float *work, const float *dout,
 								 const TowerPass *pass, const float *features,

@@ -23,6 +23,7 @@ typedef struct ExportWork
 	int32_t    *ids;
 	float	   *x;
 	float	   *hidden;
+	float	   *temperature;
 	float	   *ranking;
 	float	   *scratch;
 	void	   *index;			/* to make the index in */
@@ -32,17 +33,16 @@ static void
 carve(ExportWork *work, Arena *arena, const ExportInput *input)
 {
 	const StageShape *retrieval = input->shape[STAGE_RETRIEVAL];
-	const StageShape *ranking = input->shape[STAGE_RANKING];
-	int64_t		inputs = retrieval->user_inputs > ranking->user_inputs ?
-		retrieval->user_inputs : ranking->user_inputs;
 
 	work->model = arena_take(arena, 1, model_size());
 	work->inputs = ARENA_ARRAY(arena, UserInput, EXPORT_ROWS);
 	work->ids = ARENA_ARRAY(arena, int32_t, EXPORT_ROWS);
 	work->x = ARENA_ARRAY(arena, float, EXPORT_ROWS * retrieval->movie_inputs);
-	work->hidden = ARENA_ARRAY(arena, float, EXPORT_ROWS * retrieval->hidden);
+	work->hidden = ARENA_ARRAY(arena, float, EXPORT_ROWS * retrieval->movie_hidden);
+	work->temperature = ARENA_ARRAY(arena, float, EXPORT_ROWS);
 	work->ranking = ARENA_ARRAY(arena, float, EXPORT_ROWS * VECTOR_DIMS);
-	work->scratch = ARENA_ARRAY(arena, float, EXPORT_ROWS * (inputs + ranking->hidden + 1));
+	work->scratch = ARENA_ARRAY(arena, float, EXPORT_ROWS *
+								(retrieval->user_inputs + retrieval->user_hidden + 1));
 	work->index = arena_take(arena, 1, ivf_scratch(input->ratings->n_movies));
 }
 
@@ -68,6 +68,8 @@ export_layout(ModelFileHeader *header, const ExportInput *input)
 	header->history = input->shape[STAGE_RETRIEVAL]->history;
 	header->mean_rating = input->movie_stats->mean_rating;
 	header->deviation = input->movie_stats->deviation;
+	header->second = input->second;
+	header->in_order = ratings_in_order(ratings);
 	header->length[MODEL_FILE_NAMES] = input->names_length;
 	ivf_layout(header);
 	return model_file_layout(header);
@@ -150,7 +152,7 @@ fill_movie_vectors(void *file, const ExportInput *input, ExportWork *work)
 	}
 }
 
-/* Users with train ratings, as their training rows show them. */
+/* Users with train ratings, as their training rows show them long after. */
 static void
 fill_user_vectors(void *file, const ExportInput *input, ExportWork *work)
 {
@@ -171,11 +173,14 @@ fill_user_vectors(void *file, const ExportInput *input, ExportWork *work)
 			in->n_history = ratings->n_trainval[user];
 			in->history_movie = ratings->movie + ratings->start[user];
 			in->history_rating = ratings->rating + ratings->start[user];
+			in->history_decay = NULL;
+			in->left = 0;
 			n++;
 		}
 		if (n == EXPORT_ROWS || (user == ratings->n_users - 1 && n > 0))
 		{
-			model_users(work->model, work->inputs, n, out, work->ranking, work->scratch);
+			model_users(work->model, work->inputs, n, out, work->temperature, work->ranking,
+						work->scratch);
 			work->check_interrupts();
 			out += (int64_t) n * VECTOR_DIMS;
 			n = 0;

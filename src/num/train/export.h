@@ -12,6 +12,7 @@
 typedef struct ExportInput
 {
 	const Ratings *ratings;
+	int64_t		second;			/* in the units of the ratings' times */
 	const MovieStatistics *movie_stats;
 	const float *params[N_STAGES];
 	const StageShape *shape[N_STAGES];

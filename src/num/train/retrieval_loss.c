@@ -5,10 +5,12 @@
  * Two losses on one cosine.  The cross-entropy on rated movies,
  * liked ~ sigmoid(exp(a) * cosine + b), orders the movies that people rate; it
  * never sees a movie that nobody rates.  The softmax over the catalogue at a
- * temperature of its own, exp(t) * cosine + popularity, says which movie out of
- * all comes next; movies that the user has rated already are left out of it, as
- * they are left out of recommendations.  The popularity, ln(1 + recent likes), is
- * given, not learned: what everybody watches need not be said by the cosine,
+ * temperature of the user's own, exp(t) * cosine + popularity, says which movie out
+ * of all comes next; movies that the user has rated already are left out of it, as
+ * they are left out of recommendations.  A temperature for each user, since a moment
+ * after a rating much more can be said of the next one than a month after; with one
+ * for all, lists for the one moment are lost to those for the other.  The popularity,
+ * ln(1 + recent likes), is given, not learned: what everybody watches need not be said by the cosine,
  * which is left to say what is good and what is this user's taste.
  *
  * Both scales are exponentials, hence positive: a free one may turn negative,
@@ -19,7 +21,7 @@
  * corrected by the logarithm of the chance that its movie is in a batch (Yi et
  * al., RecSys 2019).
  *
- * The softmax is shared out by movies: each participant takes the liked rows of
+ * The softmax is shared out by movies: each participant takes the sampled rows of
  * the whole batch, block by block, with its own movies.  A row's sum is known when
  * all have met; then the movies' gradients are complete where they are, and only
  * the rows' are in parts.
@@ -30,12 +32,6 @@
 #include <string.h>
 
 #include "num/base/simd.h"
-
-static float
-temperature_of(const Trainer *trainer)
-{
-	return expf(tensor(trainer->params, &trainer->shape, TENSOR_HEAD)[HEAD_LOG_TEMPERATURE]);
-}
 
 /* A user's vector, of the row in a slot. */
 static const float *
@@ -85,7 +81,6 @@ retrieval_rows(Trainer *trainer, int shard)
 {
 	const Batch *batch = &trainer->batch;
 	UserActivations activations = user_shard(trainer, shard);
-	float		temperature = temperature_of(trainer);
 	float	   *dhead = trainer->dweights + shard * trainer->shape.n_weights +
 		trainer->shape.offset[TENSOR_HEAD];
 
@@ -93,10 +88,15 @@ retrieval_rows(Trainer *trainer, int shard)
 				 batch->shard_vectors[shard], VECTOR_DIMS);
 	memset(dhead, 0, sizeof(float) * N_HEAD);
 	liked_rows(trainer, shard, dhead);
+	for (int v = 0; v < batch->shard_vectors[shard]; v++)
+		activations.temperature[v] =
+			user_temperature(activations.hidden + (int64_t) v * trainer->shape.user_hidden,
+							 trainer->params, &trainer->shape, NULL);
 	for (int32_t k = batch->first_sampled[shard]; k < batch->first_sampled[shard + 1]; k++)
 	{
 		const float *user = user_of(trainer, shard, batch->sampled[k].slot);
 		float	   *query = trainer->softmax.query + (int64_t) k * VECTOR_DIMS;
+		float		temperature = activations.temperature[batch->vector[batch->sampled[k].slot]];
 
 		for (int d = 0; d < VECTOR_DIMS; d++)
 			query[d] = temperature * user[d];
@@ -206,12 +206,6 @@ mask_known(Trainer *trainer, int32_t first, int32_t n)
 	}
 }
 
-static float
-row_weight(const Trainer *trainer)
-{
-	return trainer->options.softmax_weight / trainer->batch.n_sampled;
-}
-
 /*
  * The layer between logits [n][movies of a shard], among those of all movies, and
  * user vectors [n][VECTOR_DIMS]; its weights are the vectors of the movies.
@@ -288,7 +282,7 @@ block_movies(Trainer *trainer, int32_t first, int32_t n)
 			softmax_join(share, &mean, work->part + first + i, trainer->slots, N_SHARDS);
 			for (int d = 0; d < VECTOR_DIMS; d++)
 				work->shares[i * VECTOR_DIMS + d] =
-					row_weight(trainer) * share[shard] * query[d];
+					trainer->batch.sampled[first + i].weight * share[shard] * query[d];
 		}
 		movie_shard(trainer, shard, &from, &to);
 		matmul_gradient(trainer->dmovie + (int64_t) from * VECTOR_DIMS, work->logits + from,
@@ -318,16 +312,19 @@ retrieval_softmax(Trainer *trainer)
 
 /* The softmax of a row: its loss, and its gradients by the user and the temperature. */
 static void
-softmax_row(Trainer *trainer, int shard, int32_t k, float *duser, float *dlog_temperature)
+softmax_row(Trainer *trainer, int shard, int32_t k)
 {
+	UserActivations activations = user_shard(trainer, shard);
 	const SoftmaxWork *work = &trainer->softmax;
 	const Batch *batch = &trainer->batch;
 	int32_t		target = batch->place[batch->sampled[k].slot];
+	int32_t		vector = batch->vector[batch->sampled[k].slot];
 	const float *movie_vector = trainer->movie_unit + (int64_t) target * VECTOR_DIMS;
+	float	   *duser = activations.dout + (int64_t) vector * VECTOR_DIMS;
 	float		cosine = simd_dot(work->query + (int64_t) k * VECTOR_DIMS, movie_vector,
 								  VECTOR_DIMS);
-	float		weight = row_weight(trainer);
-	float		scale = weight * temperature_of(trainer);
+	float		weight = batch->sampled[k].weight;
+	float		scale = weight * activations.temperature[vector];
 	float		share[N_SHARDS];
 	float		mean;
 	float		log_sum = softmax_join(share, &mean, work->part + k, trainer->slots, N_SHARDS);
@@ -337,7 +334,7 @@ softmax_row(Trainer *trainer, int shard, int32_t k, float *duser, float *dlog_te
 			simd_axpy(duser, scale * share[part], work->dquery +
 					  ((int64_t) part * trainer->slots + k) * VECTOR_DIMS, VECTOR_DIMS);
 	simd_axpy(duser, -scale, movie_vector, VECTOR_DIMS);
-	*dlog_temperature += weight * (mean - cosine);
+	activations.dtemperature[vector] += weight * (mean - cosine);
 	trainer->loss[shard] += (double) weight * batch->n_rows *
 		(log_sum - cosine - work->offset[target]);
 }
@@ -347,13 +344,22 @@ retrieval_users(Trainer *trainer, int shard)
 {
 	const Batch *batch = &trainer->batch;
 	UserActivations activations = user_shard(trainer, shard);
-	float	   *dlog_temperature = trainer->dweights + shard * trainer->shape.n_weights +
-		trainer->shape.offset[TENSOR_HEAD] + HEAD_LOG_TEMPERATURE;
+	float	   *dhead = trainer->dweights + shard * trainer->shape.n_weights +
+		trainer->shape.offset[TENSOR_HEAD];
 
+	memset(activations.dtemperature, 0, sizeof(float) * batch->shard_vectors[shard]);
 	for (int32_t k = batch->first_sampled[shard]; k < batch->first_sampled[shard + 1]; k++)
-		softmax_row(trainer, shard, k, activations.dout +
-					(int64_t) batch->vector[batch->sampled[k].slot] * VECTOR_DIMS,
-					dlog_temperature);
+		softmax_row(trainer, shard, k);
+	for (int v = 0; v < batch->shard_vectors[shard]; v++)
+	{
+		bool		limited;
+
+		dhead[HEAD_LOG_TEMPERATURE] += activations.dtemperature[v];
+		user_temperature(activations.hidden + (int64_t) v * trainer->shape.user_hidden,
+						 trainer->params, &trainer->shape, &limited);
+		if (limited)
+			activations.dtemperature[v] = 0;
+	}
 	unit_backward(activations.dout, activations.dout, activations.unit, activations.inverse_norm,
 				  batch->shard_vectors[shard], VECTOR_DIMS);
 }
@@ -375,7 +381,7 @@ retrieval_movies(Trainer *trainer, int shard)
 		int32_t		target = batch->place[batch->sampled[k].slot];
 
 		if (target >= from && target < to)
-			simd_axpy(dmovie + (int64_t) (target - from) * VECTOR_DIMS, -row_weight(trainer),
+			simd_axpy(dmovie + (int64_t) (target - from) * VECTOR_DIMS, -batch->sampled[k].weight,
 					  trainer->softmax.query + (int64_t) k * VECTOR_DIMS, VECTOR_DIMS);
 	}
 }

@@ -12,6 +12,7 @@
 /* Rates of dropout inside the networks. */
 #define TOWER_DROPOUT 0.2f
 #define HISTORY_INPUT_DROPOUT 0.3f
+#define RECENTS_INPUT_DROPOUT 0.2f
 #define RANKER_DROPOUT1 0.3f
 #define RANKER_DROPOUT2 0.2f
 #define RANKER_DROPOUT3 0.1f
@@ -19,8 +20,16 @@
 /* A movie is shown as unknown this often, so that the unknown movie means something. */
 #define MOVIE_ID_DROPOUT 0.02f
 
-/* Share of the liked rows that take part in the softmax. */
-#define SOFTMAX_SAMPLE 0.3f
+/*
+ * Share of the rows that may take part in the softmax that do.  They are all rows of
+ * segments with the history in order; of the others, who are asked about what comes
+ * at some later time, the liked ones, and their loss counts for a share.
+ */
+#define SOFTMAX_SAMPLE 0.5f
+#define SOFTMAX_LATER 0.2f
+
+/* The share of the steps of a cycle in which the rate rises. */
+#define WARM_UP 0.15f
 
 /* What the random numbers of a step are for. */
 enum
@@ -29,12 +38,14 @@ enum
 	PURPOSE_HISTORY,
 	PURPOSE_MOVIE_ID,
 	PURPOSE_SOFTMAX,
+	PURPOSE_RECENTS,
 	PURPOSE_TOWER = 16,			/* from here on one for each shard */
 	PURPOSE_MOVIE = 32,
 	PURPOSE_HISTORY_INPUT = 48,
 	PURPOSE_RANKER1 = 64,
 	PURPOSE_RANKER2 = 80,
-	PURPOSE_RANKER3 = 96
+	PURPOSE_RANKER3 = 96,
+	PURPOSE_RECENTS_INPUT = 112
 };
 
 static Dropout
@@ -64,9 +75,11 @@ add_row(Trainer *trainer, const BatchSegment *shown, int32_t i)
 					trainer->movie_stats.deviation);
 	batch->vector[slot] = shown->vector + (shown->n_vectors > 1 ? i : 0);
 	if (with_softmax(trainer) &&
-		ratings->rating[row] >= trainer->options.like_threshold &&
+		(shown->with_recents || ratings->rating[row] >= trainer->options.like_threshold) &&
 		happens(trainer, PURPOSE_SOFTMAX, slot, SOFTMAX_SAMPLE))
-		batch->sampled[batch->n_sampled++] = (SampledRow) {slot, shown->segment->user, row};
+		batch->sampled[batch->n_sampled++] = (SampledRow) {slot, shown->segment->user, row,
+			trainer->options.softmax_weight / SOFTMAX_SAMPLE *
+			(shown->with_recents ? 1 : SOFTMAX_LATER)};
 }
 
 /* Takes a segment into the batch, with what is hidden of it. */
@@ -85,6 +98,9 @@ show_segment(Trainer *trainer, const Segment *segment, int32_t slot, int32_t vec
 	shown->n_vectors = known ? segment->n_rows : 1;
 	shown->with_history = known &&
 		!happens(trainer, PURPOSE_HISTORY, index, options->history_dropout);
+	shown->with_recents = shown->with_history && trainer->shape.recents > 0 &&
+		ratings_in_order(trainer->ratings) &&
+		!happens(trainer, PURPOSE_RECENTS, index, options->recents_dropout);
 	shown->user_row = trainer->user_row[segment->user];
 
 	/* without ratings the user is a newcomer, who has no id either */
@@ -194,55 +210,41 @@ describe_batch(Trainer *trainer, int32_t epoch, int64_t number)
 	}
 	batch->first_segment[N_SHARDS] = batch->n_segments;
 	batch->first_sampled[N_SHARDS] = batch->n_sampled;
+	for (int32_t k = 0; k < batch->n_sampled; k++)
+		batch->sampled[k].weight /= batch->n_rows;
 	list_movies(trainer);
 }
 
-void
-gather_segment(float *x, float *bias, const Trainer *trainer, const Segment *segment,
-			   int32_t user_row, bool with_history, int32_t n)
+float
+step_rate(const Trainer *trainer, int64_t step)
 {
-	const StageShape *shape = &trainer->shape;
-	const Ratings *ratings = trainer->ratings;
-	int32_t		user = segment->user;
-	int64_t		start = ratings->start[user];
-	int32_t		known = 0;
-	History		history;
+	double		steps = (double) trainer->options.epochs * trainer->plan.n_batches;
+	double		at = (step + 0.5) / steps;
 
-	history_begin(&history, tensor(trainer->params, shape, TENSOR_HISTORY), shape->history,
-				  trainer->history);
-	user_input(x, trainer->params, shape, user_row, ratings->attribute + user * N_ATTRIBUTES);
-	for (int32_t i = 0; i < n; i++, x += shape->user_inputs)
-	{
-		int64_t		row = segment->row + i;
-		bool		itself;
-		int32_t		end = history_end(ratings, user, row, &itself);
-
-		if (i > 0)
-			memcpy(x, x - shape->user_inputs, sizeof(float) * user_input_history(shape));
-		if (with_history && end > known)
-		{
-			history_add(&history, trainer->history_movie + start + known,
-						trainer->deviation + start + known, end - known);
-			known = end;
-		}
-		itself = itself && with_history;
-		bias[i] = itself ? history_bias_without(&history, trainer->deviation[row]) :
-			history_bias(&history);
-		if (shape->history > 0)
-			history_features(x + user_input_history(shape), &history,
-							 itself ? trainer->history_movie[row] : -1, trainer->deviation[row]);
-	}
+	if (!trainer->options.one_cycle)
+		return trainer->control->rate;
+	/* a straight rise, and a fall by half a cosine */
+	if (at < WARM_UP)
+		return (float) (trainer->options.learning_rate * at / WARM_UP);
+	return (float) (trainer->options.learning_rate *
+					(1 + cos(M_PI * (at - WARM_UP) / (1 - WARM_UP))) / 2);
 }
 
-void
-gather_features(float *out, const Trainer *trainer, const int32_t *movie, int32_t n)
+/* Dropout of what is pooled, in a vector's input or in its gradient: x [user_inputs]. */
+static void
+drop_inputs(const Trainer *trainer, int shard, float *x, int64_t vector)
 {
-	int			width = trainer->shape.n_features;
+	const StageShape *shape = &trainer->shape;
+	int			width = 2 * shape->history;
+	int			sums = RECENT_SUMS * shape->recents;
 
-	for (int32_t i = 0; i < n; i++)
-		memcpy(out + (int64_t) i * width,
-			   trainer->ratings->movie_features + (int64_t) movie[i] * width,
-			   sizeof(float) * width);
+	dropout_apply(x + user_input_history(shape),
+				  step_dropout(trainer, PURPOSE_HISTORY_INPUT, shard, HISTORY_INPUT_DROPOUT),
+				  vector * width, width);
+	if (sums > 0)
+		dropout_apply(x + user_input_recents(shape),
+					  step_dropout(trainer, PURPOSE_RECENTS_INPUT, shard, RECENTS_INPUT_DROPOUT),
+					  vector * sums, sums);
 }
 
 /* The users of a shard on their way through the tower. */
@@ -268,21 +270,16 @@ forward_users(Trainer *trainer, int shard)
 	Batch	   *batch = &trainer->batch;
 	UserActivations activations = user_shard(trainer, shard);
 	TowerPass	pass = user_pass(trainer, &activations, shard);
-	Dropout		input = step_dropout(trainer, PURPOSE_HISTORY_INPUT, shard, HISTORY_INPUT_DROPOUT);
-	int			width = 2 * shape->history;
 
 	for (int32_t s = batch->first_segment[shard]; s < batch->first_segment[shard + 1]; s++)
 	{
 		const BatchSegment *shown = &batch->segments[s];
 
-		gather_segment(activations.x + (int64_t) shown->vector * shape->user_inputs,
-					   activations.bias + shown->vector, trainer, shown->segment,
-					   shown->user_row, shown->with_history, shown->n_vectors);
+		gather_segment(user_vectors(&activations, shape, shown->vector), trainer, shown);
 		check_interrupts(trainer);
 	}
 	for (int v = 0; v < pass.rows; v++)
-		dropout_apply(activations.x + (int64_t) v * shape->user_inputs + user_input_history(shape),
-					  input, (int64_t) v * width, width);
+		drop_inputs(trainer, shard, activations.x + (int64_t) v * shape->user_inputs, v);
 	user_tower_forward(&pass, trainer->params, shape);
 	if (shape->stage == STAGE_RANKING)
 		put_biases(activations.raw, activations.bias, pass.rows);
@@ -290,9 +287,69 @@ forward_users(Trainer *trainer, int shard)
 }
 
 /*
+ * From the gradient of one vector's input to that of the sums over its histories:
+ * through the dropout and the scales.
+ */
+static void
+backward_sums(Trainer *trainer, int shard, float *d, const BatchSegment *shown, int32_t i)
+{
+	const StageShape *shape = &trainer->shape;
+	const Segment *segment = shown->segment;
+	const float *scale = user_shard(trainer, shard).recent_scale +
+		(int64_t) (shown->vector + i) * RECENT_SUMS;
+	bool		itself;
+	int32_t		end = history_end(trainer->ratings, segment->user, segment->row + i, &itself);
+
+	drop_inputs(trainer, shard, d, shown->vector + i);
+	simd_scale(d + user_input_history(shape), shape->history_gain * history_scale(end - itself),
+			   2 * shape->history);
+	for (int k = 0; k < RECENT_SUMS && shown->with_recents; k++)
+		simd_scale(d + user_input_recents(shape) + k * RECENT_DIMS, scale[k], RECENT_DIMS);
+}
+
+/* Adds up the gradients by the gates. */
+static void
+collect_gates(Trainer *trainer, const RecentRows *rows, int32_t from, int32_t n)
+{
+	for (int32_t i = 0; i < n; i++)
+	{
+		const float *row = table_row(trainer->params, &trainer->shape, TENSOR_RECENTS,
+									 rows->movie[from + i] + 1);
+		const float *d = trainer->drecent + i * RECENT_DIMS;
+		float	   *dgate = trainer->dgate + rows->level[from + i] * RECENT_DIMS;
+
+		for (int dim = 0; dim < RECENT_DIMS && rows->movie[from + i] >= 0; dim++)
+			dgate[dim] += d[dim] * row[dim];
+	}
+}
+
+/* The gradients of a shard by what makes the gates. */
+static void
+backward_gates(Trainer *trainer, int shard)
+{
+	const StageShape *shape = &trainer->shape;
+	const Batch *batch = &trainer->batch;
+	float	   *dweights = trainer->dweights + shard * shape->n_weights;
+
+	memset(trainer->dgate, 0, sizeof(float) * RECENT_LEVELS * RECENT_DIMS);
+	for (int32_t s = batch->first_segment[shard]; s < batch->first_segment[shard + 1]; s++)
+	{
+		const BatchSegment *shown = &batch->segments[s];
+
+		if (!shown->with_recents)
+			continue;
+		recents_walk_back(trainer, shown, user_shard(trainer, shard).x +
+						  (int64_t) shown->vector * shape->user_inputs, collect_gates);
+		check_interrupts(trainer);
+	}
+	recents_gates_backward(dweights + shape->offset[TENSOR_RECENT_SLOPE],
+						   dweights + shape->offset[TENSOR_RECENT_OFFSET],
+						   trainer->dgate, trainer->gate);
+}
+
+/*
  * From the gradient of the raw user vectors to that of the inputs, in place of
- * those.  The history's part is made the gradient of the sums: through the
- * dropout and the scale.
+ * those.  The histories' parts are made the gradient of the sums.
  */
 static void
 backward_users(Trainer *trainer, int shard)
@@ -303,37 +360,32 @@ backward_users(Trainer *trainer, int shard)
 	UserActivations activations = user_shard(trainer, shard);
 	TowerPass	pass = user_pass(trainer, &activations, shard);
 	float	   *dweights = trainer->dweights + shard * shape->n_weights;
-	Dropout		input = step_dropout(trainer, PURPOSE_HISTORY_INPUT, shard, HISTORY_INPUT_DROPOUT);
-	int			width = 2 * shape->history;
 	float	   *d = activations.x;
-	int64_t		at = 0;
 
 	if (shape->stage == STAGE_RANKING)
 		clear_biases(activations.dout, batch->shard_vectors[shard]);
-	user_tower_backward(activations.x, dweights, trainer->dhidden, activations.dout, &pass,
+	user_tower_backward(activations.x, dweights, trainer->dhidden, activations.dout,
+						shape->stage == STAGE_RETRIEVAL ? activations.dtemperature : NULL, &pass,
 						trainer->params, shape);
 	check_interrupts(trainer);
 	memset(dweights + shape->offset[TENSOR_GENDER], 0,
 		   sizeof(float) * (shape->offset[TENSOR_OCCUPATION + 1] - shape->offset[TENSOR_GENDER]));
 	for (int32_t s = batch->first_segment[shard]; s < batch->first_segment[shard + 1]; s++)
 	{
-		const Segment *segment = batch->segments[s].segment;
-		const uint8_t *attribute = ratings->attribute + segment->user * N_ATTRIBUTES;
+		const BatchSegment *shown = &batch->segments[s];
+		const uint8_t *attribute = ratings->attribute + shown->segment->user * N_ATTRIBUTES;
 
-		for (int32_t i = 0; i < batch->segments[s].n_vectors; i++, d += shape->user_inputs)
+		for (int32_t i = 0; i < shown->n_vectors; i++, d += shape->user_inputs)
 		{
-			bool		itself;
-			int32_t		end = history_end(ratings, segment->user, segment->row + i, &itself);
-
 			for (int a = 0; a < N_ATTRIBUTES; a++)
 				simd_axpy(dweights + shape->offset[TENSOR_GENDER + a] + attribute[a] *
 						  ATTRIBUTE_DIMS,
 						  1, d + shape->user_id + a * ATTRIBUTE_DIMS, ATTRIBUTE_DIMS);
-			dropout_apply(d + user_input_history(shape), input, at, width);
-			simd_scale(d + user_input_history(shape), history_scale(end - itself), width);
-			at += width;
+			backward_sums(trainer, shard, d, shown, i);
 		}
 	}
+	if (shape->recents > 0)
+		backward_gates(trainer, shard);
 }
 
 /* The ranking head for one shard, from loss to the gradients of its vectors. */
@@ -397,7 +449,7 @@ movie_pass(const Trainer *trainer, int shard, int32_t *from)
 
 	movie_shard(trainer, shard, from, &to);
 	pass.x = movies_from(trainer->movie_x, *from, trainer->shape.movie_inputs);
-	pass.hidden = movies_from(trainer->movie_hidden, *from, trainer->shape.hidden);
+	pass.hidden = movies_from(trainer->movie_hidden, *from, trainer->shape.movie_hidden);
 	pass.out = movies_from(trainer->movie_raw, *from, VECTOR_DIMS);
 	pass.rows = to - *from;
 	pass.dropout = step_dropout(trainer, PURPOSE_MOVIE, shard, TOWER_DROPOUT);
@@ -522,6 +574,7 @@ void
 step_train(Trainer *trainer, int32_t epoch, int64_t batch)
 {
 	describe_batch(trainer, epoch, batch);
+	gather_gates(trainer);
 	phase(trainer, forward_movies);
 	phase(trainer, rows_phase);
 	if (with_softmax(trainer))

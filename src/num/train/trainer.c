@@ -26,9 +26,13 @@
 #define PLATEAU_SHARE 0.005f
 #define PLATEAU_FACTOR 0.5f
 
-/* Shares of segments shown without their user's id, and without their history. */
+/*
+ * Shares of segments shown without their user's id, without their history, and
+ * without what of it is in order.
+ */
 #define USER_ID_DROPOUT 0.5f
 #define HISTORY_DROPOUT 0.2f
+#define RECENTS_DROPOUT 0.5f
 
 /* L2 penalty of the embedding tables. */
 #define WEIGHT_DECAY 3e-5f
@@ -38,6 +42,7 @@ trainer_default_regularisation(TrainOptions *options)
 {
 	options->id_dropout = USER_ID_DROPOUT;
 	options->history_dropout = HISTORY_DROPOUT;
+	options->recents_dropout = RECENTS_DROPOUT;
 	options->weight_decay = WEIGHT_DECAY;
 }
 
@@ -54,7 +59,10 @@ static void
 carve_users(UserActivations *activations, Arena *arena, const StageShape *shape, int64_t n)
 {
 	activations->x = ARENA_ARRAY(arena, float, n * shape->user_inputs);
-	activations->hidden = ARENA_ARRAY(arena, float, n * shape->hidden);
+	activations->hidden = ARENA_ARRAY(arena, float, n * shape->user_hidden);
+	activations->recent_scale = ARENA_ARRAY(arena, float, n * RECENT_SUMS);
+	activations->temperature = ARENA_ARRAY(arena, float, n);
+	activations->dtemperature = ARENA_ARRAY(arena, float, n);
 	activations->raw = ARENA_ARRAY(arena, float, n * VECTOR_DIMS);
 	activations->bias = ARENA_ARRAY(arena, float, n);
 	activations->unit = ARENA_ARRAY(arena, float, n * VECTOR_DIMS);
@@ -81,6 +89,8 @@ carve_shared(Trainer *t, Arena *arena)
 	t->user_row = ARENA_ARRAY(arena, int32_t, t->ratings->n_users);
 	t->history_movie = ARENA_ARRAY(arena, int32_t, t->ratings->n_rows);
 	t->deviation = ARENA_ARRAY(arena, float, t->ratings->n_rows);
+	t->level = ARENA_ARRAY(arena, uint8_t, shape->recents ? t->ratings->n_rows : 0);
+	t->decay = ARENA_ARRAY(arena, float, shape->recents ? t->ratings->n_rows : 0);
 	carve_users(&t->user, arena, shape, t->slots);
 	t->dslot = ARENA_ARRAY(arena, float, (int64_t) t->slots * VECTOR_DIMS);
 	t->loss = ARENA_ARRAY(arena, double, N_SHARDS);
@@ -98,7 +108,7 @@ carve_shared(Trainer *t, Arena *arena)
 	}
 	t->dmovie_id = ARENA_ARRAY(arena, float, movies * ID_DIMS);
 	t->movie_x = ARENA_ARRAY(arena, float, movies * shape->movie_inputs);
-	t->movie_hidden = ARENA_ARRAY(arena, float, movies * shape->hidden);
+	t->movie_hidden = ARENA_ARRAY(arena, float, movies * shape->movie_hidden);
 	t->movie_unit = ARENA_ARRAY(arena, float, movies * VECTOR_DIMS);
 	t->movie_inverse_norm = ARENA_ARRAY(arena, float, movies);
 	if (!with_softmax(t))
@@ -139,7 +149,7 @@ static int64_t
 validation_scratch(const StageShape *shape)
 {
 	int64_t		towers = (int64_t) VALIDATION_ROWS *
-		(shape->n_features + shape->movie_inputs + shape->hidden + 1);
+		(shape->n_features + shape->movie_inputs + shape->movie_hidden + 1);
 	int64_t		ranker = shape->stage == STAGE_RANKING ? pairs_scratch(VALIDATION_ROWS) : 0;
 
 	return towers > ranker ? towers : ranker;
@@ -155,13 +165,18 @@ carve_private(Trainer *t, Arena *arena)
 	carve_batch(t, arena);
 	carve_users(&t->validated, arena, shape, VALIDATION_ROWS);
 	t->history = ARENA_ARRAY(arena, float, 2 * shape->history);
+	t->gate = ARENA_ARRAY(arena, float, shape->recents * RECENT_LEVELS);
+	t->dgate = ARENA_ARRAY(arena, float, shape->recents * RECENT_LEVELS);
+	t->dsums = ARENA_ARRAY(arena, float, shape->recents * RECENT_SUMS);
+	t->drecent = ARENA_ARRAY(arena, float, shape->recents * RECENT_BLOCK);
 	t->owns_movie = ARENA_ARRAY(arena, uint8_t, shape->n_movies + 1);
 	t->own_movie = ARENA_ARRAY(arena, int32_t, longest + 1);
 	t->own_deviation = ARENA_ARRAY(arena, float, longest + 1);
-	t->dhidden = ARENA_ARRAY(arena, float, (int64_t) t->plan.shard_rows * shape->hidden);
+	t->dhidden = ARENA_ARRAY(arena, float, (int64_t) t->plan.shard_rows * shape->user_hidden);
 	carve_dirty(&t->dirty_users, arena, shape->n_users + 1);
 	carve_dirty(&t->dirty_movies, arena, shape->n_movies + 1);
 	carve_dirty(&t->dirty_history, arena, shape->n_movies + 1);
+	carve_dirty(&t->dirty_recents, arena, shape->n_movies + 1);
 	t->movie_features = ARENA_ARRAY(arena, float, shard_movies * shape->n_features);
 	t->metric_scratch = ARENA_ARRAY(arena, uint64_t, 3 * t->n_validation);
 	t->scratch = ARENA_ARRAY(arena, float, validation_scratch(shape));
@@ -172,7 +187,8 @@ carve_private(Trainer *t, Arena *arena)
 		t->folded = ARENA_ARRAY(arena, FoldedRanker, 1);
 		return;
 	}
-	t->movie_work = ARENA_ARRAY(arena, float, shard_movies * (shape->hidden + shape->movie_inputs));
+	t->movie_work = ARENA_ARRAY(arena, float,
+								shard_movies * (shape->movie_hidden + shape->movie_inputs));
 	if (!with_softmax(t))
 		return;
 	t->softmax.logits = ARENA_ARRAY(arena, float, (int64_t) SOFTMAX_ROWS * t->max_movies);
@@ -235,7 +251,33 @@ trainer_attach(void *shared, void *private, const StageShape *shape, const Ratin
 	memset(trainer->dirty_users.mark, 0, shape->n_users + 1);
 	memset(trainer->dirty_movies.mark, 0, shape->n_movies + 1);
 	memset(trainer->dirty_history.mark, 0, shape->n_movies + 1);
+	memset(trainer->dirty_recents.mark, 0, shape->n_movies + 1);
 	return trainer;
+}
+
+/* What the histories are made of: of each row its movie, and what its rating says. */
+static void
+fill_history_rows(Trainer *trainer)
+{
+	const Ratings *ratings = trainer->ratings;
+	const MovieStatistics *stats = &trainer->movie_stats;
+	bool		recents = trainer->shape.recents && ratings_in_order(ratings);
+
+	for (int64_t row = 0; row < ratings->n_rows; row++)
+	{
+		int32_t		movie = ratings->movie[row];
+		float		z = standardise(ratings->rating[row], stats->mean_rating, stats->deviation);
+
+		trainer->history_movie[row] = stats->ratings[movie] > 0 ? movie : -1;
+		trainer->deviation[row] = z - stats->bias[movie];
+		if (recents)
+			trainer->level[row] = recent_level(z);
+	}
+	for (int32_t user = 0; user < ratings->n_users && recents; user++)
+		for (int64_t row = ratings->start[user]; row < ratings->start[user + 1]; row++)
+			trainer->decay[row] = row == ratings->start[user] ? 0 :
+				recent_decay(ratings_seconds(ratings, ratings->time[row - 1],
+											 ratings->time[row]));
 }
 
 void
@@ -259,16 +301,7 @@ trainer_begin(Trainer *trainer, const float *start)
 	for (int32_t user = 0; user < ratings->n_users; user++)
 		trainer->user_row[user] =
 			ratings->n_train[user] > 0 && !trainer->options.anonymous ? ++known : 0;
-	for (int64_t row = 0; row < ratings->n_rows; row++)
-	{
-		int32_t		movie = ratings->movie[row];
-
-		trainer->history_movie[row] = trainer->movie_stats.ratings[movie] > 0 ? movie : -1;
-		trainer->deviation[row] = standardise(ratings->rating[row],
-											  trainer->movie_stats.mean_rating,
-											  trainer->movie_stats.deviation) -
-			trainer->movie_stats.bias[movie];
-	}
+	fill_history_rows(trainer);
 	/* what stays if there is no best epoch */
 	memcpy(trainer->best, trainer->params, sizeof(float) * size);
 	trainer->control->rate = trainer->options.rates ? trainer->options.rates[0] :
@@ -306,12 +339,18 @@ validate_rows(Trainer *trainer, const Segment *segment, float *out, float *base)
 	float	   *movies = activations->dout;
 	float	   *x = features + (int64_t) n * shape->n_features;
 	float	   *hidden = x + (int64_t) n * shape->movie_inputs;
-	float	   *norm = hidden + (int64_t) n * shape->hidden;
+	float	   *norm = hidden + (int64_t) n * shape->movie_hidden;
 	TowerPass	users = {activations->x, activations->hidden, activations->raw, n, DROPOUT_OFF};
 	TowerPass	rated = {x, hidden, movies, n, DROPOUT_OFF};
+	BatchSegment shown = {
+		.segment = segment,
+		.user_row = trainer->user_row[segment->user],
+		.with_history = knows_ratings(trainer),
+		.with_recents = shape->recents > 0 && ratings_in_order(ratings),
+		.n_vectors = n
+	};
 
-	gather_segment(activations->x, activations->bias, trainer, segment,
-				   trainer->user_row[segment->user], knows_ratings(trainer), n);
+	gather_segment(*activations, trainer, &shown);
 	user_tower_forward(&users, trainer->params, shape);
 	for (int i = 0; i < n; i++)
 		movie_row[i] = trainer->movie_stats.ratings[movie[i]] > 0 ? movie[i] + 1 : 0;
@@ -347,6 +386,7 @@ validate(Trainer *trainer)
 
 	if (trainer->shape.stage == STAGE_RANKING)
 		ranker_fold(trainer->folded, trainer->params, &trainer->shape, 1);
+	gather_gates(trainer);
 	share_out(trainer, trainer->n_validation, &from, &to);
 	for (int32_t user = 0; user < ratings->n_users; user++)
 	{
@@ -479,9 +519,10 @@ decide(Trainer *trainer, EpochReport *report)
 		trainer->loss[shard] = 0;
 	}
 	report->train_loss = (float) (loss / trainer->ratings->n_train_rows);
-	report->learning_rate = control->rate;
+	report->learning_rate = step_rate(trainer, control->step - trainer->plan.n_batches / 2);
 	control->is_best = all_finite(trainer) &&
-		(!options->early_stopping || trainer->n_validation == 0 || error < control->best);
+		(!options->early_stopping || options->one_cycle || trainer->n_validation == 0 ||
+		 error < control->best);
 	report->is_best = control->is_best;
 	if (control->is_best)
 	{
@@ -489,12 +530,13 @@ decide(Trainer *trainer, EpochReport *report)
 		control->share = report->share;
 	}
 	control->epochs_without = plateau ? control->epochs_without + 1 : 0;
-	if (plateau)
+	if (plateau && !options->one_cycle)
 		control->rate *= PLATEAU_FACTOR;
 	if (options->rates && report->epoch < options->epochs)
 		control->rate = options->rates[report->epoch];
 	control->stop = report->epoch >= options->epochs ||
-		(plateau && options->early_stopping && control->epochs_without >= options->patience);
+		(plateau && options->early_stopping && !options->one_cycle &&
+		 control->epochs_without >= options->patience);
 }
 
 static void

@@ -13,6 +13,7 @@
 #include "num/net/adam.h"
 #include "num/net/history.h"
 #include "num/net/ranker.h"
+#include "num/net/recents.h"
 #include "num/net/tensors.h"
 #include "num/net/tower.h"
 #include "num/train/share.h"
@@ -23,8 +24,13 @@ typedef struct TrainOptions
 	int32_t		epochs;			/* at most */
 	int32_t		patience;		/* epochs on a plateau before the end */
 	float		learning_rate;
+	bool		one_cycle;		/* the rate rises to learning_rate and falls to 0
+								 * within the epochs, all of which are run; else it is
+								 * halved on plateaus */
 	float		like_threshold; /* a rating from here on is a like */
 	float		softmax_weight; /* of the softmax over the catalogue, 0: none */
+	float		recents_dropout;	/* share of segments that are shown as long after:
+									 * without the history in order */
 	float		id_dropout;		/* share of segments whose user is shown as unknown */
 	float		history_dropout;	/* share of segments whose user is shown as a
 									 * newcomer: no history, no id */
@@ -35,7 +41,7 @@ typedef struct TrainOptions
 	uint64_t	seed;
 } TrainOptions;
 
-/* Sets the dropouts of ids and histories and the weight decay as trainer.c has them. */
+/* Sets the dropouts of ids and histories, and the weight decay, as trainer.c has them. */
 extern void trainer_default_regularisation(TrainOptions *options);
 
 /* The others that train with us. */

@@ -47,18 +47,20 @@ typedef struct BatchSegment
 	const Segment *segment;
 	int32_t		user_row;		/* of USER_ID; 0: unknown, or shown so */
 	bool		with_history;	/* whether the user's ratings are known, not hidden */
+	bool		with_recents;	/* the history in order, too */
 	int32_t		slot;			/* of its first row; shard s owns slots from
 								 * s * shard_rows on */
 	int32_t		vector;			/* its first among the shard's user vectors */
 	int32_t		n_vectors;		/* its n_rows, or 1 if they know the same ratings */
 } BatchSegment;
 
-/* A liked row that takes part in the softmax. */
+/* A row that takes part in the softmax. */
 typedef struct SampledRow
 {
 	int32_t		slot;
 	int32_t		user;
 	int64_t		row;
+	float		weight;			/* of its cross-entropy in the loss */
 } SampledRow;
 
 /* The batch at hand; every participant describes it to itself. */
@@ -99,7 +101,10 @@ typedef struct DirtyRows
 typedef struct UserActivations
 {
 	float	   *x;				/* [vectors][user_inputs], then its gradient */
-	float	   *hidden;			/* [vectors][hidden] */
+	float	   *hidden;			/* [vectors][user_hidden] */
+	float	   *recent_scale;	/* [vectors][RECENT_SUMS], see recents.h */
+	float	   *temperature;	/* [vectors] retrieval */
+	float	   *dtemperature;	/* [vectors] gradient by its logarithm */
 	float	   *raw;			/* [vectors][VECTOR_DIMS] */
 	float	   *bias;			/* [vectors] the user's as of the moment */
 	float	   *unit;			/* retrieval */
@@ -146,6 +151,8 @@ struct Trainer
 	int32_t    *user_row;		/* [n_users] rows of USER_ID */
 	int32_t    *history_movie;	/* [n_rows] movie, -1 without train ratings */
 	float	   *deviation;		/* [n_rows] what the movie's bias leaves of it */
+	uint8_t    *level;			/* [n_rows] see recents.h, like the decay */
+	float	   *decay;			/* [n_rows] since the row before of the same user */
 	UserActivations user;		/* [slots] */
 	float	   *dslot;			/* [slots][VECTOR_DIMS] */
 	double	   *loss;			/* [N_SHARDS] */
@@ -168,14 +175,20 @@ struct Trainer
 	Batch		batch;
 	UserActivations validated;	/* [VALIDATION_ROWS] */
 	float	   *history;		/* [2 * history] a running sum */
+	Recents		recents;		/* likewise */
+	float	   *gate;			/* [RECENT_LEVELS][RECENT_DIMS] of this step */
+	float	   *dgate;			/* likewise; gradients, of a shard */
+	float	   *dsums;			/* [RECENT_SUMS][RECENT_DIMS] */
+	float	   *drecent;		/* [RECENT_BLOCK][RECENT_DIMS] */
 	uint8_t    *owns_movie;		/* [n_movies + 1] whether a row of HISTORY is ours */
 	int32_t    *own_movie;		/* [longest history + 1] movies of one that are;
 								 * in the softmax the places of those that
 								 * this participant works on */
 	float	   *own_deviation;
-	float	   *dhidden;		/* [vectors of a shard][hidden] */
+	float	   *dhidden;		/* [vectors of a shard][user_hidden] */
 	RankerActivations ranker;
 	DirtyRows	dirty_history;
+	DirtyRows	dirty_recents;
 	DirtyRows	dirty_movies;
 	DirtyRows	dirty_users;
 	float	   *movie_features; /* [movies of a shard][n_features] */
@@ -244,7 +257,10 @@ user_shard(const Trainer *trainer, int shard)
 	int64_t		first = (int64_t) shard * trainer->plan.shard_rows;
 	UserActivations activations = {
 		.x = all->x + first * trainer->shape.user_inputs,
-		.hidden = all->hidden + first * trainer->shape.hidden,
+		.hidden = all->hidden + first * trainer->shape.user_hidden,
+		.recent_scale = all->recent_scale + first * RECENT_SUMS,
+		.temperature = all->temperature + first,
+		.dtemperature = all->dtemperature + first,
 		.raw = all->raw + first * VECTOR_DIMS,
 		.bias = all->bias + first,
 		.unit = all->unit + first * VECTOR_DIMS,
@@ -253,6 +269,14 @@ user_shard(const Trainer *trainer, int shard)
 	};
 
 	return activations;
+}
+
+/* What is gathered for vectors from a place on. */
+static inline UserActivations
+user_vectors(const UserActivations *all, const StageShape *shape, int64_t first)
+{
+	return (UserActivations) {.x = all->x + first * shape->user_inputs,
+		.bias = all->bias + first, .recent_scale = all->recent_scale + first * RECENT_SUMS};
 }
 
 static inline void
@@ -268,12 +292,43 @@ check_interrupts(const Trainer *trainer)
 }
 
 /*
- * The inputs of a segment's first n rows for the user tower: x [n][user_inputs],
- * and the user's bias before each row: bias [n].  Used in training and validation
- * alike.
+ * The inputs of the first n_vectors rows of what is shown for the user tower: x, bias,
+ * the user's before each row, and recent_scale of activations that begin with the
+ * first of them.  Used in training and validation alike.
  */
-extern void gather_segment(float *x, float *bias, const Trainer *trainer, const Segment *segment,
-						   int32_t user_row, bool with_history, int32_t n);
+extern void gather_segment(UserActivations to, Trainer *trainer, const BatchSegment *shown);
+
+/* The gates of this step's parameters, for whoever gathers. */
+extern void gather_gates(Trainer *trainer);
+
+/* The rows of a user as recents.h wants them; row 0 is the user's first. */
+static inline RecentRows
+recent_rows(const Trainer *trainer, int32_t user)
+{
+	int64_t		start = trainer->ratings->start[user];
+
+	return (RecentRows) {trainer->history_movie + start, trainer->level + start,
+		trainer->decay + start};
+}
+
+/*
+ * From which row on a user's rows still matter to the history in order of the first
+ * row of a segment.
+ */
+extern int32_t recents_first(const Trainer *trainer, const Segment *segment);
+
+/*
+ * A step backwards through the history in order of a segment, for both who need the
+ * gradient.  Goes through the rows that its rows know, from the last one back, up to
+ * RECENT_BLOCK at a time: `use` gets the gradients of what n rows from `from` on, of
+ * the user's, have added to the sums: trainer->drecent [n][RECENT_DIMS].
+ */
+extern void recents_walk_back(Trainer *trainer, const BatchSegment *shown, const float *dx,
+							  void (*use) (Trainer *trainer, const RecentRows *rows,
+										   int32_t from, int32_t n));
+
+/* Rows of recents_walk_back at a time. */
+#define RECENT_BLOCK 64
 
 /* The first number of n vectors [n][VECTOR_DIMS] is a bias [n]. */
 static inline void
@@ -311,6 +366,9 @@ history_end(const Ratings *ratings, int32_t user, int64_t row, bool *itself)
  * [n][n_features].
  */
 extern void gather_features(float *out, const Trainer *trainer, const int32_t *movie, int32_t n);
+
+/* The learning rate of a step, the first of which is 0. */
+extern float step_rate(const Trainer *trainer, int64_t step);
 
 /* Fills owns_movie, once. */
 extern void update_own_movies(Trainer *trainer);

@@ -12,9 +12,10 @@
 
 /*
  * Embeddings learn at so many times the rate of the weights: a row has a
- * gradient in few steps only.
+ * gradient in few steps only.  With the high rate of one cycle that is too much.
  */
 #define TABLE_RATE 3.0f
+#define TABLE_RATE_ONE_CYCLE 1.0f
 
 /* So many rows of a table that follow each other have one owner. */
 #define ROWS_TOGETHER 8
@@ -122,6 +123,26 @@ scatter_history(Trainer *trainer, const BatchSegment *shown, const float *dx)
 	}
 }
 
+/* Takes what rows of a history in order have added to the embeddings that are ours. */
+static void
+scatter_recents(Trainer *trainer, const RecentRows *rows, int32_t from, int32_t n)
+{
+	for (int32_t i = 0; i < n; i++)
+	{
+		int32_t		movie = rows->movie[from + i];
+		const float *gate = trainer->gate + rows->level[from + i] * RECENT_DIMS;
+		const float *d = trainer->drecent + i * RECENT_DIMS;
+		float	   *row;
+
+		if (!trainer->owns_movie[movie + 1])
+			continue;
+		row = table_gradient(trainer, TENSOR_RECENTS, movie + 1);
+		for (int dim = 0; dim < RECENT_DIMS; dim++)
+			row[dim] += d[dim] * gate[dim];
+		mark_dirty(&trainer->dirty_recents, movie + 1);
+	}
+}
+
 /* Gradients of the tables, this participant's rows of them. */
 static void
 scatter_tables(Trainer *trainer)
@@ -141,6 +162,8 @@ scatter_tables(Trainer *trainer)
 						dx + (int64_t) i * shape->user_inputs);
 			if (shown->with_history && shape->history > 0)
 				scatter_history(trainer, shown, dx);
+			if (shown->with_recents)
+				recents_walk_back(trainer, shown, dx, scatter_recents);
 			check_interrupts(trainer);
 		}
 	for (int32_t index = 0; index < batch->n_movies; index++)
@@ -173,9 +196,11 @@ void
 step_update(Trainer *trainer)
 {
 	const StageShape *shape = &trainer->shape;
-	AdamStep	tables = adam_step(TABLE_RATE * trainer->control->rate,
+	bool		one_cycle = trainer->options.one_cycle;
+	float		rate = step_rate(trainer, trainer->control->step);
+	AdamStep	tables = adam_step((one_cycle ? TABLE_RATE_ONE_CYCLE : TABLE_RATE) * rate,
 								   trainer->options.weight_decay, trainer->control->step + 1);
-	AdamStep	weights = adam_step(trainer->control->rate, 0, trainer->control->step + 1);
+	AdamStep	weights = adam_step(rate, 0, trainer->control->step + 1);
 	int64_t		from;
 	int64_t		to;
 
@@ -183,6 +208,7 @@ step_update(Trainer *trainer)
 	update_table(trainer, TENSOR_USER_ID, &trainer->dirty_users, tables);
 	update_table(trainer, TENSOR_MOVIE_ID, &trainer->dirty_movies, tables);
 	update_table(trainer, TENSOR_HISTORY, &trainer->dirty_history, tables);
+	update_table(trainer, TENSOR_RECENTS, &trainer->dirty_recents, tables);
 
 	share_out(trainer, shape->n_weights, &from, &to);
 	adam_update(trainer->params + from, trainer->m + from, trainer->v + from,

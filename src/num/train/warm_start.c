@@ -131,6 +131,8 @@ move_movies(const Move *move, const Ratings *ratings, const void *file)
 		copy_row(move, TENSOR_MOVIE_ID, movie + 1, trained ? before + 1 : 0);
 		if (trained && move->to_shape->history > 0)
 			copy_row(move, TENSOR_HISTORY, movie + 1, before + 1);
+		if (trained && move->to_shape->recents > 0)
+			copy_row(move, TENSOR_RECENTS, movie + 1, before + 1);
 	}
 }
 

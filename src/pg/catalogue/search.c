@@ -62,15 +62,16 @@ search_fresh(const Catalogue *catalogue, const float *vector, float scale, const
 }
 
 static void
-search(const Catalogue *catalogue, const float *vector, IvfOrder order, double recall,
+search(const Catalogue *catalogue, const float *vector, float temperature, double recall,
 	   const uint8 *skip, Topk *topk)
 {
 	const ModelFileHeader *header = catalogue->model->header;
+	IvfOrder	order = temperature > 0 ? IVF_BY_LOGIT : IVF_BY_COSINE;
 	void	   *scratch = palloc(index_search_scratch(header));
 
-	index_search(topk, header, vector, order, level_for(header, order, recall).bound_factor, skip,
-				 check_interrupts, scratch);
-	search_fresh(catalogue, vector, order == IVF_BY_LOGIT ? header->temperature : 1, skip, topk);
+	index_search(topk, header, vector, temperature, level_for(header, order, recall).bound_factor,
+				 skip, check_interrupts, scratch);
+	search_fresh(catalogue, vector, temperature > 0 ? temperature : 1, skip, topk);
 	pfree(scratch);
 }
 
@@ -78,14 +79,14 @@ void
 search_by_cosine(const Catalogue *catalogue, const float *vector, double recall, const uint8 *skip,
 				 Topk *topk)
 {
-	search(catalogue, vector, IVF_BY_COSINE, recall, skip, topk);
+	search(catalogue, vector, 0, recall, skip, topk);
 }
 
 void
-search_by_logit(const Catalogue *catalogue, const float *vector, double recall, const uint8 *skip,
-				Topk *topk)
+search_by_logit(const Catalogue *catalogue, const float *vector, float temperature, double recall,
+				const uint8 *skip, Topk *topk)
 {
-	search(catalogue, vector, IVF_BY_LOGIT, recall, skip, topk);
+	search(catalogue, vector, temperature, recall, skip, topk);
 }
 
 /* ---------------------------------------------------------------------------

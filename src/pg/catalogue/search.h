@@ -19,9 +19,9 @@ extern double search_recall(void);
 extern void search_by_cosine(const Catalogue *catalogue, const float *vector, double recall,
 							 const uint8 *skip, Topk *topk);
 
-/* Likewise temperature * cosine + popularity; see relevance.h. */
-extern void search_by_logit(const Catalogue *catalogue, const float *vector, double recall,
-							const uint8 *skip, Topk *topk);
+/* Likewise temperature * cosine + popularity, with the user's temperature; see relevance.h. */
+extern void search_by_logit(const Catalogue *catalogue, const float *vector, float temperature,
+							double recall, const uint8 *skip, Topk *topk);
 
 /* How recommend() searches the movies of a model, for people to read; palloc'd. */
 extern char *search_describe(const ModelFileHeader *header);

@@ -211,6 +211,8 @@ split_rows(LoadedDataset *d, const SplitOptions *options)
 	own.random = own.random || (d->public.facts.timeless && !own.has_boundary);
 	split_plan(&plan, table, &own);
 	public->facts.tie_share = plan.tie_share;
+	public->ratings.second = plan.tie_share > MAX_TIE_SHARE || public->facts.timeless ? 0 :
+		public->facts.second;
 	public->random = own.random;
 	for (int32 user = 0; user < table->n_users; user++)
 	{
@@ -371,7 +373,8 @@ dataset_load(Oid ratings, Oid movies, Oid users, const SplitOptions *options, Si
 		.ratings = ratings,.movies = movies,.users = users,
 		.has_ratings = OidIsValid(rating_list->column[RATING_COLUMN].type),
 		.has_times = OidIsValid(rating_list->column[TIME_COLUMN].type),
-		.timeless = rating_list->timeless
+		.timeless = rating_list->timeless,
+		.second = input_time_second(&rating_list->column[TIME_COLUMN], rating_list->latest)
 	};
 	d->rows.n_users = rating_list->users.n;
 	d->rows.n_movies = movie_list->ids.n;

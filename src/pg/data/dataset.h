@@ -17,6 +17,7 @@ typedef struct DatasetFacts
 	bool		has_ratings;	/* there is a column of ratings, or else of events */
 	bool		has_times;		/* there is a column of times */
 	bool		timeless;		/* there is none, or all times are equal */
+	int64		second;			/* in the units of the times */
 	double		tie_share;		/* of SplitPlan */
 	int64		n_unlisted;		/* movies rated but without a row in movies */
 	int64		n_replaced;		/* ratings left out since the user rated the movie

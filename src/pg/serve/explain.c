@@ -23,7 +23,7 @@
 
 #include "num/base/topk.h"
 #include "num/model/influence.h"
-#include "pg/serve/serve.h"
+#include "pg/serve/asked_user.h"
 #include "pg/util/compat.h"
 
 /* Histories run through the networks at a time */
@@ -38,6 +38,9 @@
 #define MIN_EXACT 40
 
 #define EXPLAIN_COLUMNS 5
+
+/* Where the arguments of asked_user.h begin */
+#define ARG_AS_OF 3
 
 PG_FUNCTION_INFO_V1(mlrec_explain_recommendation);
 
@@ -66,8 +69,8 @@ compare_reasons(const void *a, const void *b)
  * Relevance of one movie to a user with each of n pairs of vectors.
  */
 static void
-relevances(float *out, const Serving *serving, const float *retrieval, const float *ranking, int n,
-		   int32 movie)
+relevances(float *out, const Serving *serving, const float *retrieval, const float *temperature,
+		   const float *ranking, int n, int32 movie)
 {
 	const Model *model = serving->model->model;
 	const float *vector = catalogue_vector(serving->catalogue, movie);
@@ -81,7 +84,7 @@ relevances(float *out, const Serving *serving, const float *retrieval, const flo
 	if (serving->model->header->relevance_rating != 0)
 		model_rank(model, ranking, VECTOR_DIMS, movies, n, predictions, scratch);
 	for (int i = 0; i < n; i++)
-		out[i] = serve_relevance(serving, movie,
+		out[i] = serve_relevance(serving, movie, temperature[i],
 								 serve_cosine(retrieval + i * VECTOR_DIMS, vector), predictions[i]);
 	pfree(scratch);
 	pfree(predictions);
@@ -101,7 +104,6 @@ choose_ratings(int32 *chosen, int32 k, const Serving *serving, const Influence *
 	InfluenceTarget target = {
 		.vector = catalogue_vector(serving->catalogue, movie),
 		.rank_vector = catalogue_rank_vector(serving->catalogue, movie),
-		.cosine_weight = header->temperature,
 		.rating_weight = header->relevance_rating,
 	};
 	int32		n = influence->input->n_history;
@@ -133,20 +135,22 @@ find_contributions(Reason *reasons, const Serving *serving, const Influence *inf
 {
 	const Model *model = serving->model->model;
 	float	   *retrieval = palloc(sizeof(float) * BATCH * VECTOR_DIMS);
+	float		temperature[BATCH];
 	float	   *ranking = palloc(sizeof(float) * BATCH * VECTOR_DIMS);
 	float	   *scratch = palloc(sizeof(float) * model_users_scratch(model, BATCH));
 	float		relevance[BATCH];
 	float		whole;
 
-	model_users(model, influence->input, 1, retrieval, ranking, scratch);
-	relevances(&whole, serving, retrieval, ranking, 1, movie);
+	model_users(model, influence->input, 1, retrieval, temperature, ranking, scratch);
+	relevances(&whole, serving, retrieval, temperature, ranking, 1, movie);
 	for (int32 at = 0; at < n; at += BATCH)
 	{
 		int			count = Min(BATCH, n - at);
 
 		CHECK_FOR_INTERRUPTS();
-		influence_without(influence, chosen + at, count, retrieval, ranking, scratch);
-		relevances(relevance, serving, retrieval, ranking, count, movie);
+		influence_without(influence, chosen + at, count, retrieval, temperature, ranking,
+						  scratch);
+		relevances(relevance, serving, retrieval, temperature, ranking, count, movie);
 		for (int i = 0; i < count; i++)
 			reasons[at + i].contribution = whole - relevance[i];
 	}
@@ -225,7 +229,7 @@ put_popularity(ReturnSetInfo *result, const Serving *serving, int32 movie)
 }
 
 /*
- * explain_recommendation(user_id bigint, movie_id bigint, n int) ->
+ * explain_recommendation(user_id bigint, movie_id bigint, n int, arguments of asked_user.h) ->
  * because_movie_id, title, your_rating, similarity, contribution.  The user's
  * own rating of the movie, if there is one, is left out of the history.
  */
@@ -233,7 +237,7 @@ Datum
 mlrec_explain_recommendation(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
-	int64		user_id = serve_id(fcinfo, 0, "user_id");
+	AskedUser	asked = asked_user(fcinfo, ARG_AS_OF);
 	int64		movie_id = serve_id(fcinfo, 1, "movie_id");
 	int32		n = serve_count(fcinfo, 2, "n", 0);
 	Serving		serving;
@@ -244,7 +248,7 @@ mlrec_explain_recommendation(PG_FUNCTION_ARGS)
 	InitMaterializedSRF(fcinfo, 0);
 	serve_begin(&serving, fcinfo, 0);
 	movie = serve_find_movie(&serving, movie_id);
-	state = user_state_read(serving.model, &serving.relations, user_id, serving.context);
+	state = asked_user_state(&serving, &asked);
 	user_state_forget(state, movie_id);
 	reasons = find_reasons(&n, &serving, &state->input, movie);
 	put_reasons(result, &serving, reasons, n);

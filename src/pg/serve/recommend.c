@@ -33,12 +33,16 @@
 
 #include "pg/catalogue/cached_query.h"
 #include "pg/catalogue/search.h"
+#include "pg/serve/asked_user.h"
 #include "pg/serve/recommend.h"
 #include "pg/util/compat.h"
 #include "pg/util/relations.h"
 
 /* So many rows are picked out one by one; more are worth a sort of all. */
 #define FEW_RECOMMENDATIONS 32
+
+/* Where the arguments of asked_user.h begin */
+#define ARG_AS_OF 9
 
 PG_FUNCTION_INFO_V1(mlrec_recommend);
 PG_FUNCTION_INFO_V1(mlrec_recommend_json);
@@ -74,18 +78,18 @@ mask_movies(const Serving *serving, const RecommendRequest *request, const UserS
  */
 static void
 retrieve(RankWorkspace *workspace, const Serving *serving, const RecommendRequest *request,
-		 uint8 *skip, const float *vector)
+		 uint8 *skip, const UserVectors *user)
 {
 	const Catalogue *catalogue = serving->catalogue;
-	float		temperature = serving->model->header->temperature;
 	int64		id;
 
 	if (request->candidates == NULL)
 	{
 		if (request->by_relevance)
-			search_by_logit(catalogue, vector, search_recall(), skip, &workspace->topk);
+			search_by_logit(catalogue, user->retrieval, user->temperature, search_recall(), skip,
+							&workspace->topk);
 		else
-			search_by_cosine(catalogue, vector, search_recall(), skip, &workspace->topk);
+			search_by_cosine(catalogue, user->retrieval, search_recall(), skip, &workspace->topk);
 		return;
 	}
 	FOR_EACH_ID(id, request->candidates)
@@ -96,9 +100,9 @@ retrieve(RankWorkspace *workspace, const Serving *serving, const RecommendReques
 		if (movie < 0 || skip[movie])
 			continue;
 		skip[movie] = 1;		/* once is enough */
-		score = serve_cosine(vector, catalogue_vector(catalogue, movie));
+		score = serve_cosine(user->retrieval, catalogue_vector(catalogue, movie));
 		if (request->by_relevance)
-			score = temperature * score + catalogue_popularity(catalogue, movie);
+			score = user->temperature * score + catalogue_popularity(catalogue, movie);
 		topk_push(&workspace->topk, score, movie);
 	}
 }
@@ -225,7 +229,7 @@ diversify(Recommendation *items, int32 n_items, int32 n, float diversity,
 
 int32
 recommend_rank(RankWorkspace *workspace, const Serving *serving, const RecommendRequest *request,
-			   const float *user_vector, const float *user_rank_vector)
+			   const UserVectors *user)
 {
 	const Catalogue *catalogue = serving->catalogue;
 	int32		n = workspace->topk.n;
@@ -235,14 +239,14 @@ recommend_rank(RankWorkspace *workspace, const Serving *serving, const Recommend
 			   catalogue_rank_vector(catalogue, workspace->topk.entry[i].index),
 			   sizeof(float) * VECTOR_DIMS);
 	if (n > 0)
-		model_rank(serving->model->model, user_rank_vector, 0, workspace->rank_vectors, n,
+		model_rank(serving->model->model, user->ranking, 0, workspace->rank_vectors, n,
 				   workspace->predictions, workspace->scratch);
-	return recommend_order(workspace, serving, request, user_vector);
+	return recommend_order(workspace, serving, request, user->retrieval, user->temperature);
 }
 
 int32
 recommend_order(RankWorkspace *workspace, const Serving *serving, const RecommendRequest *request,
-				const float *user_vector)
+				const float *user_vector, float temperature)
 {
 	const Catalogue *catalogue = serving->catalogue;
 	bool		diverse = request->diversity > 0;
@@ -259,7 +263,7 @@ recommend_order(RankWorkspace *workspace, const Serving *serving, const Recommen
 		item->ranking = model_rating(serving->model->header, prediction);
 		item->retrieval = serve_cosine(user_vector, catalogue_vector(catalogue, item->movie));
 		item->order = !request->by_relevance ? prediction :
-			serve_relevance(serving, item->movie, item->retrieval, prediction);
+			serve_relevance(serving, item->movie, temperature, item->retrieval, prediction);
 	}
 	sort_recommendations(workspace->items, n, diverse ? n : n_wanted);
 	if (diverse && n > 1)
@@ -271,18 +275,16 @@ recommend_order(RankWorkspace *workspace, const Serving *serving, const Recommen
  * Answers for one user; returns the number of movies in workspace->items.
  */
 static int32
-recommend(RankWorkspace *workspace, const Serving *serving, RecommendRequest *request,
-		  int64 user_id)
+recommend(RankWorkspace *workspace, Serving *serving, RecommendRequest *request,
+		  const AskedUser *asked)
 {
-	UserState  *state = user_state_read(serving->model, &serving->relations, user_id,
-										serving->context);
-	float		vector[VECTOR_DIMS];
-	float		rank_vector[VECTOR_DIMS];
+	UserState  *state = asked_user_state(serving, asked);
+	UserVectors user;
 
 	recommend_open_workspace(workspace, serving, request);
-	serve_user_vectors(serving, state, vector, rank_vector);
-	retrieve(workspace, serving, request, mask_movies(serving, request, state), vector);
-	return recommend_rank(workspace, serving, request, vector, rank_vector);
+	serve_user_vectors(serving, state, &user);
+	retrieve(workspace, serving, request, mask_movies(serving, request, state), &user);
+	return recommend_rank(workspace, serving, request, &user);
 }
 
 /* ---------------------------------------------------------------------------
@@ -337,7 +339,8 @@ order_argument(FunctionCallInfo fcinfo, int argno)
  * Read the arguments of recommend and recommend_json into *request: (user_id
  * bigint, top_k_retrieve int, top_n_final int, model_id int, candidates
  * bigint[], exclude bigint[], exclude_seen boolean, order_by text, diversity
- * real).  The user and the model are left to the caller.
+ * real, and from ARG_AS_OF on those of asked_user.h).  The user and the model are left
+ * to the caller.
  */
 static void
 read_wish(FunctionCallInfo fcinfo, RecommendRequest *request)
@@ -360,7 +363,7 @@ Datum
 mlrec_recommend(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
-	int64		user_id = serve_id(fcinfo, 0, "user_id");
+	AskedUser	asked = asked_user(fcinfo, ARG_AS_OF);
 	RecommendRequest request = {0};
 	Serving		serving;
 	RankWorkspace workspace;
@@ -370,7 +373,7 @@ mlrec_recommend(PG_FUNCTION_ARGS)
 	read_wish(fcinfo, &request);
 	InitMaterializedSRF(fcinfo, 0);
 	serve_begin(&serving, fcinfo, store_model_argument(fcinfo, 3));
-	n = recommend(&workspace, &serving, &request, user_id);
+	n = recommend(&workspace, &serving, &request, &asked);
 	texts = recommend_describe(&serving, workspace.items, n, serving.context);
 	for (int32 i = 0; i < n; i++)
 	{
@@ -428,16 +431,19 @@ append_float(StringInfo json, const char *key, float value)
 }
 
 static void
-append_user(StringInfo json, const Serving *serving, int64 user_id)
+append_user(StringInfo json, const Serving *serving, const AskedUser *asked)
 {
 	char	  **attribute = palloc0(sizeof(char *) * N_ATTRIBUTES);
 	static const char *const names[N_ATTRIBUTES] = {"gender", "age", "occupation"};
-	Datum		values[] = {Int64GetDatum(user_id)};
+	Datum		values[] = {Int64GetDatum(asked->user_id)};
 
-	if (OidIsValid(serving->relations.users))
+	if (OidIsValid(serving->relations.users) && !asked->session)
 		cached_query_run(&attributes_query, serving->relations.users, values, NULL,
 						 receive_attributes, attribute);
-	appendStringInfo(json, "\"user_id\": " INT64_FORMAT, user_id);
+	if (asked->session)
+		appendStringInfoString(json, "\"user_id\": null");
+	else
+		appendStringInfo(json, "\"user_id\": " INT64_FORMAT, asked->user_id);
 	for (int a = 0; a < N_ATTRIBUTES; a++)
 		appendStringInfo(json, ", \"%s\": %s", names[a],
 						 attribute[a] != NULL ? attribute[a] : "null");
@@ -466,7 +472,7 @@ append_recommendation(StringInfo json, const Recommendation *item, const MovieTe
 Datum
 mlrec_recommend_json(PG_FUNCTION_ARGS)
 {
-	int64		user_id = serve_id(fcinfo, 0, "user_id");
+	AskedUser	asked = asked_user(fcinfo, ARG_AS_OF);
 	RecommendRequest request = {0};
 	StringInfoData json;
 	Serving		serving;
@@ -477,12 +483,12 @@ mlrec_recommend_json(PG_FUNCTION_ARGS)
 
 	read_wish(fcinfo, &request);
 	serve_begin(&serving, fcinfo, store_model_argument(fcinfo, 3));
-	n = recommend(&workspace, &serving, &request, user_id);
+	n = recommend(&workspace, &serving, &request, &asked);
 	texts = recommend_describe(&serving, workspace.items, n, serving.context);
 
 	initStringInfo(&json);
 	appendStringInfoChar(&json, '{');
-	append_user(&json, &serving, user_id);
+	append_user(&json, &serving, &asked);
 	appendStringInfoString(&json, ", \"recommendations\": [");
 	for (int32 i = 0; i < n; i++)
 		append_recommendation(&json, &workspace.items[i], &texts[i], i + 1);

@@ -51,13 +51,12 @@ extern void recommend_open_workspace(RankWorkspace *workspace, const Serving *se
  * workspace->items[0 ..]; returns their number, at most request->n.
  */
 extern int32 recommend_rank(RankWorkspace *workspace, const Serving *serving,
-							const RecommendRequest *request,
-							const float *user_vector, const float *user_rank_vector);
+							const RecommendRequest *request, const UserVectors *user);
 
 /* The same with the candidates' predictions already in workspace->predictions. */
 extern int32 recommend_order(RankWorkspace *workspace, const Serving *serving,
 							 const RecommendRequest *request,
-							 const float *user_vector);
+							 const float *user_vector, float temperature);
 
 /* Titles and the like of n recommendations, palloc'd; their strings are in `context`. */
 extern MovieText *recommend_describe(const Serving *serving, const Recommendation *items, int32 n,

@@ -44,6 +44,7 @@ typedef struct Row
 	int64		user_id;
 	int64		movie_id;
 	double		rating;			/* NaN: null */
+	int64		time;			/* CLOCK_UNKNOWN: null */
 } Row;
 
 /* Users in the order of their ids, beside their ratings in the same order */
@@ -90,9 +91,9 @@ some_people_text(Oid users)
 static char *
 rows_text(Oid ratings, const char *value, const char *users)
 {
-	return psprintf("SELECT user_id::pg_catalog.int8, movie_id::pg_catalog.int8, %s FROM %s AS r "
-					"WHERE user_id %s AND movie_id IS NOT NULL ORDER BY r.user_id", value,
-					relation_quoted(ratings), users);
+	return psprintf("SELECT user_id::pg_catalog.int8, movie_id::pg_catalog.int8, %s, %s "
+					"FROM %s AS r WHERE user_id %s AND movie_id IS NOT NULL ORDER BY r.user_id",
+					value, clock_column(ratings), relation_quoted(ratings), users);
 }
 
 #define ALL_USERS "IS NOT NULL"
@@ -261,19 +262,8 @@ start_user(UserStream *stream, int64 user_id, const uint8 *attribute)
 static void
 finish_user(UserStream *stream)
 {
-	BatchSlot  *batch_slot = stream->current;
-	uint8		attribute[N_ATTRIBUTES];
-
-	if (batch_slot == NULL)
-		return;
-	if (user_state_finish(batch_slot->state))
-	{
-		/* movies rated more than once: their times must be looked at */
-		memcpy(attribute, batch_slot->state->input.attribute, N_ATTRIBUTES);
-		batch_slot->state = user_state_read(stream->serving->model, &stream->serving->relations,
-											batch_slot->state->user_id, stream->batch->context);
-		memcpy(batch_slot->state->input.attribute, attribute, N_ATTRIBUTES);
-	}
+	if (stream->current != NULL)
+		user_state_finish(stream->current->state);
 	stream->current = NULL;
 }
 
@@ -319,7 +309,7 @@ take_row(UserStream *stream, const Row *row)
 	stream->last_user = row->user_id;
 	if (stream->current != NULL)
 		user_state_add(stream->current->state, stream->serving->model, row->movie_id,
-					   row->rating);
+					   row->rating, row->time);
 }
 
 static void
@@ -334,6 +324,9 @@ receive_row(void *arg, TupleTableSlot *slot)
 	row->rating = slot_double(slot, 3, &isnull);
 	if (isnull)
 		row->rating = NAN;
+	row->time = slot_int64(slot, 4, &isnull);
+	if (isnull)
+		row->time = CLOCK_UNKNOWN;
 }
 
 /*

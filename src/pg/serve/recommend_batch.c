@@ -67,6 +67,7 @@ batch_create(const Serving *serving, const RecommendRequest *request, ReturnSetI
 	batch->k = k;
 	batch->workspace.items = allocate(sizeof(Recommendation), k);
 	batch->vectors = allocate(sizeof(float), BATCH_USERS * VECTOR_DIMS);
+	batch->temperatures = allocate(sizeof(float), BATCH_USERS);
 	batch->rank_vectors = allocate(sizeof(float), BATCH_USERS * VECTOR_DIMS);
 	batch->halves = allocate(sizeof(float), BATCH_USERS * PAIR_HALF);
 	batch->tower_scratch = allocate(sizeof(float), model_users_scratch(model, BATCH_USERS));
@@ -87,7 +88,8 @@ batch_add_user(Batch *batch, int64 user_id)
 		batch_finish(batch);
 	slot = &batch->slots[batch->n_slots++];
 	slot->state = user_state_create(batch->context);
-	user_state_begin(slot->state, batch->serving->model, &batch->serving->relations, user_id);
+	user_state_begin(slot->state, batch->serving->model, &batch->serving->relations,
+					 batch->serving->clock, user_id);
 	return slot;
 }
 
@@ -141,8 +143,8 @@ prepare_slots(Batch *batch)
 		list_seen(slot, batch->serving->catalogue);
 		topk_init(&slot->topk, allocate(sizeof(TopkEntry), batch->k), batch->k);
 	}
-	model_users(model, inputs, batch->n_slots, batch->vectors, batch->rank_vectors,
-				batch->tower_scratch);
+	model_users(model, inputs, batch->n_slots, batch->vectors, batch->temperatures,
+				batch->rank_vectors, batch->tower_scratch);
 	for (int32 i = 0; i < batch->n_slots; i++)
 		scan_prepare(&batch->slots[i].query, batch->vectors + (Size) i * VECTOR_DIMS, 1,
 					 scan_level());
@@ -270,7 +272,7 @@ order_slot(Batch *batch, int32 place, float *predictions, Recommendation *items)
 	batch->workspace.topk = batch->slots[place].topk;
 	batch->workspace.predictions = predictions;
 	n = recommend_order(&batch->workspace, batch->serving, batch->request,
-						batch->vectors + (Size) place * VECTOR_DIMS);
+						batch->vectors + (Size) place * VECTOR_DIMS, batch->temperatures[place]);
 	memcpy(items, batch->workspace.items, sizeof(Recommendation) * n);
 	return n;
 }

@@ -37,6 +37,7 @@ typedef struct Batch
 	int32		k;				/* candidates of a user at the most */
 	RankWorkspace workspace;
 	float	   *vectors;		/* [BATCH_USERS * VECTOR_DIMS] */
+	float	   *temperatures;	/* [BATCH_USERS] */
 	float	   *rank_vectors;	/* [BATCH_USERS * VECTOR_DIMS] */
 	float	   *halves;			/* [BATCH_USERS * PAIR_HALF] */
 	float	   *tower_scratch;

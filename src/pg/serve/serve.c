@@ -11,6 +11,7 @@
 
 #include <math.h>
 
+#include "access/xact.h"
 #include "executor/spi.h"
 #include "funcapi.h"
 #include "miscadmin.h"
@@ -23,10 +24,11 @@
 #include "pg/catalogue/search.h"
 #include "pg/data/input.h"
 #include "pg/embedding/embedding.h"
-#include "pg/serve/serve.h"
+#include "pg/serve/asked_user.h"
 #include "pg/util/compat.h"
 
 PG_FUNCTION_INFO_V1(mlrec_predict_rating);
+PG_FUNCTION_INFO_V1(mlrec_user_temperature);
 PG_FUNCTION_INFO_V1(mlrec_similar_movies);
 PG_FUNCTION_INFO_V1(mlrec_nearest_movies);
 
@@ -105,6 +107,8 @@ serve_begin(Serving *serving, FunctionCallInfo fcinfo, int32 model_id)
 	serving->model = model_for(fcinfo, model_id);
 	store_find_relations(&serving->model->entry, &serving->relations);
 	serve_check_columns(serving->model, &serving->relations);
+	serving->clock = clock_of(serving->relations.ratings, serving->model->header->second,
+							  GetCurrentTransactionStartTimestamp());
 	SPI_connect();
 	MemoryContextSwitchTo(serving->context);
 	serving->catalogue = catalogue_now(serving->model, &serving->relations);
@@ -206,13 +210,13 @@ serve_find_movie(const Serving *serving, int64 movie_id)
  * ------------------------------------------------------------------------- */
 
 void
-serve_user_vectors(const Serving *serving, const UserState *state,
-				   float *retrieval, float *ranking)
+serve_user_vectors(const Serving *serving, const UserState *state, UserVectors *vectors)
 {
 	const Model *model = serving->model->model;
 	float	   *scratch = palloc(sizeof(float) * model_users_scratch(model, 1));
 
-	model_users(model, &state->input, 1, retrieval, ranking, scratch);
+	model_users(model, &state->input, 1, vectors->retrieval, &vectors->temperature,
+				vectors->ranking, scratch);
 	pfree(scratch);
 }
 
@@ -225,11 +229,12 @@ serve_cosine(const float *a, const float *b)
 }
 
 float
-serve_relevance(const Serving *serving, int32 movie, float cosine, float prediction)
+serve_relevance(const Serving *serving, int32 movie, float temperature, float cosine,
+				float prediction)
 {
 	const ModelFileHeader *header = serving->model->header;
 
-	return header->temperature * cosine + catalogue_popularity(serving->catalogue, movie) +
+	return temperature * cosine + catalogue_popularity(serving->catalogue, movie) +
 		header->relevance_rating * prediction;
 }
 
@@ -242,8 +247,7 @@ mlrec_predict_rating(PG_FUNCTION_ARGS)
 {
 	int64		user_id = serve_id(fcinfo, 0, "user_id");
 	int64		movie_id = serve_id(fcinfo, 1, "movie_id");
-	float		retrieval[VECTOR_DIMS];
-	float		ranking[VECTOR_DIMS];
+	UserVectors vectors;
 	float		prediction;
 	float	   *scratch;
 	const Model *model;
@@ -254,15 +258,32 @@ mlrec_predict_rating(PG_FUNCTION_ARGS)
 	serve_begin(&serving, fcinfo, store_model_argument(fcinfo, 2));
 	model = serving.model->model;
 	movie = serve_find_movie(&serving, movie_id);
-	state = user_state_read(serving.model, &serving.relations, user_id, serving.context);
+	state = user_state_read(serving.model, &serving.relations, serving.clock, user_id,
+							serving.context);
 	user_state_forget(state, movie_id);
-	serve_user_vectors(&serving, state, retrieval, ranking);
+	serve_user_vectors(&serving, state, &vectors);
 	scratch = palloc(sizeof(float) * model_rank_scratch(model, 1));
-	model_rank(model, ranking, 0, catalogue_rank_vector(serving.catalogue, movie), 1,
+	model_rank(model, vectors.ranking, 0, catalogue_rank_vector(serving.catalogue, movie), 1,
 			   &prediction, scratch);
 	prediction = model_rating(serving.model->header, prediction);
 	serve_end(&serving);
 	PG_RETURN_FLOAT4(prediction);
+}
+
+/*
+ * user_temperature(user_id bigint, model_id int, arguments of asked_user.h) RETURNS real
+ */
+Datum
+mlrec_user_temperature(PG_FUNCTION_ARGS)
+{
+	AskedUser	asked = asked_user(fcinfo, 2);
+	UserVectors vectors;
+	Serving		serving;
+
+	serve_begin(&serving, fcinfo, store_model_argument(fcinfo, 1));
+	serve_user_vectors(&serving, asked_user_state(&serving, &asked), &vectors);
+	serve_end(&serving);
+	PG_RETURN_FLOAT4(vectors.temperature);
 }
 
 /*

@@ -19,6 +19,7 @@ typedef struct Serving
 	CachedModel *model;
 	StoreRelations relations;
 	const Catalogue *catalogue;
+	Clock		clock;			/* at the start of the transaction */
 	MemoryContext context;		/* of everything that the call allocates */
 	MemoryContext caller;
 } Serving;
@@ -59,15 +60,25 @@ extern bool serve_next_id(ArrayIterator iterator, int64 *id);
  */
 extern int32 serve_find_movie(const Serving *serving, int64 movie_id);
 
-/* Vectors of one user, [VECTOR_DIMS] each. */
+/* What the networks say of one user. */
+typedef struct UserVectors
+{
+	float		retrieval[VECTOR_DIMS]; /* of unit length */
+	float		temperature;
+	float		ranking[VECTOR_DIMS];
+} UserVectors;
+
 extern void serve_user_vectors(const Serving *serving, const UserState *state,
-							   float *retrieval, float *ranking);
+							   UserVectors *vectors);
 
 /* The cosine of two vectors of unit length. */
 extern float serve_cosine(const float *a, const float *b);
 
-/* What order_by => 'relevance' orders by; the prediction as model_rank has it. */
-extern float serve_relevance(const Serving *serving, int32 movie, float cosine,
-							 float prediction);
+/*
+ * What order_by => 'relevance' orders by; the temperature is the user's, the prediction
+ * as model_rank has it.
+ */
+extern float serve_relevance(const Serving *serving, int32 movie, float temperature,
+							 float cosine, float prediction);
 
 #endif							/* MLREC_SERVE_SERVE_H */

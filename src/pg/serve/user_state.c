@@ -7,9 +7,9 @@
  * statement ago counts, ROLLBACK takes it back, and row security decides what
  * there is to know.
  *
- * The history goes to the model in ascending order of movies whatever the order
- * of the rows, so that sums of floats, and with them results, do not depend on
- * the plan of the query.
+ * The history goes to the model in order of time, and of movies for one time,
+ * whatever the order of the rows, so that sums of floats, and with them results, do
+ * not depend on the plan of the query.
  */
 #include "postgres.h"
 
@@ -48,8 +48,9 @@ user_state_weight(Oid ratings)
 static char *
 user_rows_text(Oid ratings, const char *value)
 {
-	return psprintf("SELECT movie_id::pg_catalog.int8, %s FROM %s "
-					"WHERE user_id OPERATOR(pg_catalog.=) $1", value, relation_quoted(ratings));
+	return psprintf("SELECT movie_id::pg_catalog.int8, %s, %s FROM %s "
+					"WHERE user_id OPERATOR(pg_catalog.=) $1", value, clock_column(ratings),
+					relation_quoted(ratings));
 }
 
 static char *
@@ -62,15 +63,6 @@ static char *
 events_text(Oid ratings)
 {
 	return user_rows_text(ratings, user_state_weight(ratings));
-}
-
-static char *
-ordered_ratings_text(Oid ratings)
-{
-	char	   *time = input_time_order(ratings);
-
-	return psprintf("%s ORDER BY %s rating NULLS FIRST", ratings_text(ratings),
-					time == NULL ? "" : psprintf("%s NULLS FIRST,", time));
 }
 
 char *
@@ -101,7 +93,6 @@ attributes_text(Oid users)
 
 static CachedQuery ratings_query = {ratings_text, 1, {INT8OID}};
 static CachedQuery events_query = {events_text, 1, {INT8OID}};
-static CachedQuery ordered_ratings_query = {ordered_ratings_text, 1, {INT8OID}};
 static CachedQuery attributes_query = {attributes_text, 1, {INT8OID}};
 
 /* ---------------------------------------------------------------------------
@@ -136,12 +127,13 @@ ratings_needed(const CachedModel *model, const StoreRelations *relations, int32 
  */
 void
 user_state_begin(UserState *state, const CachedModel *model, const StoreRelations *relations,
-				 int64 user_id)
+				 Clock clock, int64 user_id)
 {
 	const ModelFileHeader *header = model->header;
 
 	state->user_id = user_id;
 	state->events = header->events != 0;
+	state->clock = clock;
 	state->n_seen = 0;
 	state->n_other = 0;
 	memset(&state->input, 0, sizeof(UserInput));
@@ -182,7 +174,8 @@ within_reason(double rating, const ModelFileHeader *header)
  * user_state_add: a movie that the user has rated; rating NaN if with NULL.
  */
 void
-user_state_add(UserState *state, const CachedModel *model, int64 movie_id, double rating)
+user_state_add(UserState *state, const CachedModel *model, int64 movie_id, double rating,
+			   int64 time)
 {
 	const ModelFileHeader *header = model->header;
 	int32		movie = id_find(model_file_section(header, MODEL_FILE_MOVIE_IDS), header->n_movies,
@@ -190,23 +183,23 @@ user_state_add(UserState *state, const CachedModel *model, int64 movie_id, doubl
 	SeenMovie	item = {
 		.movie_id = movie_id,
 		.movie = movie,
-		.rating = within_reason(rating, header)
+		.rating = within_reason(rating, header),
+		.time = time
 	};
 
 	if (movie < 0)
 	{
-		item.arrival = state->n_other;
 		state->other = room_for(state->context, state->other, state->n_other,
 								&state->other_capacity, sizeof(SeenMovie));
 		state->other[state->n_other++] = item;
 		return;
 	}
-	item.arrival = state->n_seen;
 	state->seen = room_for(state->context, state->seen, state->n_seen,
 						   &state->seen_capacity, sizeof(SeenMovie));
 	state->seen[state->n_seen++] = item;
 }
 
+/* Of ratings of one movie the latest comes last, and of several of that time the highest. */
 static int
 compare_seen(const void *a, const void *b)
 {
@@ -215,7 +208,22 @@ compare_seen(const void *a, const void *b)
 
 	if (x->movie_id != y->movie_id)
 		return x->movie_id < y->movie_id ? -1 : 1;
-	return x->arrival < y->arrival ? -1 : 1;
+	if (x->time != y->time)
+		return x->time < y->time ? -1 : 1;
+	if (isnan(x->rating) || isnan(y->rating))
+		return isnan(y->rating) - isnan(x->rating);
+	return x->rating < y->rating ? -1 : x->rating > y->rating;
+}
+
+static int
+compare_times(const void *a, const void *b)
+{
+	const SeenMovie *x = a;
+	const SeenMovie *y = b;
+
+	if (x->time != y->time)
+		return x->time < y->time ? -1 : 1;
+	return x->movie_id < y->movie_id ? -1 : 1;
 }
 
 /* The weight of two events: a NaN is no weight. */
@@ -227,47 +235,56 @@ add_weights(float a, float b)
 
 /*
  * Puts rated movies in order and keeps of the ratings of one movie the one that
- * came last, of events the sum of their weights.  Returns whether it matters which
- * came last: whether any movie had more than one rating.
+ * counts; of events the first, with the sum of their weights.
  */
-static bool
+static void
 order_seen(SeenMovie *seen, int32 *n, bool events)
 {
 	bool		sorted = true;
 	int32		kept = 0;
-	bool		repeated;
 
 	for (int32 i = 1; i < *n && sorted; i++)
 		sorted = seen[i - 1].movie_id < seen[i].movie_id;
 	if (sorted)
-		return false;
+		return;
 	qsort(seen, *n, sizeof(SeenMovie), compare_seen);
 	for (int32 i = 0; i < *n; i++)
 	{
 		if (i + 1 < *n && seen[i + 1].movie_id == seen[i].movie_id)
 		{
 			if (events)
+			{
 				seen[i + 1].rating = add_weights(seen[i].rating, seen[i + 1].rating);
+				seen[i + 1].time = seen[i].time;
+			}
 			continue;
 		}
 		seen[kept++] = seen[i];
 	}
-	repeated = !events && kept < *n;
 	*n = kept;
-	return repeated;
 }
 
-/* Appends rated movies to a history of n; returns how many it has then. */
-static int32
-append_history(int32 *movie, float *rating, int32 n, const SeenMovie *seen, int32 n_seen)
+/* Memory for something of each rated movie. */
+static void *
+history_array(UserState *state, Size size)
 {
-	for (int32 i = 0; i < n_seen; i++)
-	{
-		if (isnan(seen[i].rating))
-			continue;
-		movie[n] = seen[i].movie;
-		rating[n++] = seen[i].rating;
-	}
+	return MemoryContextAllocHuge(state->context,
+								  size * Max((Size) state->n_seen + state->n_other, 1));
+}
+
+/* All that was rated, in order of time and id; returns how many. */
+static int32
+order_ratings(const UserState *state, SeenMovie *ordered)
+{
+	int32		n = 0;
+
+	for (int32 i = 0; i < state->n_seen; i++)
+		if (!isnan(state->seen[i].rating))
+			ordered[n++] = state->seen[i];
+	for (int32 i = 0; i < state->n_other; i++)
+		if (!isnan(state->other[i].rating))
+			ordered[n++] = state->other[i];
+	qsort(ordered, n, sizeof(SeenMovie), compare_times);
 	return n;
 }
 
@@ -275,34 +292,40 @@ append_history(int32 *movie, float *rating, int32 n, const SeenMovie *seen, int3
 static void
 fill_history(UserState *state)
 {
-	Size		n = (Size) state->n_seen + state->n_other;
-	int32	   *movie = MemoryContextAllocHuge(state->context, sizeof(int32) * Max(n, 1));
-	float	   *rating = MemoryContextAllocHuge(state->context, sizeof(float) * Max(n, 1));
+	const Clock *clock = &state->clock;
+	bool		timed = clock->second > 0;
+	int32	   *movie = history_array(state, sizeof(int32));
+	float	   *rating = history_array(state, sizeof(float));
+	float	   *decay = history_array(state, sizeof(float));
+	SeenMovie  *ordered = history_array(state, sizeof(SeenMovie));
+	int32		n = order_ratings(state, ordered);
 
-	n = append_history(movie, rating, 0, state->seen, state->n_seen);
-	n = append_history(movie, rating, n, state->other, state->n_other);
-	for (Size i = 0; state->events && i < n; i++)
-		rating[i] = log1pf(rating[i]);
+	for (int32 i = 0; i < n; i++)
+	{
+		movie[i] = ordered[i].movie;
+		rating[i] = state->events ? log1pf(ordered[i].rating) : ordered[i].rating;
+		decay[i] = timed && i > 0 ? clock_decay(clock, ordered[i - 1].time, ordered[i].time) : 0;
+	}
 	state->input.n_history = n;
 	state->input.history_movie = movie;
 	state->input.history_rating = rating;
+	state->input.history_decay = timed ? decay : NULL;
+	state->input.left = timed && n > 0 ?
+		clock_decay(clock, ordered[n - 1].time, clock->moment) : 0;
+	pfree(ordered);
 }
 
 /*
- * user_state_finish: makes the model's input of the rows.  Returns whether the
- * user has rated a movie more than once; then the one that was added last
- * counts.
+ * user_state_finish: makes the model's input of the rows.
  */
-bool
+void
 user_state_finish(UserState *state)
 {
-	bool		repeated = order_seen(state->seen, &state->n_seen, state->events);
-
-	repeated = order_seen(state->other, &state->n_other, state->events) || repeated;
+	order_seen(state->seen, &state->n_seen, state->events);
+	order_seen(state->other, &state->n_other, state->events);
 	if (state->n_seen < state->needed || state->n_seen + state->n_other == 0)
 		state->input.user = -1;
 	fill_history(state);
-	return repeated;
 }
 
 /* ---------------------------------------------------------------------------
@@ -323,11 +346,17 @@ receive_rating(void *arg, TupleTableSlot *slot)
 	bool		isnull;
 	int64		movie_id = slot_int64(slot, 1, &isnull);
 	double		rating;
+	int64		time;
 
 	if (isnull)
 		return;
 	rating = slot_double(slot, 2, &isnull);
-	user_state_add(reading->state, reading->model, movie_id, isnull ? NAN : rating);
+	rating = isnull ? NAN : rating;
+	time = slot_int64(slot, 3, &isnull);
+	if (reading->state->clock.past && (isnull || time >= reading->state->clock.moment))
+		return;
+	user_state_add(reading->state, reading->model, movie_id, rating,
+				   isnull ? CLOCK_UNKNOWN : time);
 }
 
 static void
@@ -359,24 +388,17 @@ user_state_attribute(const CachedModel *model, int attribute, const char *name)
 }
 
 UserState *
-user_state_read(const CachedModel *model, const StoreRelations *relations, int64 user_id,
-				MemoryContext context)
+user_state_read(const CachedModel *model, const StoreRelations *relations, Clock clock,
+				int64 user_id, MemoryContext context)
 {
 	UserState  *state = user_state_create(context);
 	Reading		reading = {model, state, false};
 	Datum		values[] = {Int64GetDatum(user_id)};
 
-	user_state_begin(state, model, relations, user_id);
+	user_state_begin(state, model, relations, clock, user_id);
 	cached_query_run(state->events ? &events_query : &ratings_query, relations->ratings, values,
 					 NULL, receive_rating, &reading);
-	if (user_state_finish(state))
-	{
-		/* only times, or else the values, tell which of a movie's ratings counts */
-		user_state_begin(state, model, relations, user_id);
-		cached_query_run(&ordered_ratings_query, relations->ratings, values, NULL,
-						 receive_rating, &reading);
-		user_state_finish(state);
-	}
+	user_state_finish(state);
 	if (OidIsValid(relations->users))
 		cached_query_run(&attributes_query, relations->users, values, NULL,
 						 receive_attributes, &reading);

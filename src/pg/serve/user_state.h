@@ -5,6 +5,7 @@
 #define MLREC_SERVE_USER_STATE_H
 
 #include "pg/catalogue/catalogue.h"
+#include "pg/serve/clock.h"
 #include "pg/store/cache.h"
 
 /* A movie that the user has rated */
@@ -12,17 +13,18 @@ typedef struct SeenMovie
 {
 	int64		movie_id;
 	int32		movie;			/* index among the model's movies, -1: not one */
-	int32		arrival;		/* place among the rows read */
 	float		rating;			/* NaN: rated with NULL; of events the weight, NaN
 								 * where that is none */
+	int64		time;			/* CLOCK_UNKNOWN: no time, or NULL */
 } SeenMovie;
 
 typedef struct UserState
 {
 	int64		user_id;
 	bool		events;			/* the model's ratings are, and add up */
-	UserInput	input;			/* history ascending by movie, then the movies
-								 * unknown to the model ascending by id */
+	Clock		clock;
+	UserInput	input;			/* history in order of time and id, the movies unknown
+								 * to the model too */
 	int32		needed;			/* of n_seen, for what was learned of the user */
 	int32		n_seen;
 	SeenMovie  *seen;			/* ascending by movie */
@@ -35,11 +37,12 @@ typedef struct UserState
 } UserState;
 
 /*
- * Reads the user's ratings and attributes as the caller's snapshot has them.
+ * Reads the user's ratings and attributes as the caller's snapshot has them.  The
+ * clock is that of the relation of ratings.
  * The caller is connected to SPI; the result lives in `context`.
  */
 extern UserState *user_state_read(const CachedModel *model, const StoreRelations *relations,
-								  int64 user_id, MemoryContext context);
+								  Clock clock, int64 user_id, MemoryContext context);
 
 /* Sets skip[movie] of the movies that the user has rated. */
 extern void user_state_mark_seen(const UserState *state, const Catalogue *catalogue, uint8 *skip);
@@ -50,10 +53,10 @@ extern void user_state_forget(UserState *state, int64 movie_id);
 /* The same step by step, for readers that see many users' rows. */
 extern UserState *user_state_create(MemoryContext context);
 extern void user_state_begin(UserState *state, const CachedModel *model,
-							 const StoreRelations *relations, int64 user_id);
+							 const StoreRelations *relations, Clock clock, int64 user_id);
 extern void user_state_add(UserState *state, const CachedModel *model, int64 movie_id,
-						   double rating);
-extern bool user_state_finish(UserState *state);
+						   double rating, int64 time);
+extern void user_state_finish(UserState *state);
 
 /*
  * How a query has to select what was thought of a movie: the rating, or the weight

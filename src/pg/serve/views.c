@@ -315,13 +315,12 @@ try_serving(FunctionCallInfo fcinfo)
 {
 	Serving		serving;
 	UserState  *state;
-	float		vector[VECTOR_DIMS];
-	float		rank_vector[VECTOR_DIMS];
+	UserVectors vectors;
 	char	   *detail;
 
 	serve_begin(&serving, fcinfo, 0);
-	state = user_state_read(serving.model, &serving.relations, 0, serving.context);
-	serve_user_vectors(&serving, state, vector, rank_vector);
+	state = user_state_read(serving.model, &serving.relations, serving.clock, 0, serving.context);
+	serve_user_vectors(&serving, state, &vectors);
 	detail = MemoryContextStrdup(serving.caller,
 								 psprintf("model %d of %s knows %d users and %d movies; "
 										  "%d movies are newer",

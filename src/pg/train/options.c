@@ -134,9 +134,8 @@ options_get(FunctionCallInfo fcinfo)
 	values.random_split = random_split(fcinfo);
 	values.batch_size = integer_option(fcinfo, ARG_BATCH_SIZE, "batch_size", 1, MAX_BATCH_SIZE);
 	values.learning_rate = number_option(fcinfo, ARG_LEARNING_RATE, "learning_rate", 1e-7, 1);
-	values.epochs[STAGE_RETRIEVAL] = integer_option(fcinfo, ARG_RETRIEVAL_EPOCHS,
-													"retrieval_epochs",
-													1, MAX_EPOCHS);
+	values.epochs[STAGE_RETRIEVAL] = PG_ARGISNULL(ARG_RETRIEVAL_EPOCHS) ? 0 :
+		integer_option(fcinfo, ARG_RETRIEVAL_EPOCHS, "retrieval_epochs", 1, MAX_EPOCHS);
 	values.epochs[STAGE_RANKING] = integer_option(fcinfo, ARG_RANKING_EPOCHS, "ranking_epochs",
 												  1, MAX_EPOCHS);
 	values.patience = integer_option(fcinfo, ARG_PATIENCE, "patience", 0, MAX_EPOCHS);
@@ -190,13 +189,15 @@ char *
 options_json(const OptionValues *values)
 {
 	return psprintf("{\"test_fraction\": %.17g, \"validation_fraction\": %g, \"split\": \"%s\", "
-					"\"batch_size\": %d, \"learning_rate\": %g, \"retrieval_epochs\": %d, "
+					"\"batch_size\": %d, \"learning_rate\": %g, \"retrieval_epochs\": %s, "
 					"\"ranking_epochs\": %d, \"patience\": %d, \"like_threshold\": %s, "
 					"\"softmax_weight\": %g, \"history\": %s, \"user_ids\": %s, "
 					"\"from_model\": %s, \"refit\": %s}",
 					values->test_fraction, values->validation_fraction,
 					values->random_split ? "random" : "chronological",
-					values->batch_size, values->learning_rate, values->epochs[STAGE_RETRIEVAL],
+					values->batch_size, values->learning_rate,
+					values->epochs[STAGE_RETRIEVAL] == 0 ? "null" :
+					psprintf("%d", values->epochs[STAGE_RETRIEVAL]),
 					values->epochs[STAGE_RANKING], values->patience,
 					DatumGetCString(DirectFunctionCall1(float4out,
 														Float4GetDatum((float) values->like_threshold))),

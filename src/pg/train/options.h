@@ -26,7 +26,7 @@ typedef struct OptionValues
 	bool		random_split;
 	int32		batch_size;
 	double		learning_rate;
-	int32		epochs[N_STAGES];
+	int32		epochs[N_STAGES];	/* of retrieval 0: by the number of ratings */
 	int32		patience;
 	int64		seed;
 	int32		workers;

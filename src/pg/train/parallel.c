@@ -120,7 +120,8 @@ carve(TeamMemory *memory, Arena *arena, const StageShape *shape, const Ratings *
 	own->attribute = place(arena, ratings->attribute, users * N_ATTRIBUTES);
 	own->movie_features = place(arena, ratings->movie_features,
 								sizeof(float) * movies * (ratings->n_genres + 1));
-	own->user_ids = own->movie_ids = own->time = NULL;
+	own->time = place(arena, ratings->time, sizeof(int64) * rows);
+	own->user_ids = own->movie_ids = NULL;
 	own->movie_listed = NULL;
 	memory->movie_stats.mean_rating = movie_stats->mean_rating;
 	memory->movie_stats.deviation = movie_stats->deviation;
@@ -277,7 +278,7 @@ mlrec_train_worker(dsm_segment *seg, shm_toc *toc)
 	movie_stats.deviation = shared->deviation;
 	/* the pointers are the leader's: only the counts count */
 	counts = shared->ratings;
-	counts.start = NULL;
+	counts.start = counts.time = NULL;
 	counts.n_train = counts.n_trainval = counts.movie = counts.prefix = NULL;
 	counts.rating = counts.movie_features = NULL;
 	counts.attribute = NULL;

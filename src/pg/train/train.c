@@ -48,6 +48,17 @@
  */
 #define REFIT_EPOCHS 3
 
+/*
+ * Retrieval is trained in one cycle of the rate, up to RETRIEVAL_RATE times that of the
+ * ranking stage, and refitted in a low one of one epoch.  Few ratings are gone through
+ * more often, for about as many steps as a million ratings take.
+ */
+#define RETRIEVAL_RATE 4.0f
+#define RETRIEVAL_REFIT_RATE 1.0f
+#define RETRIEVAL_EPOCHS 4
+#define RETRIEVAL_MAX_EPOCHS 20
+#define RETRIEVAL_STEPS 1500
+
 /* A model in the making. */
 typedef struct Training
 {
@@ -99,6 +110,39 @@ report_epoch(void *arg, const EpochReport *epoch)
 		training->rates[stage][training->n_kept[stage]++] = epoch->learning_rate;
 }
 
+/* The epochs of the retrieval stage, unless they are given. */
+static int32
+retrieval_epochs(const Training *training)
+{
+	BatchPlan	plan;
+
+	if (training->options.epochs[STAGE_RETRIEVAL] > 0)
+		return training->options.epochs[STAGE_RETRIEVAL];
+	batch_plan(&plan, &training->dataset->ratings, training->options.batch_size);
+	return Max(RETRIEVAL_EPOCHS,
+			   Min(RETRIEVAL_STEPS / plan.n_batches + 1, RETRIEVAL_MAX_EPOCHS));
+}
+
+/* How the rate of a stage goes. */
+static void
+set_schedule(TrainOptions *options, const Training *training, Stage stage)
+{
+	bool		refitting = training->report.refitting;
+
+	options->one_cycle = stage == STAGE_RETRIEVAL;
+	if (options->one_cycle)
+	{
+		options->epochs = refitting ? 1 : retrieval_epochs(training);
+		options->learning_rate *= refitting ? RETRIEVAL_REFIT_RATE : RETRIEVAL_RATE;
+		return;
+	}
+	if (!refitting)
+		return;
+	options->epochs = Min(training->n_kept[stage], REFIT_EPOCHS);
+	options->early_stopping = false;
+	options->rates = training->rates[stage] + training->n_kept[stage] - options->epochs;
+}
+
 /* The options of one stage's training. */
 static TrainOptions
 stage_options(const Training *training, Stage stage)
@@ -118,12 +162,7 @@ stage_options(const Training *training, Stage stage)
 	};
 
 	trainer_default_regularisation(&options);
-	if (training->report.refitting)
-	{
-		options.epochs = Min(training->n_kept[stage], REFIT_EPOCHS);
-		options.early_stopping = false;
-		options.rates = training->rates[stage] + training->n_kept[stage] - options.epochs;
-	}
+	set_schedule(&options, training, stage);
 	return options;
 }
 
@@ -264,6 +303,7 @@ make_model_file(const Training *training)
 	const Dataset *dataset = training->dataset;
 	ExportInput input = {
 		.ratings = &dataset->ratings,
+		.second = dataset->facts.second,
 		.movie_stats = &training->movie_stats,
 		.names = dataset->names,
 		.names_length = dataset->names_length,
@@ -577,7 +617,8 @@ mlrec_train_recommender(PG_FUNCTION_ARGS)
 		warn_of_seen(before, training.dataset, ratings);
 	training.model_id = store_next_id();
 	for (Stage stage = 0; stage < N_STAGES; stage++)
-		training.rates[stage] = palloc0(sizeof(float) * options->epochs[stage]);
+		training.rates[stage] = palloc0(sizeof(float) *
+										Max(options->epochs[stage], RETRIEVAL_MAX_EPOCHS));
 
 	train_stages(&training);
 	tell_share(&training);

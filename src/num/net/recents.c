@@ -1,0 +1,144 @@
+/*
+ * recents.c: see recents.h.
+ */
+#include "num/net/recents.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "num/base/cpu.h"
+
+#define LEVELS_PER_DEVIATION 8
+#define SECONDS_PER_DAY 86400.0
+
+/* 2^(-1 / half-life), of 1, 2, 5, 15 and 50 ratings. */
+static const float kept[RECENT_SUMS] = {0.5f, 0.70710678f, 0.87055056f, 0.95484160f, 0.98623270f};
+
+uint8_t
+recent_level(float z)
+{
+	const float middle = RECENT_LEVELS / 2;
+	float		level = rintf(z * LEVELS_PER_DEVIATION) + middle;
+
+	return (uint8_t) fminf(fmaxf(level, 0), 2 * middle);
+}
+
+float
+recent_decay(double seconds)
+{
+	return seconds > 0 ? expf((float) (-seconds / SECONDS_PER_DAY)) : 1;
+}
+
+static float
+level_z(int level)
+{
+	return (float) (level - RECENT_LEVELS / 2) / LEVELS_PER_DEVIATION;
+}
+
+void
+recents_gates(float *gate, const float *slope, const float *offset)
+{
+	for (int level = 0; level < RECENT_LEVELS; level++, gate += RECENT_DIMS)
+		for (int d = 0; d < RECENT_DIMS; d++)
+			gate[d] = 1 + tanhf(slope[d] * level_z(level) + offset[d]);
+}
+
+void
+recents_gates_backward(float *dslope, float *doffset, const float *dgate, const float *gate)
+{
+	memset(dslope, 0, sizeof(float) * RECENT_DIMS);
+	memset(doffset, 0, sizeof(float) * RECENT_DIMS);
+	for (int level = 0; level < RECENT_LEVELS; level++, gate += RECENT_DIMS, dgate += RECENT_DIMS)
+		for (int d = 0; d < RECENT_DIMS; d++)
+		{
+			/* 1 - tanh^2 */
+			float		dinput = dgate[d] * gate[d] * (2 - gate[d]);
+
+			dslope[d] += dinput * level_z(level);
+			doffset[d] += dinput;
+		}
+}
+
+void
+recents_begin(Recents *recents, const float *table, const float *gate)
+{
+	memset(recents, 0, sizeof(*recents));
+	recents->table = table;
+	recents->gate = gate;
+}
+
+MULTIVERSION void
+recents_add(Recents *recents, const RecentRows *rows, int64_t from, int64_t to)
+{
+	float		passed = 1;		/* decay of rows passed over */
+
+	for (int64_t i = from; i < to; i++)
+	{
+		const float *restrict row = recents->table + ((int64_t) rows->movie[i] + 1) * RECENT_DIMS;
+		const float *restrict gate = recents->gate + rows->level[i] * RECENT_DIMS;
+		float		value[RECENT_DIMS];
+
+		passed *= rows->decay[i];
+		if (rows->movie[i] < 0)
+			continue;
+		for (int d = 0; d < RECENT_DIMS; d++)
+			value[d] = row[d] * gate[d];
+		for (int k = 0; k < RECENT_SUMS; k++)
+		{
+			float	   *restrict sum = recents->sum[k];
+			float		factor = kept[k] * passed;
+
+			for (int d = 0; d < RECENT_DIMS; d++)
+				sum[d] = sum[d] * factor + value[d];
+			recents->count[k] = recents->count[k] * factor + 1;
+		}
+		passed = 1;
+	}
+	for (int k = 0; k < RECENT_SUMS && passed != 1; k++)
+	{
+		for (int d = 0; d < RECENT_DIMS; d++)
+			recents->sum[k][d] *= passed;
+		recents->count[k] *= passed;
+	}
+}
+
+MULTIVERSION void
+recents_features(float *out, float *scale, const Recents *recents, float left)
+{
+	for (int k = 0; k < RECENT_SUMS; k++)
+	{
+		float		count = recents->count[k] * left;
+		float		factor = left * RECENT_GAIN / sqrtf(count + 1);
+
+		for (int d = 0; d < RECENT_DIMS; d++)
+			out[k * RECENT_DIMS + d] = recents->sum[k][d] * factor;
+		out[RECENT_SUMS * RECENT_DIMS + k] = count / (count + 1);
+		if (scale)
+			scale[k] = factor;
+	}
+}
+
+MULTIVERSION void
+recents_backward(float *restrict dsum, float *restrict drow, const RecentRows *rows, int64_t from,
+				 int64_t to)
+{
+	for (int64_t i = to - 1; i >= from; i--)
+	{
+		float	   *restrict out = drow + (i - from) * RECENT_DIMS;
+		bool		added = rows->movie[i] >= 0;
+
+		for (int d = 0; d < RECENT_DIMS; d++)
+			out[d] = 0;
+		for (int k = 0; k < RECENT_SUMS; k++)
+		{
+			float	   *restrict sum = dsum + k * RECENT_DIMS;
+			float		factor = added ? kept[k] * rows->decay[i] : rows->decay[i];
+
+			for (int d = 0; d < RECENT_DIMS; d++)
+			{
+				out[d] += added ? sum[d] : 0;
+				sum[d] *= factor;
+			}
+		}
+	}
+}
