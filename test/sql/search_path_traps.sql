@@ -95,6 +95,7 @@ INSERT INTO called VALUES
 	('recommend_all', 'SELECT * FROM public.recommend_all()'),
 	('recommend_all', 'SELECT * FROM public.recommend_all(user_ids => ARRAY[6, 7])'),
 	('predict_rating', 'SELECT public.predict_rating(6, 1)'),
+	('user_temperature', 'SELECT public.user_temperature(6)'),
 	('similar_movies', 'SELECT * FROM public.similar_movies(1)'),
 	('nearest_movies embedding array_to_embedding', 'SELECT * FROM public.nearest_movies(pg_catalog.array_fill(0.5, ARRAY[64])::public.embedding(64))'),
 	('explain_recommendation', 'SELECT * FROM public.explain_recommendation(6, 1)'),

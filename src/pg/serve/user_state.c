@@ -7,7 +7,7 @@
  * statement ago counts, ROLLBACK takes it back, and row security decides what
  * there is to know.
  *
- * The history goes to the model in order of time, and of movies for one time,
+ * The history goes to the model in the order that training has seen, by time,
  * whatever the order of the rows, so that sums of floats, and with them results, do
  * not depend on the plan of the query.
  */
@@ -20,6 +20,7 @@
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 
+#include "num/data/rating_table.h"
 #include "pg/catalogue/cached_query.h"
 #include "pg/data/input.h"
 #include "pg/serve/user_state.h"
@@ -184,7 +185,8 @@ user_state_add(UserState *state, const CachedModel *model, int64 movie_id, doubl
 		.movie_id = movie_id,
 		.movie = movie,
 		.rating = within_reason(rating, header),
-		.time = time
+		.time = time,
+		.tie_order = rating_tie_order(state->user_id, movie_id)
 	};
 
 	if (movie < 0)
@@ -223,7 +225,7 @@ compare_times(const void *a, const void *b)
 
 	if (x->time != y->time)
 		return x->time < y->time ? -1 : 1;
-	return x->movie_id < y->movie_id ? -1 : 1;
+	return x->tie_order < y->tie_order ? -1 : 1;
 }
 
 /* The weight of two events: a NaN is no weight. */
@@ -272,7 +274,7 @@ history_array(UserState *state, Size size)
 								  size * Max((Size) state->n_seen + state->n_other, 1));
 }
 
-/* All that was rated, in order of time and id; returns how many. */
+/* All that was rated, in order; returns how many. */
 static int32
 order_ratings(const UserState *state, SeenMovie *ordered)
 {

@@ -16,6 +16,7 @@ typedef struct SeenMovie
 	float		rating;			/* NaN: rated with NULL; of events the weight, NaN
 								 * where that is none */
 	int64		time;			/* CLOCK_UNKNOWN: no time, or NULL */
+	uint64		tie_order;		/* among those of one time, see rating_table.h */
 } SeenMovie;
 
 typedef struct UserState
@@ -23,8 +24,8 @@ typedef struct UserState
 	int64		user_id;
 	bool		events;			/* the model's ratings are, and add up */
 	Clock		clock;
-	UserInput	input;			/* history in order of time and id, the movies unknown
-								 * to the model too */
+	UserInput	input;			/* history in the order of rating_table.h, the movies
+								 * unknown to the model too */
 	int32		needed;			/* of n_seen, for what was learned of the user */
 	int32		n_seen;
 	SeenMovie  *seen;			/* ascending by movie */
