@@ -15,6 +15,7 @@
 #include "num/base/simd.h"
 #include "num/eval/evaluate_lists.h"
 #include "num/eval/evaluator.h"
+#include "num/eval/live_lists.h"
 #include "num/eval/metrics.h"
 
 /* The test rows, user by user, and room to copy a group's rows to. */
@@ -272,6 +273,12 @@ evaluate_ratings(Evaluator *evaluator, EvaluateProtocol protocol, Evaluation *ev
 	evaluator_check_interrupts(evaluator);
 }
 
+static size_t
+largest(size_t a, size_t b)
+{
+	return a > b ? a : b;
+}
+
 /*
  * The whole evaluation, or, while the arena measures and evaluation is NULL,
  * what it takes from the arena.  Ratings and lists use the same memory, one
@@ -286,6 +293,7 @@ evaluate(Evaluation *evaluation, const Ratings *ratings, const Model *model,
 	Pairs		pairs;
 	Arena		ratings_arena;
 	Arena		lists_arena;
+	Arena		live_arena = {NULL, 0};
 
 	evaluator_open(&evaluator, ratings, model, options, &arena);
 
@@ -307,7 +315,12 @@ evaluate(Evaluation *evaluation, const Ratings *ratings, const Model *model,
 		lists_arena = arena;
 		evaluate_lists(&evaluator, PROTOCOL_LIVE, evaluation, &lists_arena);
 	}
-	return ratings_arena.used > lists_arena.used ? ratings_arena.used : lists_arena.used;
+	if (options->live_questions > 0 && ratings_in_order(ratings))
+	{
+		live_arena = arena;
+		live_lists(&evaluator, evaluation, &live_arena);
+	}
+	return largest(ratings_arena.used, largest(lists_arena.used, live_arena.used));
 }
 
 size_t

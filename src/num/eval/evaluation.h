@@ -17,6 +17,9 @@
  *				have rated, at that row's moment; its movie alone is relevant.  At
  *				most EVALUATE_QUERIES per user, evenly spaced in their sequence.
  *
+ *		live lists	one question per test row, liked or not, or a seeded sample of
+ *				them: whether the movie is near the top at that row's moment.
+ *
  * Users with EVALUATE_WARM or more training rows are warm, the others cold.
  */
 #ifndef MLREC_EVAL_EVALUATION_H
@@ -32,6 +35,7 @@ typedef enum EvaluateProtocol
 {
 	PROTOCOL_STATIC,
 	PROTOCOL_LIVE,
+	PROTOCOL_LIVE_LISTS,
 	N_PROTOCOLS
 } EvaluateProtocol;
 
@@ -97,6 +101,7 @@ typedef struct EvaluateOptions
 								 * spaced; 0: on all */
 	bool		live_ratings;	/* rating metrics, live */
 	bool		live_lists;		/* list metrics, live: the expensive part */
+	int32_t		live_questions; /* live lists at so many test rows at most, 0: none */
 	void (*check_interrupts)(void); /* called every few ms, or NULL; it may
 									 * leave by longjmp */
 } EvaluateOptions;

@@ -9,8 +9,6 @@
 
 #include <math.h>
 
-#include "catalog/pg_type.h"
-#include "datatype/timestamp.h"
 #include "fmgr.h"
 #include "lib/stringinfo.h"
 #include "miscadmin.h"

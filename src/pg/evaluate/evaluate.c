@@ -28,6 +28,9 @@
 
 #define N_COLUMNS 5
 
+/* Test ratings that live lists are asked for at the most */
+#define LIVE_QUESTIONS 20000
+
 PG_FUNCTION_INFO_V1(mlrec_evaluate_recommender);
 
 /* ----------------------------------------------------------------- the split */
@@ -194,6 +197,7 @@ mlrec_evaluate_recommender(PG_FUNCTION_ARGS)
 		.top_n = serve_count(fcinfo, 2, "top_n_final", 1),
 		.live_ratings = true,
 		.live_lists = true,
+		.live_questions = LIVE_QUESTIONS,
 	};
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "mlrec evaluation",
 												  ALLOCSET_DEFAULT_SIZES);

@@ -20,6 +20,7 @@
 static const char *const protocol_names[N_PROTOCOLS] = {
 	[PROTOCOL_STATIC] = "static",
 	[PROTOCOL_LIVE] = "live",
+	[PROTOCOL_LIVE_LISTS] = "live_lists",
 };
 
 static const char *const system_names[N_SYSTEMS] = {
@@ -164,12 +165,13 @@ append_metrics(StringInfo json, const Evaluation *evaluation, const double *valu
 	appendStringInfoChar(json, '}');
 }
 
+/* Whether anything is defined of n systems. */
 static bool
-has_metrics(const GroupValues *systems)
+has_metrics(const GroupValues *systems, int n)
 {
 	const double *value = &systems[0][0][0];
 
-	for (int i = 0; i < N_SYSTEMS * N_USER_GROUPS * N_METRICS; i++)
+	for (int i = 0; i < n * N_USER_GROUPS * N_METRICS; i++)
 		if (!isnan(value[i]))
 			return true;
 	return false;
@@ -188,12 +190,14 @@ evaluation_json(const Evaluation *evaluation)
 	appendStringInfoChar(&json, '{');
 	for (EvaluateProtocol protocol = 0; protocol < N_PROTOCOLS; protocol++)
 	{
-		if (!has_metrics(evaluation->value[protocol]))
+		if (!has_metrics(evaluation->value[protocol], N_SYSTEMS))
 			continue;
 		append_key(&json, protocol_names[protocol]);
 		appendStringInfoChar(&json, '{');
 		for (EvaluateSystem system = 0; system < N_SYSTEMS; system++)
 		{
+			if (!has_metrics(&evaluation->value[protocol][system], 1))
+				continue;
 			append_key(&json, system_names[system]);
 			appendStringInfoChar(&json, '{');
 			for (EvaluateUsers users = 0; users < N_USER_GROUPS; users++)
