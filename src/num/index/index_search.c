@@ -29,7 +29,8 @@ index_search_vectors(Topk *topk, const ScanMovies *movies, int32_t first, int32_
 
 void
 index_search(Topk *topk, const void *file, const float *vector, float temperature,
-			 float bound_factor, const uint8_t *skip, void (*check_interrupts) (void), void *scratch)
+			 float bound_factor, const uint8_t *skip, void (*check_interrupts) (void),
+			 void *scratch)
 {
 	const ModelFileHeader *header = file;
 	ScanMovies	movies = {

@@ -21,6 +21,26 @@
 #define INITIAL_LOG_SCALE 1.5f
 #define INITIAL_LOG_TEMPERATURE 2.5f
 
+/* Rows and columns of a table. */
+static void
+table_size(const StageShape *shape, Tensor tensor, int64_t *rows, int32_t *columns)
+{
+	int64_t		movies = (int64_t) shape->n_movies + 1;
+
+	switch (tensor)
+	{
+		case TENSOR_USER_ID: *rows = shape->user_id ? (int64_t) shape->n_users + 1 : 0;
+			*columns = shape->user_id; break;
+		case TENSOR_MOVIE_ID: *rows = movies;
+			*columns = shape->stage == STAGE_RANKING ? VECTOR_DIMS : ID_DIMS; break;
+		case TENSOR_HISTORY: *rows = shape->history ? movies : 0;
+			*columns = 2 * shape->history; break;
+		case TENSOR_RECENTS: *rows = shape->recents ? movies : 0;
+			*columns = shape->recents; break;
+		default: break;
+	}
+}
+
 /* Rows and columns of each tensor; a tensor that the stage lacks has 0 rows. */
 static void
 tensor_size(const StageShape *shape, Tensor tensor, int64_t *rows, int32_t *columns)
@@ -35,8 +55,8 @@ tensor_size(const StageShape *shape, Tensor tensor, int64_t *rows, int32_t *colu
 		case TENSOR_USER_B1: r = 1; c = shape->user_hidden; break;
 		case TENSOR_USER_W2: r = shape->user_hidden; c = VECTOR_DIMS; break;
 		case TENSOR_USER_B2: r = 1; c = VECTOR_DIMS; break;
-		case TENSOR_MOVIE_W1: r =
-			shape->movie_inputs; c = ranking ? VECTOR_DIMS : shape->movie_hidden; break;
+		case TENSOR_MOVIE_W1: r = shape->movie_inputs;
+			c = ranking ? VECTOR_DIMS : shape->movie_hidden; break;
 		case TENSOR_MOVIE_B1: r = !ranking; c = shape->movie_hidden; break;
 		case TENSOR_MOVIE_W2: r = ranking ? 0 : shape->movie_hidden; c = VECTOR_DIMS; break;
 		case TENSOR_MOVIE_B2: r = !ranking; c = VECTOR_DIMS; break;
@@ -64,15 +84,7 @@ tensor_size(const StageShape *shape, Tensor tensor, int64_t *rows, int32_t *colu
 		case TENSOR_RANK_B3: r = ranking; c = RANKER_HIDDEN3; break;
 		case TENSOR_RANK_W4: r = ranking * RANKER_HIDDEN3; break;
 		case TENSOR_RANK_B4: r = ranking; break;
-		case TENSOR_USER_ID: r = shape->user_id ? (int64_t) shape->n_users + 1 : 0;
-			c = shape->user_id; break;
-		case TENSOR_MOVIE_ID: r = (int64_t) shape->n_movies + 1;
-			c = ranking ? VECTOR_DIMS : ID_DIMS; break;
-		case TENSOR_HISTORY: r = shape->history ? (int64_t) shape->n_movies + 1 : 0;
-			c = 2 * shape->history; break;
-		case TENSOR_RECENTS: r = shape->recents ? (int64_t) shape->n_movies + 1 : 0;
-			c = shape->recents; break;
-		case N_TENSORS: break;
+		default: table_size(shape, tensor, &r, &c); break;
 	}
 	*rows = r;
 	*columns = c;

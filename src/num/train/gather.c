@@ -120,8 +120,8 @@ gather_segment(UserActivations to, Trainer *trainer, const BatchSegment *shown)
 		to.bias[i] = gather_history(x + user_input_history(shape), &history, trainer, shown, i,
 									&known);
 		if (shown->with_recents)
-			gather_recents(x + user_input_recents(shape), to.recent_scale + i * RECENT_SUMS, trainer,
-						   shown, i, &known_recents);
+			gather_recents(x + user_input_recents(shape), to.recent_scale + i * RECENT_SUMS,
+						   trainer, shown, i, &known_recents);
 		else if (shape->recents > 0)
 			memset(x + user_input_recents(shape), 0, sizeof(float) * RECENT_INPUTS);
 	}

@@ -10,8 +10,9 @@
  * they are left out of recommendations.  A temperature for each user, since a moment
  * after a rating much more can be said of the next one than a month after; with one
  * for all, lists for the one moment are lost to those for the other.  The popularity,
- * ln(1 + recent likes), is given, not learned: what everybody watches need not be said by the cosine,
- * which is left to say what is good and what is this user's taste.
+ * ln(1 + recent likes), is given, not learned: what everybody watches need not be
+ * said by the cosine, which is left to say what is good and what is this user's
+ * taste.
  *
  * Both scales are exponentials, hence positive: a free one may turn negative,
  * and then the least liked movies come nearest without any loss or AUC to show
