@@ -22,7 +22,8 @@ CREATE TABLE answers AS
 	UNION ALL
 	SELECT t.*, 'popularity_recent_7_days', (SELECT rank FROM (
 		SELECT m.movie_id, row_number() OVER (ORDER BY (SELECT count(*) FROM ratings r WHERE r.movie_id = m.movie_id
-			AND r.rated_at < t.rated_at AND r.rated_at >= t.rated_at - interval '7 days' AND rating >= threshold) DESC, m.movie_id) AS rank
+			AND r.rated_at < t.rated_at AND r.rated_at >= t.rated_at - interval '7 days' AND rating >= threshold) DESC,
+			m.movie_id) AS rank
 		FROM movies m WHERE NOT EXISTS (SELECT FROM ratings k WHERE k.movie_id = m.movie_id
 			AND k.user_id = t.user_id AND k.rated_at < t.rated_at)) r WHERE r.movie_id = t.movie_id)
 	FROM test t, (SELECT (options->>'like_threshold')::float8 AS threshold FROM recommender_models WHERE active) m;

@@ -18,7 +18,8 @@ CREATE TABLE past AS
 BEGIN;
 DELETE FROM ratings WHERE user_id = 17 AND rated_at >= :'early';
 SELECT count(*) > 100 AS many, bool_and(r = t) AS same FROM past t JOIN LATERAL (
-	SELECT t.order_by, r.* FROM recommend(17, 80, 80, order_by => t.order_by, as_of => :'early') r) r USING (order_by, rank);
+	SELECT t.order_by, r.* FROM recommend(17, 80, 80, order_by => t.order_by, as_of => :'early') r) r
+	USING (order_by, rank);
 ROLLBACK;
 SELECT count(*) > 0 AS rated_later FROM past JOIN ratings USING (movie_id) WHERE user_id = 17;
 SELECT count(*) AS rated_before FROM past JOIN ratings USING (movie_id) WHERE user_id = 17 AND rated_at < :'early';
@@ -49,8 +50,9 @@ SELECT count(*) > 0 AS reasons, bool_and(s IS NOT DISTINCT FROM u) AS same
 FROM explain_recommendation(NULL, 1, 9, history => ARRAY[5, 70, 3, 41, 22], history_ratings => ARRAY[5, 4, 1, 3, 5]) s
 FULL JOIN explain_recommendation(900, 1, 9) u USING (title);
 ROLLBACK;
-SELECT user_temperature(NULL, history => ARRAY[5, 70]) <> user_temperature(NULL, history => ARRAY[70, 5]) AS order_counts;
-SELECT count(*) FROM recommend(NULL, 80, 80, history => ARRAY[5, NULL, -1, 70, 5], history_ratings => ARRAY[5, 4, 3, NULL, 2]);
+SELECT user_temperature(NULL, history => ARRAY[5, 70]) <> user_temperature(NULL, history => ARRAY[70, 5]) AS order_tells;
+SELECT count(*) FROM recommend(NULL, 80, 80, history => ARRAY[5, NULL, -1, 70, 5],
+	history_ratings => ARRAY[5, 4, 3, NULL, 2]);
 SELECT count(*) FROM recommend(NULL, 80, 80, history => '{}');
 SELECT recommend_json(NULL, 80, 1, history => ARRAY[5])->'user_id' AS nobody;
 

@@ -70,11 +70,11 @@ put_row(const ReportRow *row, int32 model_id, ReturnSetInfo *result)
 	tuplestore_putvalues(result->setResult, result->setDesc, value, isnull);
 }
 
-/* A metric as a member of a JSON object: NaN is null. */
+/* A metric as a member of a JSON object, which has neither NaN nor infinity. */
 static void
 append_metric(StringInfo json, const char *key, float metric)
 {
-	if (isnan(metric))
+	if (!isfinite(metric))
 		appendStringInfo(json, ", \"%s\": null", key);
 	else
 		appendStringInfo(json, ", \"%s\": %s", key,
