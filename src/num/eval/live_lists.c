@@ -209,8 +209,7 @@ rank_among_candidates(LiveLists *lists, const float *score, const float *ranking
 	predict(lists, ranking, topk.n);
 	for (int32_t i = 0; i < topk.n && by_relevance; i++)
 		lists->predicted[i] = topk.entry[i].score +
-			header->relevance_rating * lists->predicted[i] +
-			(header->relevance_popularity - 1) * evaluator->popularity[topk.entry[i].index];
+			header->relevance_rating * lists->predicted[i];
 	for (int32_t i = 0; i < topk.n; i++)
 		rank += lists->predicted[i] > lists->predicted[place] ||
 			(lists->predicted[i] == lists->predicted[place] && i < place);
