@@ -54,7 +54,8 @@ typedef struct Ratings
 	const int32_t *prefix;		/* [n_rows], how many rows of this user are known
 								 * before this one: those of strictly earlier
 								 * time (chronological split), in the training part
-								 * perhaps those before it in the order of split.h,
+								 * perhaps those before it in the order of split.h, as
+								 * where each user's last row is left out,
 								 * or all train ratings (random split) */
 
 	/* features */

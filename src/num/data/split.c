@@ -224,6 +224,12 @@ split_plan(SplitPlan *plan, const RatingTable *table, const SplitOptions *option
 	plan->options = *options;
 	if (options->random)
 		return;
+	if (options->leave_last)
+	{
+		plan->last_trainval = (RatingKey) {INT64_MAX, INT64_MAX, INT64_MAX};
+		plan->tie_share = tie_share(table, plan);
+		return;
+	}
 
 	if (options->has_boundary)
 		for (int32_t u = 0; u < table->n_users; u++)
@@ -265,6 +271,15 @@ draw(uint64_t seed, uint64_t stream, int64_t user_id, int64_t movie_id)
 	return (double) (h >> 11) * 0x1p-53;
 }
 
+/* The same of row i of a user's n, where the last ones are left out. */
+static int
+part_of_last(const SplitPlan *plan, int64_t i, int64_t n)
+{
+	if (i == n - 1)
+		return 2;
+	return !plan->options.refit && n > 2 && i == n - 2;
+}
+
 /* Which part a row is in: 0 train, 1 validation, 2 test. */
 static int
 part_of(const SplitPlan *plan, const RatingKey *place)
@@ -301,7 +316,8 @@ separate_parts(RatingTable *table, const SplitPlan *plan, int32_t user, UserRati
 		RatingKey	place = {
 			scratch[i].time, table->user_ids[user], table->movie_ids[scratch[i].movie]
 		};
-		int			part = part_of(plan, &place);
+		int			part = plan->options.leave_last ? part_of_last(plan, i, n) :
+			part_of(plan, &place);
 
 		size[part]++;
 		if (part == 0)
@@ -331,7 +347,8 @@ split_user(RatingTable *table, const SplitPlan *plan, int32_t user, UserRating *
 	separate_parts(table, plan, user, scratch);
 	for (int32_t i = 0; i < n; i++)
 	{
-		bool		in_order = plan->tie_share > MAX_TIE_SHARE && i < table->n_trainval[user];
+		bool		in_order = (plan->tie_share > MAX_TIE_SHARE && i < table->n_trainval[user]) ||
+			(plan->options.leave_last && i >= table->n_train[user]);
 
 		if (i > 0 && table->time[first + i] != table->time[first + i - 1])
 			earlier = i;

@@ -23,6 +23,10 @@ typedef struct SplitOptions
 	double		test_fraction;	/* of all rows, 0 to below 1 */
 	double		validation_fraction;	/* of the training rows, 0 to below 1 */
 	bool		random;			/* a seeded choice of rows instead of the latest */
+	bool		leave_last;		/* each user's last row is a test row, and the one before,
+								 * of three or more, a validation row: the split of much
+								 * of the literature.  It looks into the future of those
+								 * who were last seen early. */
 	uint64_t	seed;			/* of the random split */
 	bool		refit;			/* validation rows are train ratings as well */
 	bool		has_boundary;	/* chronological split of a stored model: ... */

@@ -209,6 +209,7 @@ split_rows(LoadedDataset *d, const SplitOptions *options)
 	int64		interruptible = 0;
 
 	own.random = own.random || (d->public.facts.timeless && !own.has_boundary);
+	own.leave_last = own.leave_last && !own.random;
 	split_plan(&plan, table, &own);
 	public->facts.tie_share = plan.tie_share;
 	public->ratings.second = plan.tie_share > MAX_TIE_SHARE || public->facts.timeless ? 0 :

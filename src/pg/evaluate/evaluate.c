@@ -36,7 +36,7 @@ PG_FUNCTION_INFO_V1(mlrec_evaluate_recommender);
 /* ----------------------------------------------------------------- the split */
 
 static bool
-split_is_random(const StoreEntry *entry)
+split_is(const StoreEntry *entry, const char *name)
 {
 	JsonbValue	value;
 
@@ -45,8 +45,8 @@ split_is_random(const StoreEntry *entry)
 				(errcode(ERRCODE_DATA_CORRUPTED),
 				 errmsg("recommender model %d was stored without its split", entry->model_id),
 				 errhint("Train a new model.")));
-	return value.val.string.len == strlen("random") &&
-		memcmp(value.val.string.val, "random", strlen("random")) == 0;
+	return value.val.string.len == strlen(name) &&
+		memcmp(value.val.string.val, name, strlen(name)) == 0;
 }
 
 static double
@@ -67,7 +67,10 @@ static void
 find_split(SplitOptions *split, const StoreEntry *entry)
 {
 	memset(split, 0, sizeof(*split));
-	if (split_is_random(entry))
+	split->leave_last = split_is(entry, "leave_last");
+	if (split->leave_last)
+		return;
+	if (split_is(entry, "random"))
 	{
 		split->random = true;
 		split->seed = entry->seed;
@@ -133,9 +136,9 @@ load_test_data(CachedModel *model, const StoreEntry *entry)
 				 entry->test_ratings > 0 ?
 				 errhint("Bring them back, wait for newer ratings, or train a new model.") :
 				 errhint("Train with test_fraction above 0, or wait for newer ratings.")));
-	if (!split.random)
+	if (!split.random && !split.leave_last)
 		check_chronology(dataset, entry);
-	else
+	else if (split.random)
 		ereport(NOTICE,
 				(errmsg("recommender model %d has no live metrics", entry->model_id),
 				 errdetail("Its split is random: without times, or apart from them, nothing is known "

@@ -94,20 +94,21 @@ boolean_option(FunctionCallInfo fcinfo, int arg, const char *name)
 	return PG_GETARG_BOOL(arg);
 }
 
-/* split => 'chronological' or 'random' */
-static bool
-random_split(FunctionCallInfo fcinfo)
+/* split => 'chronological', 'random' or 'leave_last' */
+static void
+split_option(FunctionCallInfo fcinfo, OptionValues *values)
 {
 	char	   *value;
 
 	require(fcinfo, ARG_SPLIT, "split");
 	value = text_to_cstring(PG_GETARG_TEXT_PP(ARG_SPLIT));
-	if (strcmp(value, "chronological") != 0 && strcmp(value, "random") != 0)
+	values->random_split = strcmp(value, "random") == 0;
+	values->leave_last = strcmp(value, "leave_last") == 0;
+	if (!values->random_split && !values->leave_last && strcmp(value, "chronological") != 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("option \"split\" is \"%s\"", value),
-				 errhint("Use 'chronological' or 'random'.")));
-	return strcmp(value, "random") == 0;
+				 errhint("Use 'chronological', 'random' or 'leave_last'.")));
 }
 
 /* activate => 'true', 'false' or 'if_better', of the enum type mlrec_activation */
@@ -131,7 +132,7 @@ options_get(FunctionCallInfo fcinfo)
 	values.test_fraction = number_option(fcinfo, ARG_TEST_FRACTION, "test_fraction", 0, 0.9);
 	values.validation_fraction = number_option(fcinfo, ARG_VALIDATION_FRACTION,
 											   "validation_fraction", 0, 0.5);
-	values.random_split = random_split(fcinfo);
+	split_option(fcinfo, &values);
 	values.batch_size = integer_option(fcinfo, ARG_BATCH_SIZE, "batch_size", 1, MAX_BATCH_SIZE);
 	values.learning_rate = number_option(fcinfo, ARG_LEARNING_RATE, "learning_rate", 1e-7, 1);
 	values.epochs[STAGE_RETRIEVAL] = PG_ARGISNULL(ARG_RETRIEVAL_EPOCHS) ? 0 :
@@ -179,6 +180,7 @@ options_decide(OptionValues *values, const Dataset *dataset)
 	const Ratings *ratings = &dataset->ratings;
 
 	values->random_split = dataset->random;
+	values->leave_last = values->leave_last && !dataset->random;
 	if (isnan(values->like_threshold))
 		values->like_threshold = default_like_threshold(ratings);
 	if (ratings->weight == NULL)
@@ -194,7 +196,7 @@ options_json(const OptionValues *values)
 					"\"softmax_weight\": %g, \"history\": %s, \"user_ids\": %s, "
 					"\"from_model\": %s, \"refit\": %s}",
 					values->test_fraction, values->validation_fraction,
-					values->random_split ? "random" : "chronological",
+					values->random_split ? "random" : values->leave_last ? "leave_last" : "chronological",
 					values->batch_size, values->learning_rate,
 					values->epochs[STAGE_RETRIEVAL] == 0 ? "null" :
 					psprintf("%d", values->epochs[STAGE_RETRIEVAL]),

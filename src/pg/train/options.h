@@ -24,6 +24,7 @@ typedef struct OptionValues
 	double		test_fraction;
 	double		validation_fraction;
 	bool		random_split;
+	bool		leave_last;		/* the split leaves each user's last rating out */
 	int32		batch_size;
 	double		learning_rate;
 	int32		epochs[N_STAGES];	/* of retrieval 0: by the number of ratings */

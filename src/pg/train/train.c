@@ -472,7 +472,7 @@ store(const Training *training, ModelFileHeader *file, bool activate,
 		.comment = options->comment,
 	};
 
-	if (!options->random_split)
+	if (!options->random_split && !options->leave_last)
 	{
 		entry.boundary_time = dataset->boundary.time;
 		entry.boundary_user = dataset->boundary.user_id;
@@ -593,6 +593,7 @@ mlrec_train_recommender(PG_FUNCTION_ARGS)
 		.test_fraction = options->test_fraction,
 		.validation_fraction = options->validation_fraction,
 		.random = options->random_split,
+		.leave_last = options->leave_last,
 		.seed = options->seed,
 	};
 	MemoryContext context;
