@@ -152,7 +152,7 @@ sub faults
 	$code =~ s{/\*.*}{};
 	$code =~ s/\s+$//;
 	push @faults, 'a // comment'                  if $code =~ m{//};
-	push @faults, 'a brace beside code'           if $code =~ /(?:\)|\belse|\bdo)\s*\{$|\}\s*else\b/;
+	push @faults, 'a brace beside code'           if $code =~ /(?:\)|\belse|\bdo)\s*\{$|\}\s*else\b/ && $code !~ /\([A-Z]\w*\) \{$/;
 	push @faults, 'a blank is missing before ('   if $code =~ /\b(?:if|for|while|switch)\(/;
 	push @faults, 'write "type *name"'            if $code =~ /\b$PLAIN_TYPE\* \w/;
 	push @faults, 'a blank is missing after cast' if $code =~ /(?<!\w)\($PLAIN_TYPE(?: \*+)?\)[\w(&]/;

@@ -47,7 +47,8 @@ CREATE TEMPORARY TABLE one AS SELECT * FROM recommend(9001, 50, 5, :repeated, or
 ALTER VIEW repeated RENAME TO twice;
 ALTER VIEW summed RENAME TO repeated;
 CREATE TEMPORARY TABLE other AS SELECT * FROM recommend(9001, 50, 5, :repeated, order_by => 'relevance');
-SELECT count(*), bool_and(one.movie_id = other.movie_id AND abs(one.retrieval_score - other.retrieval_score) < 1e-5) AS same
+SELECT count(*),
+	bool_and(one.movie_id = other.movie_id AND abs(one.retrieval_score - other.retrieval_score) < 1e-5) AS same
 	FROM one JOIN other USING (rank);
 SELECT count(*) FILTER (WHERE movie_id BETWEEN 20 AND 30) AS seen FROM one;
 ROLLBACK;

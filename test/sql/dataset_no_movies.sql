@@ -47,7 +47,8 @@ SELECT movies, users FROM recommender_models WHERE model_id = :none;
 SELECT metric(:none, 'recall@200') > 0.6 AS found;
 SELECT count(*), count(title), count(genres), count(year) FROM recommend(1, 200, 5);
 SELECT count(*) = (SELECT count(*) FROM all_movies) AS served FROM recommend(1, 1000, 1000, exclude_seen => false);
-SELECT count(*) FROM recommend(1, 200, 10, candidates => ARRAY(SELECT movie_id FROM all_movies ORDER BY 1 LIMIT 3), exclude_seen => false);
+SELECT count(*) FROM recommend(1, 200, 10, candidates => ARRAY(SELECT movie_id FROM all_movies ORDER BY 1 LIMIT 3),
+	exclude_seen => false);
 SELECT count(DISTINCT user_id), count(title) FROM recommend_all(50, 2);
 SELECT json_array_length(recommend_json(1, 200, 3) -> 'recommendations');
 SELECT movie_id AS first FROM all_movies ORDER BY 1 LIMIT 1 \gset

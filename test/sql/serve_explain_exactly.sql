@@ -15,7 +15,8 @@ INSERT INTO ratings SELECT u, (u * 13 + i * 7) % 80 + 1, 1,
 UPDATE ratings SET rating = CASE WHEN (user_id + movie_id) % 2 = 0 THEN 4 + movie_id % 2 ELSE 1 + movie_id % 3 END;
 UPDATE mlrec_model SET active = false WHERE active;
 SELECT max(model_id) AS model
-FROM train_recommender(retrieval_epochs => 20, ranking_epochs => 20, learning_rate => 3e-3, like_threshold => 4, seed => 3) \gset
+FROM train_recommender(retrieval_epochs => 20, ranking_epochs => 20, learning_rate => 3e-3, like_threshold => 4,
+	seed => 3) \gset
 \set ECHO all
 
 -- Relevance by its formula, as far as it is not popularity.

@@ -3,10 +3,10 @@
  * movies, of which a search scans only a few; and the search of a model's movies.
  *
  * The lists are ranges of blocks in the codes, which hold residuals (codes.h):
- * there is no second copy of anything.  One search serves both ends.  With a bound factor of 1 it skips what
- * cannot be among the best, and is exact.  With a smaller one it trades recall for
- * speed; the recall of each bound factor was measured on user vectors when the
- * lists were made (ivf_tune.h).
+ * there is no second copy of anything.  One search serves both ends.  With a bound
+ * factor of 1 it skips what cannot be among the best, and is exact.  With a smaller one
+ * it trades recall for speed; the recall of each bound factor was measured on user
+ * vectors when the lists were made (ivf_tune.h).
  */
 #ifndef MLREC_INDEX_IVF_H
 #define MLREC_INDEX_IVF_H

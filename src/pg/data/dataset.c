@@ -297,7 +297,8 @@ publish_movies(LoadedDataset *d, const MovieList *list, const int32 *index)
 	ratings->movie_features = d->features;
 	ratings->movie_listed = listed;
 	d->public.year = year;
-	d->public.facts.n_unlisted = OidIsValid(list->relation) ? ratings->n_movies - list->n_listed : 0;
+	d->public.facts.n_unlisted = OidIsValid(list->relation) ?
+		ratings->n_movies - list->n_listed : 0;
 	d->public.facts.n_genres_found = list->n_genres_found;
 	d->public.facts.separators = list->separators;
 }

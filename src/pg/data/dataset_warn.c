@@ -82,9 +82,10 @@ notice_times(const DatasetFacts *facts)
 		ereport(NOTICE,
 				(facts->has_times ?
 				 errmsg("all times of relation %s are equal", relation_quoted(facts->ratings)) :
-				 errmsg("relation %s has no column \"rated_at\"", relation_quoted(facts->ratings)),
-				 errdetail("The split is random, and a rating's history is all other ratings of its "
-						   "user. There are no live metrics, which need times.")));
+				 errmsg("relation %s has no column \"rated_at\"",
+						relation_quoted(facts->ratings)),
+				 errdetail("The split is random, and a rating's history is all other ratings of "
+						   "its user. There are no live metrics, which need times.")));
 	else if (facts->tie_share > MAX_TIE_SHARE)
 		ereport(NOTICE,
 				(errmsg("a rating has the time of %.0f %% of its user's others",
@@ -99,8 +100,8 @@ warn_movies(const DatasetFacts *facts)
 	if (!OidIsValid(facts->movies))
 		ereport(NOTICE,
 				(errmsg("there is no relation of movies"),
-				 errdetail("Movies are known by their ids and ratings alone: without titles, genres "
-						   "and years, and a new movie only from the next training on.")));
+				 errdetail("Movies are known by their ids and ratings alone: without titles, "
+						   "genres and years, and a new movie only from the next training on.")));
 	if (facts->n_unlisted > 0)
 		ereport(WARNING,
 				(errmsg_plural("%lld rated movie has no row in %s",

@@ -81,8 +81,8 @@ latest_ratings(Oid ratings)
 	for (int i = 0; i < lengthof(needed); i++)
 		can_tell = can_tell && input_accepts(ratings, &needed[i]);
 	if (can_tell && !has_rating)
-		return psprintf("(SELECT DISTINCT user_id, movie_id, 1::pg_catalog.float4 AS rating FROM %s)"
-						" AS latest", relation_quoted(ratings));
+		return psprintf("(SELECT DISTINCT user_id, movie_id, 1::pg_catalog.float4 AS rating "
+						"FROM %s) AS latest", relation_quoted(ratings));
 	if (!can_tell || has_key(ratings))
 		return psprintf("%s AS latest", relation_quoted(ratings));
 	return psprintf("(SELECT DISTINCT ON (user_id, movie_id) user_id, movie_id, rating FROM %s"

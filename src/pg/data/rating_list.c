@@ -77,7 +77,8 @@ check_rating(const RatingList *list, const Datum *value, const bool *isnull)
 					   psprintf("null value in column \"%s\" of relation %s", list->column[c].name,
 								relation_quoted(list->relation)),
 					   row_text(list, value, isnull));
-	if (has_column(list, RATING_COLUMN) && unlikely(!isfinite((float) DatumGetFloat8(value[RATING_COLUMN]))))
+	if (has_column(list, RATING_COLUMN) &&
+		unlikely(!isfinite((float) DatumGetFloat8(value[RATING_COLUMN]))))
 		refuse_row(list, ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE,
 				   psprintf("rating in relation %s is not a finite number of type real",
 							relation_quoted(list->relation)),
@@ -152,7 +153,8 @@ receive_rating(void *arg, const Datum *value, const bool *isnull)
 	}
 	list->user[i] = encode_id(&list->users, DatumGetInt64(value[0]));
 	list->movie[i] = encode_id(list->movies, DatumGetInt64(value[1]));
-	list->rating[i] = has_column(list, RATING_COLUMN) ? (float) DatumGetFloat8(value[RATING_COLUMN]) : 1;
+	list->rating[i] = has_column(list, RATING_COLUMN) ?
+		(float) DatumGetFloat8(value[RATING_COLUMN]) : 1;
 	list->time[i] = has_column(list, TIME_COLUMN) ? DatumGetInt64(value[TIME_COLUMN]) : 0;
 	if (list->weight != NULL)
 		take_weight(list, value, isnull);

@@ -141,8 +141,8 @@ load_test_data(CachedModel *model, const StoreEntry *entry)
 	else if (split.random)
 		ereport(NOTICE,
 				(errmsg("recommender model %d has no live metrics", entry->model_id),
-				 errdetail("Its split is random: without times, or apart from them, nothing is known "
-						   "of what came before a rating.")));
+				 errdetail("Its split is random: without times, or apart from them, nothing is "
+						   "known of what came before a rating.")));
 	return dataset;
 }
 

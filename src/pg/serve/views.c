@@ -237,7 +237,8 @@ count_movies(const StoreRelations *from)
 	if (!OidIsValid(from->movies))
 		return psprintf("(SELECT pg_catalog.count(DISTINCT movie_id) FROM %s)",
 						relation_quoted(from->ratings));
-	return psprintf("(SELECT pg_catalog.count(movie_id) FROM (SELECT movie_id::pg_catalog.int8 FROM %s "
+	return psprintf("(SELECT pg_catalog.count(movie_id) FROM "
+					"(SELECT movie_id::pg_catalog.int8 FROM %s "
 					"UNION SELECT movie_id::pg_catalog.int8 FROM %s) AS known)",
 					relation_quoted(from->movies), relation_quoted(from->ratings));
 }
@@ -256,14 +257,15 @@ count_genres(Oid movies)
 static char *
 metric_text(const char *path)
 {
-	return psprintf("($3 OPERATOR(pg_catalog.#>>) '%s'::pg_catalog.text[])::pg_catalog.float8", path);
+	return psprintf("($3 OPERATOR(pg_catalog.#>>) '%s'::pg_catalog.text[])::pg_catalog.float8",
+					path);
 }
 
 /*
  * recommender_stats() -> total_users, total_movies, total_ratings,
- * total_genres, model_id, trained_at, rmse, recall_at_200, ndcg_at_10, retrieval.  Without an active
- * model the relations are those of the customary names on the search path, if
- * any.
+ * total_genres, model_id, trained_at, rmse, recall_at_200, ndcg_at_10, retrieval.
+ * Without an active model the relations are those of the customary names on the
+ * search path, if any.
  */
 Datum
 mlrec_recommender_stats(PG_FUNCTION_ARGS)

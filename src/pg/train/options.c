@@ -187,6 +187,13 @@ options_decide(OptionValues *values, const Dataset *dataset)
 		report_likes(values, like_share(ratings, values->like_threshold));
 }
 
+/* The shortest text that reads as the same number. */
+static char *
+float4_text(float value)
+{
+	return DatumGetCString(DirectFunctionCall1(float4out, Float4GetDatum(value)));
+}
+
 char *
 options_json(const OptionValues *values)
 {
@@ -201,8 +208,7 @@ options_json(const OptionValues *values)
 					values->epochs[STAGE_RETRIEVAL] == 0 ? "null" :
 					psprintf("%d", values->epochs[STAGE_RETRIEVAL]),
 					values->epochs[STAGE_RANKING], values->patience,
-					DatumGetCString(DirectFunctionCall1(float4out,
-														Float4GetDatum((float) values->like_threshold))),
+					float4_text((float) values->like_threshold),
 					values->softmax_weight, values->history ? "true" : "false",
 					values->user_ids ? "true" : "false",
 					values->from_model ? psprintf("%d", values->from_model) : "null",
