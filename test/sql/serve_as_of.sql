@@ -50,7 +50,8 @@ SELECT count(*) > 0 AS reasons, bool_and(s IS NOT DISTINCT FROM u) AS same
 FROM explain_recommendation(NULL, 1, 9, history => ARRAY[5, 70, 3, 41, 22], history_ratings => ARRAY[5, 4, 1, 3, 5]) s
 FULL JOIN explain_recommendation(900, 1, 9) u USING (title);
 ROLLBACK;
-SELECT user_temperature(NULL, history => ARRAY[5, 70]) <> user_temperature(NULL, history => ARRAY[70, 5]) AS order_tells;
+SELECT user_temperature(NULL, history => ARRAY[5, 70]) <>
+	user_temperature(NULL, history => ARRAY[70, 5]) AS order_tells;
 SELECT count(*) FROM recommend(NULL, 80, 80, history => ARRAY[5, NULL, -1, 70, 5],
 	history_ratings => ARRAY[5, 4, 3, NULL, 2]);
 SELECT count(*) FROM recommend(NULL, 80, 80, history => '{}');

@@ -577,6 +577,26 @@ load_dataset(Training *training, const SplitOptions *split, Oid ratings, Oid mov
 					 training->dataset->ratings.n_movies);
 }
 
+/* Room for the learning rate of each epoch. */
+static void
+alloc_rates(Training *training)
+{
+	for (Stage stage = 0; stage < N_STAGES; stage++)
+		training->rates[stage] = palloc0(sizeof(float) * Max(training->options.epochs[stage],
+															 RETRIEVAL_MAX_EPOCHS));
+}
+
+/* The file to be stored: with refit, of a model trained on the validation ratings too. */
+static ModelFileHeader *
+final_model_file(Training *training, const SplitOptions *split, ModelFileHeader *tuned)
+{
+	if (training->options.refit && has_validation(training->dataset))
+		return refit(training, split, tuned);
+	if (tuned->length[MODEL_FILE_INDEX] > 0)
+		return make_model_file(training);	/* with an index tried at its temperature */
+	return tuned;
+}
+
 /*
  * train_recommender(ratings regclass, movies regclass, users regclass, options ...)
  */
@@ -617,18 +637,13 @@ mlrec_train_recommender(PG_FUNCTION_ARGS)
 	if (before)
 		warn_of_seen(before, training.dataset, ratings);
 	training.model_id = store_next_id();
-	for (Stage stage = 0; stage < N_STAGES; stage++)
-		training.rates[stage] = palloc0(sizeof(float) *
-										Max(options->epochs[stage], RETRIEVAL_MAX_EPOCHS));
+	alloc_rates(&training);
 
 	train_stages(&training);
 	tell_share(&training);
 	file = make_model_file(&training);
 	activate = decide_activation(&training, file, ratings);
-	if (options->refit && has_validation(training.dataset))
-		file = refit(&training, &split, file);
-	else if (file->length[MODEL_FILE_INDEX] > 0)
-		file = make_model_file(&training);	/* with an index tried at its temperature */
+	file = final_model_file(&training, &split, file);
 	train_report_put(&training.report,
 					 store(&training, file, activate, ratings, movies, users), result);
 
