@@ -77,6 +77,40 @@ is($session->query($question) =~ s/\n//r, $expected, 'and the other model');
 $node->safe_psql('postgres', "BEGIN; $train; SELECT count(*) FROM recommend(5); PREPARE TRANSACTION 'train'");
 $node->safe_psql('postgres', "ROLLBACK PREPARED 'train'");
 is_deeply([ files() ], [$file], 'a training that was prepared and rolled back leaves no file');
+
+# A user is forgotten: the file that knows them goes at COMMIT, by whichever way, and
+# stays at ROLLBACK, when none of the one that would have been is left.
+my $forget = 'SELECT forget_user(%d); SELECT count(*) FROM recommend(6)';
+my @before = files();
+for my $way ('ROLLBACK', "PREPARE TRANSACTION 'forget'; ROLLBACK PREPARED 'forget'")
+{
+	$node->safe_psql('postgres', 'BEGIN; ' . sprintf($forget, 7) . "; $way");
+	$node->safe_psql('postgres', $question);
+	is_deeply([ files() ], \@before, "the file stays: $way");
+}
+my $user = 7;
+for my $way ('COMMIT', "PREPARE TRANSACTION 'forget'; COMMIT PREPARED 'forget'")
+{
+	$node->safe_psql('postgres', 'BEGIN; ' . sprintf($forget, $user++) . "; $way");
+	$node->safe_psql('postgres', $question);
+	my @after = files();
+	is(scalar @after, 1, "one file: $way");
+	isnt($after[0], $before[0], 'another one');
+	@before = @after;
+}
+$node->safe_psql('postgres', 'BEGIN; SAVEPOINT s; ' . sprintf($forget, $user) . '; ROLLBACK TO s; COMMIT');
+$node->safe_psql('postgres', $question);
+is_deeply([ files() ], \@before, 'the file stays: ROLLBACK TO');
+$session->query($question);
+is_deeply([ files() ], \@before, 'a session that had the old one maps the new one');
+
+# Who comes between PREPARE and COMMIT PREPARED is served, and leaves no file.
+$node->safe_psql('postgres', 'BEGIN; ' . sprintf($forget, $user) . "; PREPARE TRANSACTION 'forget'");
+is($node->safe_psql('postgres', $question), $session->query($question) =~ s/\n//r, 'served while a forgetting is prepared');
+$node->safe_psql('postgres', "COMMIT PREPARED 'forget'");
+is_deeply([ grep { $_ eq $before[0] } files() ], [], 'of which no file is left');
+$session->query($question);
+($file) = files();
 $session->quit;
 
 # What is left of models that are no more goes when the next file is made.

@@ -134,7 +134,7 @@ make_file(Loaded *loaded, const StoreEntry *entry, Snapshot snapshot)
 	check_model_file(entry, loaded->file.map, true);
 	shared_file_publish(&loaded->file);
 	/* who has dropped the model meanwhile has found no file to remove */
-	if (store_is_leaving(entry->model_id))
+	if (store_is_leaving(entry->model_id, entry->checksum))
 		shared_file_remove(loaded->file.path);
 	return true;
 }

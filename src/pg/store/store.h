@@ -105,10 +105,10 @@ extern bool store_read(int32 model_id, Snapshot snapshot, StoreEntry *entry);
 extern bool store_read_active(Snapshot snapshot, StoreEntry *entry);
 
 /*
- * Whether a model is gone, or deleted by a transaction that has not ended, perhaps
- * a prepared one, and will be gone if that commits.
+ * Whether a model file is gone, or deleted or replaced by a transaction that has not
+ * ended, perhaps a prepared one, and will be gone if that commits.
  */
-extern bool store_is_leaving(int32 model_id);
+extern bool store_is_leaving(int32 model_id, uint64 checksum);
 
 /*
  * Hands the file of a model to `sink`, piece by piece, at most entry->size bytes.

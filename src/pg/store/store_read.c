@@ -206,7 +206,7 @@ store_read_active(Snapshot snapshot, StoreEntry *entry)
 }
 
 bool
-store_is_leaving(int32 model_id)
+store_is_leaving(int32 model_id, uint64 checksum)
 {
 	Relation	table = table_open(store_table(), AccessShareLock);
 	TupleTableSlot *slot = table_slot_create(table, NULL);
@@ -217,7 +217,9 @@ store_is_leaving(int32 model_id)
 	InitDirtySnapshot(dirty);
 	scan = table_beginscan(table, &dirty, 0, NULL);
 	while (!stays && table_scan_getnextslot(scan, ForwardScanDirection, slot))
-		stays = column_id(slot) == model_id && !TransactionIdIsValid(dirty.xmax);
+		stays = column_id(slot) == model_id &&
+			(uint64) column_int64(slot, MODEL_CHECKSUM) == checksum &&
+			!TransactionIdIsValid(dirty.xmax);
 	table_endscan(scan);
 	ExecDropSingleTupleTableSlot(slot);
 	table_close(table, AccessShareLock);
