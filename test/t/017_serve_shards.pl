@@ -148,6 +148,7 @@ SKIP:
 	$hub->wait_for_catchup("shard$_") for 0, 1;
 	is($session->query(q{SELECT count(*) FROM recommender_health() WHERE detail ~ '^model 5'}), '2', 'the last model is served by all shards');
 	is($session->query(q{SELECT count(*) FROM recommend(9, 100, 100) WHERE movie_id > 500}), '3', 'with the new movies');
+	$session->quit;
 	ok(IPC::Run::pumpable($client), 'the client still asks');
 	$client->signal('INT');
 	$client->finish;
@@ -161,7 +162,6 @@ SKIP:
 	isnt($status, 0, 'whose users get an error');
 	$shards[1]->start;
 	is($router->safe_psql('postgres', 'SELECT count(*) FROM recommend(9)'), '10', 'until it is back');
-	$session->quit;
 	$router->stop;
 }
 
