@@ -203,7 +203,8 @@ options_json(const OptionValues *values)
 					"\"softmax_weight\": %g, \"history\": %s, \"user_ids\": %s, "
 					"\"from_model\": %s, \"refit\": %s}",
 					values->test_fraction, values->validation_fraction,
-					values->random_split ? "random" : values->leave_last ? "leave_last" : "chronological",
+					values->random_split ? "random" :
+					values->leave_last ? "leave_last" : "chronological",
 					values->batch_size, values->learning_rate,
 					values->epochs[STAGE_RETRIEVAL] == 0 ? "null" :
 					psprintf("%d", values->epochs[STAGE_RETRIEVAL]),
