@@ -23,6 +23,14 @@ SELECT count(*) FROM evaluate_recommender(:model) WHERE metric IN ('rmse', 'mae'
 SELECT users, value > 0.5 AS found FROM evaluate_recommender(:model)
 	WHERE system = 'mlrec' AND protocol = 'static' AND users = 'warm' AND metric = 'recall@200';
 
+-- the score is a chance, and the order by default that of relevance
+SELECT count(*) = 20 AS all, bool_and(d.ranking_score > 0 AND d.ranking_score < 1) AS chances,
+	bool_and(d.movie_id = r.movie_id AND d.ranking_score = r.ranking_score) AS by_relevance,
+	bool_and(abs(d.ranking_score - predict_rating(1, d.movie_id, :model)) < 1e-6) AS predicted
+	FROM recommend(1, 50, 20, :model) AS d JOIN recommend(1, 50, 20, :model, order_by => 'relevance') AS r USING (rank);
+SELECT bool_and(fewer) AS falling FROM (SELECT ranking_score <= lag(ranking_score) OVER (ORDER BY rank) AS fewer
+	FROM recommend(1, 50, 20, :model)) AS r;
+
 -- all ratings equal are the same
 CREATE VIEW ones AS SELECT *, 7.5 AS rating FROM chosen;
 SELECT train('ones') AS ones \gset

@@ -18,7 +18,6 @@ SELECT * FROM recommend(1, 200, -1);
 SELECT * FROM recommend(1, 200, 0);
 SELECT * FROM recommend(1, exclude_seen => NULL);
 SELECT * FROM recommend(1, order_by => 'stars');
-SELECT * FROM recommend(1, order_by => NULL);
 SELECT * FROM recommend(1, diversity => 1.5);
 SELECT * FROM recommend(1, diversity => -0.1);
 SELECT * FROM recommend(1, diversity => 'NaN');

@@ -130,6 +130,30 @@ test_users_count_alike(void)
 		CHECK(isfinite(after[i]));
 }
 
+/* Chances: those that the options were chosen with, one by one. */
+static void
+test_chances(void)
+{
+	const double weight[] = {1, 0, 0.5};
+	Choices		choices = {USERS, start, feature, chosen};
+	double		line[2];
+
+	choose(weight, 21);
+	for (int64_t i = 0; i < MAX_OPTIONS; i++)
+	{
+		double		score = feature[i * N_CHOICE_FEATURES] + 0.5 *
+			feature[i * N_CHOICE_FEATURES + CHOICE_POPULARITY];
+
+		chosen[i] = rng_uniform(22, i) < 1 / (1 + exp(5 - 0.8 * score));
+	}
+	choice_calibrate(line, weight, &choices, count_check);
+	CHECK_NEAR(line[0], -5, 0.1);
+	CHECK_NEAR(line[1], 0.8, 0.05);
+	choices.n_users = 0;
+	choice_calibrate(line, weight, &choices, count_check);
+	CHECK(line[1] == 1 && line[0] < 0);
+}
+
 int
 main(void)
 {
@@ -138,5 +162,6 @@ main(void)
 	test_truth(2, -1, 0.5);
 	test_few();
 	test_users_count_alike();
+	test_chances();
 	return unit_finish();
 }

@@ -32,13 +32,13 @@ fit_scale(Biases *biases, const Ratings *ratings, const int32_t *n_rows)
 	{
 		n += n_rows[user];
 		FOR_EACH_ROW(row, user)
-			sum += ratings->rating[row];
+			sum += row_value(ratings, row);
 	}
 	biases->mean = n > 0 ? sum / n : 0;
 	for (int32_t user = 0; user < ratings->n_users; user++)
 		FOR_EACH_ROW(row, user)
 		{
-			double		difference = ratings->rating[row] - biases->mean;
+			double		difference = row_value(ratings, row) - biases->mean;
 
 			squares += difference * difference;
 		}
@@ -49,7 +49,7 @@ fit_scale(Biases *biases, const Ratings *ratings, const int32_t *n_rows)
 static inline double
 value(const Biases *biases, const Ratings *ratings, int64_t row)
 {
-	return (ratings->rating[row] - biases->mean) / biases->deviation;
+	return (row_value(ratings, row) - biases->mean) / biases->deviation;
 }
 
 /* Each movie's bias, given the users'. */

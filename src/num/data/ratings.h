@@ -80,4 +80,17 @@ ratings_seconds(const Ratings *ratings, int64_t from, int64_t to)
 	return ((double) to - (double) from) / (double) ratings->second;
 }
 
+/* What a row says in a history: the rating, or the weight of an event. */
+static inline const float *
+row_values(const Ratings *ratings)
+{
+	return ratings->weight ? ratings->weight : ratings->rating;
+}
+
+static inline float
+row_value(const Ratings *ratings, int64_t row)
+{
+	return row_values(ratings)[row];
+}
+
 #endif							/* MLREC_DATA_RATINGS_H */

@@ -89,7 +89,7 @@ baselines_bias_live(const Baselines *baselines, const Ratings *ratings, int32_t 
 	for (int64_t row = first; row < ratings->start[user + 1]; row++)
 	{
 		for (; known < ratings->prefix[row]; known++)
-			sum += standardise(ratings->rating[start + known], biases->mean, biases->deviation) -
+			sum += standardise(row_value(ratings, start + known), biases->mean, biases->deviation) -
 				biases->movie[ratings->movie[start + known]];
 		out[row - first] = predict(biases, ratings, row, user_bias((float) sum, known));
 	}

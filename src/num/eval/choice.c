@@ -195,3 +195,45 @@ choice_fit(double *weight, const Choices *choices, void (*check_interrupts) (voi
 			break;
 	}
 }
+
+/* How strongly the slope of chances is pulled to 1, and the intercept to that of one in 100. */
+#define LINE_PRIOR 1.0
+#define FIRST_INTERCEPT (-4.6)
+
+void
+choice_calibrate(double *line, const double *weight, const Choices *choices,
+				 void (*check_interrupts) (void))
+{
+	line[0] = FIRST_INTERCEPT;
+	line[1] = 1;
+	for (int round = 0; round < MAX_ROUNDS; round++)
+	{
+		double		g[2] = {-LINE_PRIOR * (line[0] - FIRST_INTERCEPT), -LINE_PRIOR * (line[1] - 1)};
+		double		h[3] = {LINE_PRIOR, 0, LINE_PRIOR};
+		double		determinant;
+		double		step[2];
+
+		for (int64_t i = 0; i < choices->start[choices->n_users]; i++)
+		{
+			double		score = score_of(weight, choices->feature + i * N);
+			double		chance = 1 / (1 + exp(-line[0] - line[1] * score));
+			double		error = choices->chosen[i] - chance;
+			double		spread = chance * (1 - chance);
+
+			g[0] += error;
+			g[1] += error * score;
+			h[0] += spread;
+			h[1] += spread * score;
+			h[2] += spread * score * score;
+		}
+		check_interrupts();
+		determinant = h[0] * h[2] - h[1] * h[1];
+		step[0] = (h[2] * g[0] - h[1] * g[1]) / determinant;
+		step[1] = (h[0] * g[1] - h[1] * g[0]) / determinant;
+		/* a long step would overshoot where chances are near 0 or 1 */
+		for (int i = 0; i < 2; i++)
+			line[i] += fmax(-2, fmin(2, step[i]));
+		if (fabs(step[0]) + fabs(step[1]) < 1e-7)
+			break;
+	}
+}

@@ -38,4 +38,12 @@ typedef struct Choices
  */
 extern void choice_fit(double *weight, const Choices *choices, void (*check_interrupts) (void));
 
+/*
+ * The chance that an option is among the chosen ones, by its score weight . features:
+ * 1 / (1 + exp(-line[0] - line[1] * score)), by maximum likelihood over all options
+ * (Platt 1999).  The slope is pulled to 1 as if by a few options.
+ */
+extern void choice_calibrate(double *line, const double *weight, const Choices *choices,
+							 void (*check_interrupts) (void));
+
 #endif							/* MLREC_EVAL_CHOICE_H */

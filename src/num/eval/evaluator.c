@@ -197,7 +197,7 @@ evaluator_users(Evaluator *evaluator, const EvalQuery *queries, int n, float *re
 		memcpy(input->attribute, ratings->attribute + (int64_t) user * N_ATTRIBUTES, N_ATTRIBUTES);
 		input->n_history = queries[i].known;
 		input->history_movie = evaluator->history_movie + ratings->start[user];
-		input->history_rating = ratings->rating + ratings->start[user];
+		input->history_rating = row_values(ratings) + ratings->start[user];
 		input->history_decay = evaluator->history_decay == NULL ? NULL :
 			evaluator->history_decay + ratings->start[user];
 		input->left = queries[i].left;

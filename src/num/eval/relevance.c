@@ -191,7 +191,7 @@ know_user(Tuning *tuning, int32_t user)
 						ratings->user_ids[user]),
 		.n_history = ratings->n_train[user],
 		.history_movie = ratings->movie + start,
-		.history_rating = ratings->rating + start
+		.history_rating = row_values(ratings) + start
 	};
 
 	memcpy(input.attribute, ratings->attribute + (int64_t) user * N_ATTRIBUTES, N_ATTRIBUTES);
@@ -342,26 +342,55 @@ fit_weights(Tuning *tuning, ModelFileHeader *header)
 	header->relevance_rating = (float) (weight[CHOICE_RATING] / popularity);
 }
 
+/* Events: what chance a relevance is, by the options of the same users. */
+static void
+fit_chance(Tuning *tuning, ModelFileHeader *header)
+{
+	const double weight[N_CHOICE_FEATURES] = {
+		[CHOICE_COSINE] = 1, [CHOICE_RATING] = header->relevance_rating, [CHOICE_POPULARITY] = 1
+	};
+	Choices		choices;
+	double		line[2];
+
+	tuning->n_choosing = 0;
+	visit_users(tuning, collect);
+	choices = (Choices) {tuning->n_choosing, tuning->start, tuning->feature, tuning->chosen};
+	choice_calibrate(line, weight, &choices, tuning->check_interrupts);
+	header->chance_intercept = (float) line[0];
+	header->chance_slope = (float) line[1];
+}
+
+/* Weights by the validation rows; the sums are then those of the order that is left. */
+static double
+choose_order(Tuning *tuning, ModelFileHeader *header)
+{
+	fit_weights(tuning, header);
+	visit_users(tuning, measure);
+	if (tuning->n_users >= LEAST_JUDGES && tuning->ndcg > tuning->ndcg_popularity)
+		return tuning->ndcg / tuning->n_users;
+	header->temperature = TIE_TEMPERATURE;
+	header->relevance_rating = 0;
+	return tuning->ndcg_popularity / tuning->n_users;
+}
+
 double
 relevance_tune(void *file, const Ratings *ratings, double *popularity_ndcg,
 			   void (*check_interrupts) (void), void *scratch)
 {
 	ModelFileHeader *header = file;
 	Tuning		tuning;
+	double		ndcg;
 
 	*popularity_ndcg = NAN;
 	open_tuning(&tuning, file, ratings, check_interrupts, scratch);
 	visit_users(&tuning, collect);
 	if (tuning.n_choosing == 0)
 		return NAN;
-	fit_weights(&tuning, header);
-	visit_users(&tuning, measure);
+	ndcg = choose_order(&tuning, header);
 	*popularity_ndcg = tuning.ndcg_popularity / tuning.n_users;
-	if (tuning.n_users >= LEAST_JUDGES && tuning.ndcg > tuning.ndcg_popularity)
-		return tuning.ndcg / tuning.n_users;
-	header->temperature = TIE_TEMPERATURE;
-	header->relevance_rating = 0;
-	return *popularity_ndcg;
+	if (header->events)
+		fit_chance(&tuning, header);
+	return ndcg;
 }
 
 double

@@ -23,7 +23,9 @@ extern size_t relevance_scratch(const ModelFileHeader *header, const Ratings *ra
  * ratings are known, they make the liked validation rows likely, of all users that
  * have such rows, or of a seeded sample of 20,000.  If the order is then no better
  * than that of popularity, by NDCG@10 over five users at least, it is made that of
- * popularity, ties by the cosine.  Without such rows nothing changes.  Returns the
+ * popularity, ties by the cosine.  Of events it also fits the chance that a movie is
+ * among those that a user, who goes on to choose any, chooses in a time as long as that
+ * of the validation part.  Without such rows nothing changes.  Returns the
  * NDCG, NaN without rows; in popularity_ndcg that of the most popular movies, for
  * comparison; they are equal if popularity's order was taken.  check_interrupts is
  * called every few milliseconds, and may not return.

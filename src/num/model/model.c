@@ -327,6 +327,12 @@ model_rating(const ModelFileHeader *header, float prediction)
 		rating > header->max_rating ? header->max_rating : rating;
 }
 
+float
+model_chance(const ModelFileHeader *header, float relevance)
+{
+	return 1 / (1 + expf(-header->chance_intercept - header->chance_slope * relevance));
+}
+
 void
 model_rank(const Model *model, const float *users, int user_stride,
 		   const float *movies, int n, float *out, float *scratch)

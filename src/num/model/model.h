@@ -118,6 +118,9 @@ extern float model_temperature(const Model *model, const float *x, const float *
 /* Whether the model looks at the order of histories, and anything is left of this one. */
 extern bool model_in_order(const Model *model, const UserInput *input);
 
+/* Of events: the chance that a movie of this relevance is among the user's next. */
+extern float model_chance(const ModelFileHeader *header, float relevance);
+
 /* Index of an id in an ascending array, or -1. */
 extern int32_t id_find(const int64_t *ids, int32_t n, int64_t id);
 

@@ -15,7 +15,7 @@
 #include "num/net/tensors.h"
 
 #define MODEL_FILE_MAGIC 0x6d6c7265632e696dULL
-#define MODEL_FILE_VERSION 5
+#define MODEL_FILE_VERSION 7
 #define MODEL_FILE_ALIGN 64
 
 typedef enum ModelFileSection
@@ -79,7 +79,11 @@ typedef struct ModelFileHeader
 								 * ln(1 + weight) in the place of ratings */
 	int32_t		in_order;		/* 1: trained with histories in order; else they must not
 								 * be shown */
-	float		reserved[5];
+	float		chance_intercept;	/* of events: a movie is among the next ones of a user
+									 * with the chance 1 / (1 + exp(-intercept - slope *
+									 * relevance)), see relevance.h */
+	float		chance_slope;
+	float		reserved[3];
 
 	uint64_t	offset[N_MODEL_FILE_SECTIONS];	/* from the start of the block */
 	uint64_t	length[N_MODEL_FILE_SECTIONS];	/* bytes */

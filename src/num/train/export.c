@@ -172,7 +172,7 @@ fill_user_vectors(void *file, const ExportInput *input, ExportWork *work)
 			memcpy(in->attribute, ratings->attribute + user * N_ATTRIBUTES, N_ATTRIBUTES);
 			in->n_history = ratings->n_trainval[user];
 			in->history_movie = ratings->movie + ratings->start[user];
-			in->history_rating = ratings->rating + ratings->start[user];
+			in->history_rating = row_values(ratings) + ratings->start[user];
 			in->history_decay = NULL;
 			in->left = 0;
 			n++;

@@ -53,6 +53,13 @@ liked_rows(Trainer *trainer, int shard, float *dhead)
 	double		loss = 0;
 
 	memset(activations.dout, 0, sizeof(float) * batch->shard_vectors[shard] * VECTOR_DIMS);
+	if (trainer->options.events)
+	{
+		/* all are liked: that would only draw everybody and everything together */
+		memset(trainer->dslot + (int64_t) shard * trainer->plan.shard_rows * VECTOR_DIMS, 0,
+			   sizeof(float) * batch->shard_rows[shard] * VECTOR_DIMS);
+		return;
+	}
 	for (int32_t row = 0; row < batch->shard_rows[shard]; row++)
 	{
 		int32_t		slot = shard * trainer->plan.shard_rows + row;

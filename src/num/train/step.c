@@ -71,7 +71,7 @@ add_row(Trainer *trainer, const BatchSegment *shown, int32_t i)
 
 	batch->movie[slot] = ratings->movie[row];
 	batch->rating[slot] = trainer->shape.stage == STAGE_RETRIEVAL ? ratings->rating[row] :
-		standardise(ratings->rating[row], trainer->movie_stats.mean_rating,
+		standardise(row_value(ratings, row), trainer->movie_stats.mean_rating,
 					trainer->movie_stats.deviation);
 	batch->vector[slot] = shown->vector + (shown->n_vectors > 1 ? i : 0);
 	if (with_softmax(trainer) &&

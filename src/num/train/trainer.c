@@ -12,9 +12,6 @@
 #include "num/eval/metrics.h"
 #include "num/net/rank_pairs.h"
 
-/* Rows that are validated at a time. */
-#define VALIDATION_ROWS 512
-
 /*
  * The error is on a plateau when an epoch takes off less than this share of it;
  * then the rate is multiplied by the factor, and training ends after `patience`
@@ -91,15 +88,16 @@ carve_shared(Trainer *t, Arena *arena)
 	t->deviation = ARENA_ARRAY(arena, float, t->ratings->n_rows);
 	t->level = ARENA_ARRAY(arena, uint8_t, shape->recents ? t->ratings->n_rows : 0);
 	t->decay = ARENA_ARRAY(arena, float, shape->recents ? t->ratings->n_rows : 0);
+	t->validation_movie = ARENA_ARRAY(arena, int32_t, t->options.events ? t->n_validation : 0);
 	carve_users(&t->user, arena, shape, t->slots);
 	t->dslot = ARENA_ARRAY(arena, float, (int64_t) t->slots * VECTOR_DIMS);
 	t->loss = ARENA_ARRAY(arena, double, N_SHARDS);
 	t->validation = ARENA_ARRAY(arena, float, t->n_validation);
+	t->validation_base = ARENA_ARRAY(arena, float, t->n_validation);
 	t->movie_raw = ARENA_ARRAY(arena, float, movies * VECTOR_DIMS);
 	t->dmovie = ARENA_ARRAY(arena, float, movies * VECTOR_DIMS);
 	if (shape->stage == STAGE_RANKING)
 	{
-		t->validation_base = ARENA_ARRAY(arena, float, t->n_validation);
 		t->dmovie_id = t->dmovie;	/* the vector is the embedding, and more */
 		t->statistics = ARENA_ARRAY(arena, float, N_SHARDS * STATISTICS);
 		t->movie_half = ARENA_ARRAY(arena, float, movies * RANKER_HIDDEN1);
@@ -266,7 +264,7 @@ fill_history_rows(Trainer *trainer)
 	for (int64_t row = 0; row < ratings->n_rows; row++)
 	{
 		int32_t		movie = ratings->movie[row];
-		float		z = standardise(ratings->rating[row], stats->mean_rating, stats->deviation);
+		float		z = standardise(row_value(ratings, row), stats->mean_rating, stats->deviation);
 
 		trainer->history_movie[row] = stats->ratings[movie] > 0 ? movie : -1;
 		trainer->deviation[row] = z - stats->bias[movie];
@@ -302,6 +300,8 @@ trainer_begin(Trainer *trainer, const float *start)
 		trainer->user_row[user] =
 			ratings->n_train[user] > 0 && !trainer->options.anonymous ? ++known : 0;
 	fill_history_rows(trainer);
+	if (trainer->options.events)
+		list_validation(trainer);
 	/* what stays if there is no best epoch */
 	memcpy(trainer->best, trainer->params, sizeof(float) * size);
 	trainer->control->rate = trainer->options.rates ? trainer->options.rates[0] :
@@ -320,170 +320,6 @@ const float *
 trainer_params(const Trainer *trainer)
 {
 	return trainer->params;
-}
-
-/*
- * Scores of n rows that follow each other: cosines, or predicted ratings and, in
- * base, what the biases alone predict.
- */
-static void
-validate_rows(Trainer *trainer, const Segment *segment, float *out, float *base)
-{
-	const StageShape *shape = &trainer->shape;
-	const Ratings *ratings = trainer->ratings;
-	UserActivations *activations = &trainer->validated;
-	int			n = segment->n_rows;
-	const int32_t *movie = ratings->movie + segment->row;
-	int32_t		movie_row[VALIDATION_ROWS];
-	float	   *features = trainer->scratch;
-	float	   *movies = activations->dout;
-	float	   *x = features + (int64_t) n * shape->n_features;
-	float	   *hidden = x + (int64_t) n * shape->movie_inputs;
-	float	   *norm = hidden + (int64_t) n * shape->movie_hidden;
-	TowerPass	users = {activations->x, activations->hidden, activations->raw, n, DROPOUT_OFF};
-	TowerPass	rated = {x, hidden, movies, n, DROPOUT_OFF};
-	BatchSegment shown = {
-		.segment = segment,
-		.user_row = trainer->user_row[segment->user],
-		.with_history = knows_ratings(trainer),
-		.with_recents = shape->recents > 0 && ratings_in_order(ratings),
-		.n_vectors = n
-	};
-
-	gather_segment(*activations, trainer, &shown);
-	user_tower_forward(&users, trainer->params, shape);
-	for (int i = 0; i < n; i++)
-		movie_row[i] = trainer->movie_stats.ratings[movie[i]] > 0 ? movie[i] + 1 : 0;
-	gather_features(features, trainer, movie, n);
-	movie_tower_forward(&rated, movie_row, features, trainer->params, shape);
-	if (shape->stage == STAGE_RANKING)
-	{
-		put_biases(activations->raw, activations->bias, n);
-		for (int i = 0; i < n; i++)
-		{
-			movies[i * VECTOR_DIMS] = movie_bias(trainer, movie_row[i]);
-			base[i] = activations->bias[i] + movies[i * VECTOR_DIMS];
-		}
-		pairs_predict_vectors(out, trainer->folded, activations->raw, VECTOR_DIMS, movies, n,
-							  trainer->scratch);
-		return;
-	}
-	unit_forward(activations->unit, activations->inverse_norm, activations->raw, n, VECTOR_DIMS);
-	unit_forward(movies, norm, movies, n, VECTOR_DIMS);
-	for (int i = 0; i < n; i++)
-		out[i] = simd_dot(activations->unit + i * VECTOR_DIMS, movies + i * VECTOR_DIMS,
-						  VECTOR_DIMS);
-}
-
-/* Scores the validation rows; users are shared out. */
-static void
-validate(Trainer *trainer)
-{
-	const Ratings *ratings = trainer->ratings;
-	int64_t		from;
-	int64_t		to;
-	int64_t		at = 0;
-
-	if (trainer->shape.stage == STAGE_RANKING)
-		ranker_fold(trainer->folded, trainer->params, &trainer->shape, 1);
-	gather_gates(trainer);
-	share_out(trainer, trainer->n_validation, &from, &to);
-	for (int32_t user = 0; user < ratings->n_users; user++)
-	{
-		int32_t		n = ratings->n_trainval[user] - ratings->n_train[user];
-
-		for (int32_t i = 0; i < n; i += VALIDATION_ROWS)
-		{
-			Segment		segment = {ratings->start[user] + ratings->n_train[user] + i, user,
-				n - i < VALIDATION_ROWS ? n - i : VALIDATION_ROWS};
-
-			/* whoever's part a segment begins in takes all of it */
-			if (at + i >= from && at + i < to)
-			{
-				validate_rows(trainer, &segment, trainer->validation + at + i,
-							  trainer->validation_base + at + i);
-				check_interrupts(trainer);
-			}
-		}
-		at += n;
-	}
-}
-
-/* The validation rows' ratings, in the order of the scores; in ranking standardised. */
-static void
-validation_ratings(const Trainer *trainer, float *rating)
-{
-	const Ratings *ratings = trainer->ratings;
-	const MovieStatistics *movie_stats = &trainer->movie_stats;
-	bool		ranking = trainer->shape.stage == STAGE_RANKING;
-
-	for (int32_t user = 0; user < ratings->n_users; user++)
-		for (int32_t i = ratings->n_train[user]; i < ratings->n_trainval[user]; i++)
-		{
-			float		given = ratings->rating[ratings->start[user] + i];
-
-			*rating++ = ranking ?
-				standardise(given, movie_stats->mean_rating, movie_stats->deviation) : given;
-		}
-}
-
-/* Errors of the predicted ratings, on the data's scale; their mean square in deviations. */
-static void
-measure_predictions(Trainer *trainer, EpochReport *report, const float *rating)
-{
-	int64_t		n = trainer->n_validation;
-	double		deviation = trainer->movie_stats.deviation;
-	double		rmse = metrics_rmse(trainer->validation, rating, n);
-
-	report->val_rmse = (float) (deviation * rmse);
-	report->val_mae = (float) (deviation * metrics_mae(trainer->validation, rating, n));
-	report->val_loss = (float) (rmse * rmse);
-	report->share = share_fit(trainer->validation, trainer->validation_base, rating,
-							  trainer->ratings);
-}
-
-/* Cross-entropy of liked or not of the cosines in trainer->validation. */
-static float
-validation_cross_entropy(const Trainer *trainer, const float *rating)
-{
-	const float *head = tensor(trainer->params, &trainer->shape, TENSOR_HEAD);
-	double		loss = 0;
-
-	for (int64_t i = 0; i < trainer->n_validation; i++)
-	{
-		float		logit = expf(head[HEAD_LOG_SCALE]) * trainer->validation[i] + head[HEAD_BIAS];
-
-		loss += fmaxf(logit, 0) + log1pf(expf(-fabsf(logit))) -
-			(rating[i] >= trainer->options.like_threshold ? logit : 0);
-	}
-	return (float) (loss / trainer->n_validation);
-}
-
-/* Fills the report's metrics; returns the error, which is to be made small. */
-static float
-measure_validation(Trainer *trainer, EpochReport *report)
-{
-	int64_t		n = trainer->n_validation;
-	float	   *rating = (float *) (trainer->metric_scratch + 2 * n);
-	uint8_t    *liked = (uint8_t *) (rating + n);
-
-	report->val_loss = report->val_auc = report->val_rmse = report->val_mae = NAN;
-	report->share = (Share) {1, NAN, NAN};
-	if (n == 0)
-		return NAN;
-	validation_ratings(trainer, rating);
-	if (trainer->shape.stage == STAGE_RANKING)
-	{
-		measure_predictions(trainer, report, rating);
-		return report->val_loss;
-	}
-	report->val_loss = validation_cross_entropy(trainer, rating);
-	if (isnan(report->val_loss))
-		return NAN;
-	for (int64_t i = 0; i < n; i++)
-		liked[i] = rating[i] >= trainer->options.like_threshold;
-	report->val_auc = (float) metrics_auc(trainer->validation, liked, n, trainer->metric_scratch);
-	return isnan(report->val_auc) ? report->val_loss : 1 - report->val_auc;
 }
 
 /* Whether no parameter has run away. */

@@ -36,6 +36,8 @@ typedef struct TrainOptions
 									 * newcomer: no history, no id */
 	float		weight_decay;
 	bool		anonymous;		/* every user is shown as unknown */
+	bool		events;			/* rows are no ratings, ratings.h: retrieval learns by
+								 * the softmax alone */
 	bool		early_stopping; /* false: all epochs, the rates as given */
 	const float *rates;			/* [epochs] with early_stopping off, else NULL */
 	uint64_t	seed;

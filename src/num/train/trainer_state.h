@@ -157,7 +157,9 @@ struct Trainer
 	float	   *dslot;			/* [slots][VECTOR_DIMS] */
 	double	   *loss;			/* [N_SHARDS] */
 	float	   *validation;		/* [n_validation] scores or predictions */
-	float	   *validation_base;	/* ranking: [n_validation] biases alone */
+	float	   *validation_base;	/* [n_validation] ranking: biases alone; of events
+									 * the cosines of other movies */
+	int32_t    *validation_movie;	/* events: [n_validation] */
 	float	   *movie_raw;		/* [max_movies][VECTOR_DIMS] */
 	float	   *dmovie;			/* [max_movies][VECTOR_DIMS] */
 	float	   *dmovie_id;		/* [max_movies][width of MOVIE_ID] */
@@ -213,6 +215,9 @@ knows_ratings(const Trainer *trainer)
 {
 	return trainer->shape.history > 0 || trainer->shape.stage == STAGE_RANKING;
 }
+
+/* Rows that are validated at a time. */
+#define VALIDATION_ROWS 512
 
 /* Whether the movies of a step are the whole catalogue. */
 static inline bool
@@ -369,6 +374,15 @@ extern void gather_features(float *out, const Trainer *trainer, const int32_t *m
 
 /* The learning rate of a step, the first of which is 0. */
 extern float step_rate(const Trainer *trainer, int64_t step);
+
+/* Events: fills validation_movie, once. */
+extern void list_validation(Trainer *trainer);
+
+/* Scores the validation rows; users are shared out. */
+extern void validate(Trainer *trainer);
+
+/* Fills the report's metrics; returns the error, which is to be made small. */
+extern float measure_validation(Trainer *trainer, EpochReport *report);
 
 /* Fills owns_movie, once. */
 extern void update_own_movies(Trainer *trainer);

@@ -260,9 +260,9 @@ recommend_order(RankWorkspace *workspace, const Serving *serving, const Recommen
 
 		item->movie = workspace->topk.entry[i].index;
 		item->movie_id = catalogue_id(catalogue, item->movie);
-		item->ranking = model_rating(serving->model->header, prediction);
 		item->retrieval = serve_cosine(user_vector, catalogue_vector(catalogue, item->movie));
-		item->order = !request->by_relevance ? prediction :
+		item->ranking = serve_score(serving, item->movie, temperature, item->retrieval, prediction);
+		item->order = !request->by_relevance && !serving->model->header->events ? prediction :
 			serve_relevance(serving, item->movie, temperature, item->retrieval, prediction);
 	}
 	sort_recommendations(workspace->items, n, diverse ? n : n_wanted);
@@ -281,6 +281,8 @@ recommend(RankWorkspace *workspace, Serving *serving, RecommendRequest *request,
 	UserState  *state = asked_user_state(serving, asked);
 	UserVectors user;
 
+	if (request->default_order)
+		request->by_relevance = serving->model->header->events != 0;
 	recommend_open_workspace(workspace, serving, request);
 	serve_user_vectors(serving, state, &user);
 	retrieve(workspace, serving, request, mask_movies(serving, request, state), &user);
@@ -323,7 +325,6 @@ order_argument(FunctionCallInfo fcinfo, int argno)
 {
 	char	   *order;
 
-	serve_refuse_null(fcinfo, argno, "order_by");
 	order = text_to_cstring(PG_GETARG_TEXT_PP(argno));
 	if (strcmp(order, "relevance") == 0)
 		return true;
@@ -351,7 +352,8 @@ read_wish(FunctionCallInfo fcinfo, RecommendRequest *request)
 	request->exclude = PG_ARGISNULL(5) ? NULL : PG_GETARG_ARRAYTYPE_P(5);
 	serve_refuse_null(fcinfo, 6, "exclude_seen");
 	request->exclude_seen = PG_GETARG_BOOL(6);
-	request->by_relevance = order_argument(fcinfo, 7);
+	request->default_order = PG_ARGISNULL(7);
+	request->by_relevance = !request->default_order && order_argument(fcinfo, 7);
 	request->diversity = serve_fraction(fcinfo, 8, "diversity");
 }
 

@@ -13,6 +13,7 @@ typedef struct RecommendRequest
 	int32		retrieve;		/* candidates by the retrieval score */
 	int32		n;				/* rows wanted */
 	bool		by_relevance;	/* else by the predicted rating */
+	bool		default_order;	/* by relevance if the model is of events */
 	float		diversity;		/* 0 to 1 */
 	bool		exclude_seen;
 	ArrayType  *candidates;		/* bigint[]; NULL: all movies */

@@ -238,6 +238,17 @@ serve_relevance(const Serving *serving, int32 movie, float temperature, float co
 		header->relevance_rating * prediction;
 }
 
+float
+serve_score(const Serving *serving, int32 movie, float temperature, float cosine,
+			float prediction)
+{
+	const ModelFileHeader *header = serving->model->header;
+
+	if (header->events)
+		return model_chance(header, serve_relevance(serving, movie, temperature, cosine, prediction));
+	return model_rating(header, prediction);
+}
+
 /*
  * predict_rating(user_id bigint, movie_id bigint, model_id int) RETURNS real: the
  * user's own rating of the movie, if there is one, is not looked at.
@@ -265,7 +276,10 @@ mlrec_predict_rating(PG_FUNCTION_ARGS)
 	scratch = palloc(sizeof(float) * model_rank_scratch(model, 1));
 	model_rank(model, vectors.ranking, 0, catalogue_rank_vector(serving.catalogue, movie), 1,
 			   &prediction, scratch);
-	prediction = model_rating(serving.model->header, prediction);
+	prediction = serve_score(&serving, movie, vectors.temperature,
+							 serve_cosine(vectors.retrieval,
+										  catalogue_vector(serving.catalogue, movie)),
+							 prediction);
 	serve_end(&serving);
 	PG_RETURN_FLOAT4(prediction);
 }

@@ -74,6 +74,10 @@ extern void serve_user_vectors(const Serving *serving, const UserState *state,
 /* The cosine of two vectors of unit length. */
 extern float serve_cosine(const float *a, const float *b);
 
+/* The ranking score: the predicted rating, or of events the chance, see model.h. */
+extern float serve_score(const Serving *serving, int32 movie, float temperature, float cosine,
+						 float prediction);
+
 /*
  * What order_by => 'relevance' orders by; the temperature is the user's, the prediction
  * as model_rank has it.

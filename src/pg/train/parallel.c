@@ -282,6 +282,7 @@ mlrec_train_worker(dsm_segment *seg, shm_toc *toc)
 	counts.n_train = counts.n_trainval = counts.movie = counts.prefix = NULL;
 	counts.rating = counts.movie_features = NULL;
 	counts.attribute = NULL;
+	counts.weight = NULL;		/* the leader has put weights into deviations */
 	carve(&memory, &arena, &shared->shape, &counts, &movie_stats, &shared->options);
 	take_part(&memory, &shared->options, ParallelWorkerNumber + 1, NULL);
 }

@@ -59,6 +59,12 @@
 #define RETRIEVAL_MAX_EPOCHS 20
 #define RETRIEVAL_STEPS 1500
 
+/* Of events the softmax is the only loss, and takes the weight of the other one too. */
+#define EVENTS_SOFTMAX 3
+
+/* The chance of events where there is no validation part to tell: of the order alone. */
+#define UNTOLD_INTERCEPT -10
+
 /* A model in the making. */
 typedef struct Training
 {
@@ -72,6 +78,8 @@ typedef struct Training
 	Share		share;			/* of the networks in a prediction, see ranker.h */
 	float		cosine_weight;	/* of the order by relevance, as in export.h */
 	float		relevance_rating;
+	float		chance_intercept;	/* of events, as in model_file.h */
+	float		chance_slope;
 	double		ndcg;			/* by relevance, on the validation rows */
 	double		popularity_ndcg;
 	int32		model_id;		/* of the new model */
@@ -155,9 +163,11 @@ stage_options(const Training *training, Stage stage)
 		.patience = values->patience,
 		.learning_rate = values->learning_rate,
 		.like_threshold = values->like_threshold,
-		.softmax_weight = stage == STAGE_RETRIEVAL ? values->softmax_weight : 0,
+		.softmax_weight = stage == STAGE_RETRIEVAL ? values->softmax_weight *
+			(training->dataset->ratings.weight ? EVENTS_SOFTMAX : 1) : 0,
 		.seed = values->seed,
 		.anonymous = !values->user_ids,
+		.events = training->dataset->ratings.weight != NULL,
 		.early_stopping = true,
 	};
 
@@ -239,6 +249,21 @@ train_stage(Training *training, Stage stage)
 				 errhint("Lower learning_rate.")));
 }
 
+/* Events have no ratings to predict: the networks of that stage have no part. */
+static void
+leave_untrained(Training *training, Stage stage)
+{
+	const StageShape *shape = &training->shape[stage];
+
+	if (training->params[stage])
+		pfree(training->params[stage]);
+	training->params[stage] = MemoryContextAllocHuge(CurrentMemoryContext,
+													 sizeof(float) * stage_size(shape));
+	stage_init(training->params[stage], shape, training->options.seed);
+	training->share.share = 0;
+	training->share.rmse = training->share.base_rmse = NAN;
+}
+
 /* Counts, shapes and both stages, for the split as it is. */
 static void
 train_stages(Training *training)
@@ -255,7 +280,10 @@ train_stages(Training *training)
 		stage_shape(&training->shape[stage], stage, n_users, ratings->n_movies,
 					ratings->n_genres, ratings->n_values,
 					training->options.history ? HISTORY_DIMS : 0);
-		train_stage(training, stage);
+		if (stage == STAGE_RANKING && ratings->weight != NULL)
+			leave_untrained(training, stage);
+		else
+			train_stage(training, stage);
 	}
 }
 
@@ -315,6 +343,8 @@ make_model_file(const Training *training)
 		.min_rating = dataset->min_rating,
 		.max_rating = dataset->max_rating,
 		.like_threshold = training->options.like_threshold,
+		.chance_intercept = training->chance_intercept,
+		.chance_slope = training->chance_slope,
 		.events = dataset->ratings.weight != NULL,
 		.min_year = dataset->min_year,
 		.max_year = dataset->max_year,
@@ -394,6 +424,8 @@ decide_activation(Training *training, ModelFileHeader *file, Oid ratings)
 	training->popularity_ndcg = new_model.popularity_ndcg;
 	training->cosine_weight = file->temperature / softmax_temperature;
 	training->relevance_rating = file->relevance_rating;
+	training->chance_intercept = file->chance_intercept;
+	training->chance_slope = file->chance_slope;
 	tell_relevance(training);
 	if (!may_be_active(training))
 		return false;
@@ -604,7 +636,8 @@ Datum
 mlrec_train_recommender(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
-	Training	training = {.options = options_get(fcinfo), .cosine_weight = 1};
+	Training	training = {.options = options_get(fcinfo), .cosine_weight = 1,
+		.chance_intercept = UNTOLD_INTERCEPT, .chance_slope = 1};
 	const OptionValues *options = &training.options;
 	Oid			ratings = relation_argument(fcinfo, 0, "ratings", false);
 	Oid			movies = relation_argument(fcinfo, 1, "movies", true);
