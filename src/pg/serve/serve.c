@@ -245,7 +245,8 @@ serve_score(const Serving *serving, int32 movie, float temperature, float cosine
 	const ModelFileHeader *header = serving->model->header;
 
 	if (header->events)
-		return model_chance(header, serve_relevance(serving, movie, temperature, cosine, prediction));
+		return model_chance(header, serve_relevance(serving, movie, temperature, cosine,
+													prediction));
 	return model_rating(header, prediction);
 }
 

@@ -605,6 +605,7 @@ load_dataset(Training *training, const SplitOptions *split, Oid ratings, Oid mov
 	dataset_warn(training->dataset);
 	check_dataset(training->dataset, ratings);
 	options_decide(&training->options, training->dataset);
+	training->chance_intercept = UNTOLD_INTERCEPT;
 	alloc_statistics(&training->movie_stats, training->dataset->ratings.n_users,
 					 training->dataset->ratings.n_movies);
 }
@@ -636,8 +637,7 @@ Datum
 mlrec_train_recommender(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
-	Training	training = {.options = options_get(fcinfo), .cosine_weight = 1,
-		.chance_intercept = UNTOLD_INTERCEPT, .chance_slope = 1};
+	Training	training = {.options = options_get(fcinfo), .cosine_weight = 1, .chance_slope = 1};
 	const OptionValues *options = &training.options;
 	Oid			ratings = relation_argument(fcinfo, 0, "ratings", false);
 	Oid			movies = relation_argument(fcinfo, 1, "movies", true);
