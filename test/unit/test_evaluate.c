@@ -503,7 +503,7 @@ check_model(const int64_t *user_ids, int n_users, const int64_t *movie_ids, int 
 	checks = 0;
 	run(&evaluation, &data.ratings, model, true);
 	CHECK(checks > N_USERS);
-	for (EvaluateProtocol protocol = 0; protocol < N_PROTOCOLS; protocol++)
+	for (EvaluateProtocol protocol = 0; protocol <= PROTOCOL_LIVE; protocol++)
 		for (EvaluateUsers group = 0; group < N_USER_GROUPS; group++)
 		{
 			check_ratings(known, evaluation.value[protocol][SYSTEM_MLREC][group], protocol, group);
