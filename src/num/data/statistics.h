@@ -12,7 +12,7 @@
  * so many ratings for each movie if that is more: of few ratings an eighth says little.
  */
 #define RECENT_SHARE 0.125
-#define RECENT_PER_MOVIE 5
+#define RECENT_PER_MOVIE 25
 
 typedef struct MovieStatistics
 {
