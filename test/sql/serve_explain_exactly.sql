@@ -70,7 +70,7 @@ FROM told JOIN movie_embeddings a USING (movie_id) JOIN movie_embeddings b
 	ON b.model_id = a.model_id AND b.movie_id = because_movie_id
 WHERE a.model_id = :model;
 
--- Popularity: the likes among the latest eighth of the training part, or five for each
+-- Popularity: the likes among the latest eighth of the training part, or 25 for each
 -- movie if that is more, those of its last moment all included.
 CREATE TABLE training AS
 	SELECT movie_id, rating, rated_at FROM ratings, mlrec_model
@@ -81,7 +81,7 @@ WHERE model_id = :model GROUP BY train_ratings;
 CREATE TABLE recent AS
 	SELECT * FROM training WHERE rated_at >= (
 		SELECT rated_at FROM training ORDER BY rated_at DESC
-		OFFSET (SELECT least(count(*), greatest(ceil(count(*) / 8.0), 5 * (SELECT count(*) FROM movies))) - 1
+		OFFSET (SELECT least(count(*), greatest(ceil(count(*) / 8.0), 25 * (SELECT count(*) FROM movies))) - 1
 			FROM training) LIMIT 1);
 SELECT bool_and(abs(contribution - (m.relevance->>'popularity')::float8 *
 		ln(1 + (SELECT count(*) FROM recent r WHERE r.movie_id = t.movie_id AND rating >= 4))) < 1e-4) AS same

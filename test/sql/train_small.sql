@@ -27,7 +27,9 @@ BEGIN
 	movies := count(DISTINCT movie_id) FROM answers;
 	SELECT string_agg(problem, '; ' ORDER BY problem) INTO problems FROM (
 		SELECT 'scores' FROM answers
-			WHERE (ranking_score BETWEEN (SELECT min(rating) FROM ratings) AND (SELECT max(rating) FROM ratings)
+			-- many equal ratings are events, whose score is a chance
+			WHERE (ranking_score BETWEEN (SELECT min(rating) - (min(rating) = max(rating))::int * min(rating) FROM ratings)
+				AND (SELECT max(rating) + (min(rating) = max(rating))::int FROM ratings)
 				AND retrieval_score BETWEEN -1 AND 1) IS NOT TRUE
 		UNION SELECT 'not all movies for ' || user_id FROM answers
 			GROUP BY user_id HAVING count(*) <> (SELECT count(*) FROM movies)

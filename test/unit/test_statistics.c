@@ -74,7 +74,7 @@ test_means(void)
 }
 
 /* A long row of ratings by one user, one after the other, of three movies. */
-#define MANY 400
+#define MANY 2000
 static int32_t many_movie[MANY];
 static float many_rating[MANY];
 static int64_t many_time[MANY];
@@ -101,7 +101,7 @@ check_since(int64_t time)
 	}
 }
 
-/* An eighth of 400 rows are the last 50, more than five for each of four movies. */
+/* An eighth of 2000 rows are the last 250, more than 25 for each of four movies. */
 static void
 test_popularity(void)
 {
@@ -111,13 +111,13 @@ test_popularity(void)
 		many_rating[i] = 3 + i % 5 / 2;
 		many_time[i] = i;
 	}
-	check_since(350);
+	check_since(1750);
 
 	/* rows of one time go together, though they are more than that */
-	for (int i = 320; i < 370; i++)
-		many_time[i] = 369;
-	many_time[2] = 369;
-	check_since(369);
+	for (int i = 1700; i < 1960; i++)
+		many_time[i] = 1959;
+	many_time[2] = 1959;
+	check_since(1959);
 
 	/* all at one time, at either end of time */
 	for (int end = 0; end < 2; end++)
@@ -128,7 +128,7 @@ test_popularity(void)
 	}
 }
 
-/* Where an eighth is less than five rows for each movie, more rows count: here all. */
+/* Where an eighth is less than 25 rows for each movie, more rows count: here all. */
 static void
 test_popularity_of_few(void)
 {
