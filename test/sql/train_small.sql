@@ -28,7 +28,8 @@ BEGIN
 	SELECT string_agg(problem, '; ' ORDER BY problem) INTO problems FROM (
 		SELECT 'scores' FROM answers
 			-- many equal ratings are events, whose score is a chance
-			WHERE (ranking_score BETWEEN (SELECT min(rating) - (min(rating) = max(rating))::int * min(rating) FROM ratings)
+			WHERE (ranking_score BETWEEN
+				(SELECT min(rating) - (min(rating) = max(rating))::int * min(rating) FROM ratings)
 				AND (SELECT max(rating) + (min(rating) = max(rating))::int FROM ratings)
 				AND retrieval_score BETWEEN -1 AND 1) IS NOT TRUE
 		UNION SELECT 'not all movies for ' || user_id FROM answers
