@@ -37,7 +37,7 @@ def prepare():
     sql(f"CREATE DATABASE {DATABASE}", dbname="postgres")
     sql("CREATE EXTENSION mlrec")
     sql("SELECT load_movielens(%s)", os.environ["MLREC_SAMPLE"])
-    sql("SET client_min_messages = warning; SELECT train_recommender(retrieval_epochs => 4, ranking_epochs => 4)")
+    sql("SET client_min_messages = warning; SELECT train_recommender(ranking_epochs => 4)")
     install()
 
 
