@@ -18,9 +18,6 @@
 
 #define SHORT_RUN 12			/* rows sorted by insertion before merging */
 
-/*
- * Adds the rows user[n] to start[n_users], which begins as zeros.
- */
 void
 rows_count(int64_t *start, const int32_t *user, int64_t n)
 {
@@ -28,7 +25,6 @@ rows_count(int64_t *start, const int32_t *user, int64_t n)
 		start[user[i]]++;
 }
 
-/* Turns counts into first rows. */
 void
 rows_open(RatingTable *table)
 {
@@ -45,10 +41,6 @@ rows_open(RatingTable *table)
 	table->n_rows = sum;
 }
 
-/*
- * Puts n rows into their users' places.  Meanwhile start[u] is the next free
- * place of user u.
- */
 void
 rows_place(RatingTable *table, const int32_t *user, const int32_t *movie,
 		   const float *rating, const int64_t *time, int64_t n)
@@ -63,7 +55,6 @@ rows_place(RatingTable *table, const int32_t *user, const int32_t *movie,
 	}
 }
 
-/* Once all rows have been placed: start[u] is the first row of u again. */
 void
 rows_close(RatingTable *table)
 {
@@ -71,7 +62,6 @@ rows_close(RatingTable *table)
 	table->start[0] = 0;
 }
 
-/* The most rows that one user has, from the first row of each: start [n_users + 1]. */
 int64_t
 rows_longest(const int64_t *start, int32_t n_users)
 {
@@ -172,10 +162,6 @@ sort_rows(UserRating *row, UserRating *other, int64_t n)
 		memcpy(row, from, (size_t) n * sizeof(UserRating));
 }
 
-/*
- * Copies a user's rows, in order, to the front of the scratch, which has room
- * for twice as many.  Returns their number.
- */
 int64_t
 rows_take_user(UserRating *scratch, const RatingTable *table, int32_t user)
 {
@@ -213,14 +199,6 @@ keep_rows(RatingTable *table, int32_t user, const UserRating *scratch, int64_t n
 	}
 }
 
-/*
- * Puts the rows of one user in order and drops all but the latest of several
- * ratings of one movie; returns how many were dropped.
- *
- * To be called for each user in turn.  *end is the number of rows kept so far;
- * the user's rows move there.  The scratch has room for twice as many rows as
- * any user has; last_seen[n_movies] begins as zeros.
- */
 int32_t
 rows_order_user(RatingTable *table, int32_t user, UserRating *scratch, int32_t *last_seen,
 				int64_t *end)

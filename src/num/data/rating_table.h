@@ -44,12 +44,33 @@ typedef struct UserRating
  */
 extern uint64_t rating_tie_order(int64_t user_id, int64_t movie_id);
 
+/* Adds the rows user[n] to start[n_users], which begins as zeros. */
 extern void rows_count(int64_t *start, const int32_t *user, int64_t n);
+
+/* Turns counts into first rows. */
 extern void rows_open(RatingTable *table);
+
+/*
+ * Puts n rows into their users' places.  Meanwhile start[u] is the next free place
+ * of user u.
+ */
 extern void rows_place(RatingTable *table, const int32_t *user, const int32_t *movie,
 					   const float *rating, const int64_t *time, int64_t n);
+
+/* Once all rows have been placed: start[u] is the first row of u again. */
 extern void rows_close(RatingTable *table);
+
+/* The most rows that one user has, from the first row of each: start [n_users + 1]. */
 extern int64_t rows_longest(const int64_t *start, int32_t n_users);
+
+/*
+ * Puts the rows of one user in order and drops all but the latest of several
+ * ratings of one movie; returns how many were dropped.
+ *
+ * To be called for each user in turn.  *end is the number of rows kept so far; the
+ * user's rows move there.  The scratch has room for twice as many rows as any user
+ * has; last_seen[n_movies] begins as zeros.
+ */
 extern int32_t rows_order_user(RatingTable *table, int32_t user, UserRating *scratch,
 							   int32_t *last_seen, int64_t *end);
 
@@ -77,6 +98,10 @@ extern int32_t rows_order_events(RatingTable *table, int32_t user, UserRating *s
 extern void rows_add_repeated(RatingTable *table, const RepeatedEvent *repeated, int64_t n,
 							  int64_t last, int64_t *row_of);
 
+/*
+ * Copies a user's rows, in order, to the front of the scratch, which has room for
+ * twice as many.  Returns their number.
+ */
 extern int64_t rows_take_user(UserRating *scratch, const RatingTable *table, int32_t user);
 
 static inline void

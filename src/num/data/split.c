@@ -213,10 +213,6 @@ tie_share(const RatingTable *table, const SplitPlan *plan)
 	return rows > 0 ? shares / (double) rows : 0;
 }
 
-/*
- * Finds where the parts end.  The rows are in the order that rows_order_user
- * left them in, or were split in the same way (random or not) before.
- */
 void
 split_plan(SplitPlan *plan, const RatingTable *table, const SplitOptions *options)
 {
@@ -333,10 +329,6 @@ separate_parts(RatingTable *table, const SplitPlan *plan, int32_t user, UserRati
 	table->n_trainval[user] = (int32_t) (size[0] + size[1]);
 }
 
-/*
- * Sets n_train, n_trainval and the prefixes of one user, and moves their rows into
- * the order of ratings.h.  The scratch is as for rows_order_user.
- */
 void
 split_user(RatingTable *table, const SplitPlan *plan, int32_t user, UserRating *scratch)
 {
@@ -357,10 +349,6 @@ split_user(RatingTable *table, const SplitPlan *plan, int32_t user, UserRating *
 	}
 }
 
-/*
- * Counts and bounds of the training rows, by ratings [n_rows]; trained[n_movies] becomes 1 for the
- * movies that have any, else 0.
- */
 void
 split_summary(SplitSummary *summary, const float *ratings, const RatingTable *table,
 			  uint8_t *trained)

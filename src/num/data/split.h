@@ -70,9 +70,23 @@ typedef struct SplitSummary
 /* Whether a comes after b. */
 extern bool rating_key_after(const RatingKey *a, const RatingKey *b);
 
+/*
+ * Finds where the parts end.  The rows are in the order that rows_order_user left
+ * them in, or were split in the same way (random or not) before.
+ */
 extern void split_plan(SplitPlan *plan, const RatingTable *table, const SplitOptions *options);
+
+/*
+ * Sets n_train, n_trainval and the prefixes of one user, and moves their rows into
+ * the order of ratings.h.  The scratch is as for rows_order_user.
+ */
 extern void split_user(RatingTable *table, const SplitPlan *plan, int32_t user,
 					   UserRating *scratch);
+
+/*
+ * Counts and bounds of the training rows, by ratings [n_rows]; trained[n_movies]
+ * becomes 1 for the movies that have any, else 0.
+ */
 extern void split_summary(SplitSummary *summary, const float *rating, const RatingTable *table,
 						  uint8_t *trained);
 

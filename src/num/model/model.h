@@ -48,6 +48,7 @@ extern size_t model_size(void);
  */
 extern void model_open(Model *model, const void *file);
 
+/* The header of the model file that the model is a view of. */
 extern const ModelFileHeader *model_header(const Model *model);
 
 /* What it is made of, for those who take it apart. */

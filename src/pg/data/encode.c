@@ -36,7 +36,6 @@ static const InputColumn user_columns[N_USER_COLUMNS] = {
 
 /* ---------------------------------------------------------------------- ids */
 
-/* An array of n zeros, of any size, in the current memory context. */
 void *
 palloc0_huge_array(Size n, Size size)
 {
@@ -44,7 +43,6 @@ palloc0_huge_array(Size n, Size size)
 									  MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 }
 
-/* An empty map in the current memory context. */
 void
 encode_init_ids(IdMap *ids)
 {
@@ -53,7 +51,6 @@ encode_init_ids(IdMap *ids)
 	idmap_init(ids, palloc(n_slots * sizeof(IdSlot)), n_slots);
 }
 
-/* The id's code, a new one when it is new. */
 int32
 encode_id(IdMap *ids, int64 id)
 {
@@ -96,10 +93,6 @@ refuse_second_row(Oid relation, const char *column, int64 id)
 
 /* -------------------------------------------------------------------- movies */
 
-/*
- * Checks the relation's columns; InvalidOid stands for a relation without rows.
- * The list lives in the current memory context.
- */
 MovieList *
 movies_open(Oid relation)
 {
@@ -202,7 +195,6 @@ receive_movie(void *arg, const Datum *value, const bool *isnull)
 	}
 }
 
-/* Reads the movies, before any rating adds ids. */
 void
 movies_read(MovieList *list)
 {
@@ -211,11 +203,6 @@ movies_read(MovieList *list)
 	list->n_genres_found = vocabulary_finish(list->genres, MAX_VALUES);
 }
 
-/*
- * Fills in what the list knows of each movie by its index: the genre flags of
- * features [n_movies * (n_genres + 1)], year [n_movies] and listed [n_movies],
- * which all begin as zeros.
- */
 void
 movies_encode(const MovieList *list, const int32 *index, float *features,
 			  int16 *year, uint8 *listed)
@@ -238,10 +225,6 @@ movies_encode(const MovieList *list, const int32 *index, float *features,
 
 /* -------------------------------------------------------------------- users */
 
-/*
- * Checks the relation's columns; InvalidOid stands for a relation without rows.
- * The list lives in the current memory context.
- */
 UserList *
 users_open(Oid relation)
 {
@@ -283,10 +266,6 @@ receive_user(void *arg, const Datum *value, const bool *isnull)
 	}
 }
 
-/*
- * Reads the attributes of users who have ratings.  ids gives codes, index the
- * place of a code among the n_users, n_trainval their training rows.
- */
 void
 users_read(UserList *list, const IdMap *ids, const int32 *index,
 		   int32 n_users, const int32 *n_trainval)
@@ -304,7 +283,6 @@ users_read(UserList *list, const IdMap *ids, const int32 *index,
 		list->n_values_found[a] = vocabulary_finish(list->values[a], MAX_VALUES);
 }
 
-/* Fills attribute [n_users * N_ATTRIBUTES] as in ratings.h. */
 void
 users_encode(const UserList *list, int32 n_users, uint8 *attribute)
 {

@@ -64,18 +64,46 @@ typedef struct UserList
 	int32		n_values_found[N_ATTRIBUTES];
 } UserList;
 
+/* An array of n zeros, of any size, in the current memory context. */
 extern void *palloc0_huge_array(Size n, Size size);
+
+/* An empty map in the current memory context. */
 extern void encode_init_ids(IdMap *ids);
+
+/* The id's code, a new one when it is new. */
 extern int32 encode_id(IdMap *ids, int64 id);
 
+/*
+ * Checks the relation's columns; InvalidOid stands for a relation without rows.  The
+ * list lives in the current memory context.
+ */
 extern MovieList *movies_open(Oid relation);
+
+/* Reads the movies, before any rating adds ids. */
 extern void movies_read(MovieList *list);
+
+/*
+ * Fills in what the list knows of each movie by its index: the genre flags of
+ * features [n_movies * (n_genres + 1)], year [n_movies] and listed [n_movies],
+ * which all begin as zeros.
+ */
 extern void movies_encode(const MovieList *list, const int32 *index, float *features,
 						  int16 *year, uint8 *listed);
 
+/*
+ * Checks the relation's columns; InvalidOid stands for a relation without rows.  The
+ * list lives in the current memory context.
+ */
 extern UserList *users_open(Oid relation);
+
+/*
+ * Reads the attributes of users who have ratings.  ids gives codes, index the place
+ * of a code among the n_users, n_trainval their training rows.
+ */
 extern void users_read(UserList *list, const IdMap *ids, const int32 *index,
 					   int32 n_users, const int32 *n_trainval);
+
+/* Fills attribute [n_users * N_ATTRIBUTES] as in ratings.h. */
 extern void users_encode(const UserList *list, int32 n_users, uint8 *attribute);
 
 #endif							/* MLREC_DATA_ENCODE_H */

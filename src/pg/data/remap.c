@@ -67,11 +67,6 @@ remap_attribute(uint8 *to, const uint8 *from, int32 n_users, const int32 *map)
 		to[i] = from[i] == 0 ? 0 : (uint8) (1 + map[from[i] - 1]);
 }
 
-/*
- * remap_ratings: the data's ratings with features and attributes in the
- * model's codes.  Arrays that had to change are palloc'd, the others are the
- * data's own.
- */
 void
 remap_ratings(Ratings *ratings, const Dataset *dataset, const CachedModel *model)
 {

@@ -94,10 +94,6 @@ measure_users_name(EvaluateUsers users)
 	return users_names[users];
 }
 
-/*
- * measure_metric_name: the metric with the actual sizes, as recall@200,
- * palloc'd.
- */
 char *
 measure_metric_name(EvaluateMetric metric, int32 top_k, int32 top_n)
 {
@@ -118,10 +114,6 @@ measure_metric_name(EvaluateMetric metric, int32 top_k, int32 top_n)
 	return psprintf("%s%s", stem, order);
 }
 
-/*
- * measure_model: evaluate_run that can be cancelled, into the current memory
- * context.  options->check_interrupts is set here.
- */
 Evaluation *
 measure_model(const Ratings *ratings, const Model *model, const EvaluateOptions *options)
 {
@@ -213,12 +205,6 @@ evaluation_json(const Evaluation *evaluation)
 	return json.data;
 }
 
-/*
- * measure_summary: what is stored with a model that was just trained, as a
- * JSON object, palloc'd: everything but the live lists, which take as long as
- * all the rest together; lists of at most SUMMARY_LIST_USERS users, fewer for
- * large catalogues.
- */
 char *
 measure_summary(const Ratings *ratings, const Model *model)
 {

@@ -68,6 +68,7 @@ typedef struct UserVectors
 	float		ranking[VECTOR_DIMS];
 } UserVectors;
 
+/* The vectors of a user whose state was read, and the temperature of their logits. */
 extern void serve_user_vectors(const Serving *serving, const UserState *state,
 							   UserVectors *vectors);
 
