@@ -66,7 +66,7 @@ sub blocks
 
 my @blocks = blocks();
 cmp_ok(scalar @blocks, '>=', 12, 'the manual has statements');
-cmp_ok(scalar(grep { defined $_->{columns} } @blocks), '>=', 1, 'the manual shows results');
+cmp_ok(scalar(grep { defined $_->{columns} } @blocks), '>=', 3, 'the manual shows results');
 
 my $node = PostgreSQL::Test::Cluster->new('manual');
 $node->init;
