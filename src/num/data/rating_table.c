@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "num/base/radix.h"
 #include "num/base/rng.h"
 #include "num/data/rating_table.h"
 
@@ -28,17 +29,9 @@ rows_count(int64_t *start, const int32_t *user, int64_t n)
 void
 rows_open(RatingTable *table)
 {
-	int64_t		sum = 0;
-
-	for (int32_t u = 0; u < table->n_users; u++)
-	{
-		int64_t		count = table->start[u];
-
-		table->start[u] = sum;
-		sum += count;
-	}
-	table->start[table->n_users] = sum;
-	table->n_rows = sum;
+	table->start[table->n_users] = 0;
+	radix_starts(table->start, table->n_users + 1);
+	table->n_rows = table->start[table->n_users];
 }
 
 void

@@ -39,7 +39,7 @@ typedef struct Ratings
 	/* rows, user by user */
 	const int64_t *start;		/* [n_users + 1] */
 	const int32_t *n_train;		/* [n_users] */
-	const int32_t *n_trainval;	/* [n_users], fit and validation */
+	const int32_t *n_trainval;	/* [n_users], train and validation */
 	const int32_t *movie;		/* [n_rows], index into the catalogue */
 	const float *rating;		/* [n_rows]; of events all the same */
 	const float *weight;		/* [n_rows] of events: ln(1 + w), where w is the sum

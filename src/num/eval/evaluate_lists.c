@@ -293,12 +293,9 @@ predict_candidates(Lists *lists, const float *ranking, int32_t n)
 {
 	const Evaluator *evaluator = lists->evaluator;
 
-	for (int64_t i = 0; i < n; i++)
-		memcpy(lists->candidate_movies + i * VECTOR_DIMS,
-			   evaluator->movie_rank_vectors + (int64_t) lists->candidates[i].index * VECTOR_DIMS,
-			   VECTOR_DIMS * sizeof(float));
-	model_rank(evaluator->model, ranking, 0, lists->candidate_movies, n, lists->predicted,
-			   lists->rank_scratch);
+	model_rank_entries(evaluator->model, ranking, lists->candidates, n,
+					   evaluator->movie_rank_vectors, lists->candidate_movies, lists->predicted,
+					   lists->rank_scratch);
 }
 
 /* Offers all movies, or those of the index that may be among the best. */

@@ -117,20 +117,6 @@ open_movies(Evaluator *evaluator, Arena *arena)
 		history[row] = evaluator->model_movie[ratings->movie[row]];
 }
 
-static void
-fill_decays(Evaluator *evaluator)
-{
-	const Ratings *ratings = evaluator->ratings;
-
-	if (evaluator->history_decay == NULL)
-		return;
-	for (int32_t user = 0; user < ratings->n_users; user++)
-		for (int64_t row = ratings->start[user]; row < user_end(ratings, user); row++)
-			evaluator->history_decay[row] = row == ratings->start[user] ? 0 :
-				recent_decay(ratings_seconds(ratings, ratings->time[row - 1],
-											 ratings->time[row]));
-}
-
 EvalQuery
 evaluator_static_query(const Evaluator *evaluator, int32_t user)
 {
@@ -142,12 +128,8 @@ evaluator_live_query(const Evaluator *evaluator, int32_t user, int64_t row)
 {
 	const Ratings *ratings = evaluator->ratings;
 	int32_t		known = ratings->prefix[row];
-	float		left = 0;
+	float		left = ratings_in_order(ratings) ? recents_left(ratings, user, known, row) : 0;
 
-	if (ratings_in_order(ratings) && known > 0)
-		left = recent_decay(ratings_seconds(ratings,
-											ratings->time[ratings->start[user] + known - 1],
-											ratings->time[row]));
 	return (EvalQuery) {user, known, left, row};
 }
 
@@ -173,7 +155,8 @@ evaluator_open(Evaluator *evaluator, const Ratings *ratings, const Model *model,
 		evaluator->history_decay = ARENA_ARRAY(arena, float, ratings->n_rows);
 	if (arena->base != NULL)
 	{
-		fill_decays(evaluator);
+		if (evaluator->history_decay != NULL)
+			recents_decays(evaluator->history_decay, ratings);
 		baselines_fit(&evaluator->baselines, ratings, evaluator->header->like_threshold);
 		match_movies(evaluator);
 	}

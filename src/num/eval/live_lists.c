@@ -178,11 +178,9 @@ predict(LiveLists *lists, const float *ranking, int32_t n)
 {
 	const Evaluator *evaluator = lists->evaluator;
 
-	for (int32_t i = 0; i < n; i++)
-		memcpy(lists->movies + (int64_t) i * VECTOR_DIMS, evaluator->movie_rank_vectors +
-			   (int64_t) lists->candidates[i].index * VECTOR_DIMS, sizeof(float) * VECTOR_DIMS);
-	model_rank(evaluator->model, ranking, 0, lists->movies, n, lists->predicted,
-			   lists->rank_scratch);
+	model_rank_entries(evaluator->model, ranking, lists->candidates, n,
+					   evaluator->movie_rank_vectors, lists->movies, lists->predicted,
+					   lists->rank_scratch);
 }
 
 /*

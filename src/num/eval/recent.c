@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+#include "num/base/radix.h"
+
 #define MAX_DAYS 100000			/* from the first rating to the last */
 
 /* How many days there are from the first rating to the last, 0 if too many. */
@@ -36,18 +38,10 @@ day_of(const RecentLikes *recent, int64_t time)
 static void
 sort_likes(RecentLikes *recent, const Ratings *ratings, float like_threshold)
 {
-	int64_t		sum = 0;
-
 	memset(recent->start, 0, (recent->n_days + 1) * sizeof(int64_t));
 	for (int64_t row = 0; row < ratings->n_rows; row++)
 		recent->start[day_of(recent, ratings->time[row])] += ratings->rating[row] >= like_threshold;
-	for (int32_t day = 0; day < recent->n_days; day++)
-	{
-		int64_t		n = recent->start[day];
-
-		recent->start[day] = sum;
-		sum += n;
-	}
+	radix_starts(recent->start, recent->n_days);
 	for (int32_t user = 0; user < ratings->n_users; user++)
 		for (int64_t row = ratings->start[user]; row < ratings->start[user + 1]; row++)
 		{

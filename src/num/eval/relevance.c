@@ -235,12 +235,8 @@ predict(Tuning *tuning)
 {
 	const float *vectors = model_file_section(tuning->header, MODEL_FILE_MOVIE_RANK_VECTORS);
 
-	for (int32_t i = 0; i < tuning->n; i++)
-		memcpy(tuning->movies + i * VECTOR_DIMS,
-			   vectors + (int64_t) tuning->options[i].index * VECTOR_DIMS,
-			   sizeof(float) * VECTOR_DIMS);
-	model_rank(tuning->model, tuning->ranking, 0, tuning->movies, tuning->n, tuning->predicted,
-			   tuning->scratch);
+	model_rank_entries(tuning->model, tuning->ranking, tuning->options, tuning->n, vectors,
+					   tuning->movies, tuning->predicted, tuning->scratch);
 }
 
 /* Keeps the options of a user for the fit. */

@@ -124,22 +124,17 @@ influence_without(const Influence *influence, const int32_t *without, int n,
 	for (int stage = 0; stage < N_STAGES; stage++)
 	{
 		const StageShape *shape = model_shape(influence->model, stage);
-		float	   *out = stage == STAGE_RETRIEVAL ? retrieval : ranking;
-		float	   *x = scratch;
-		float	   *hidden = x + (size_t) n * shape->user_inputs;
+		float	   *hidden = scratch + (size_t) n * shape->user_inputs;
 		float	   *bias = hidden + (size_t) n * shape->user_hidden;
+		TowerPass	pass = {
+			scratch, hidden, stage == STAGE_RETRIEVAL ? retrieval : ranking, n, DROPOUT_OFF
+		};
 
 		for (int i = 0; i < n; i++)
-			bias[i] = gather(x + (size_t) i * shape->user_inputs, influence, stage, without[i]);
-		user_tower_predict(out, hidden, x, model_params(influence->model, stage), shape, n);
-		for (int i = 0; i < n && stage == STAGE_RANKING; i++)
-			out[(size_t) i * VECTOR_DIMS] = bias[i];
-		for (int i = 0; i < n && stage == STAGE_RETRIEVAL; i++)
-			temperature[i] = model_temperature(influence->model,
-											   x + (size_t) i * shape->user_inputs,
-											   hidden + (size_t) i * shape->user_hidden);
+			bias[i] = gather(pass.x + (size_t) i * shape->user_inputs, influence, stage,
+							 without[i]);
+		model_user_tower(influence->model, stage, &pass, bias, temperature);
 	}
-	dense_unit(retrieval, n);
 }
 
 /* ---------------------------------------------------------------------------
@@ -330,7 +325,6 @@ static void
 add_recent_estimates(float *out, const Influence *influence, Slope *slope)
 {
 	const Model *model = influence->model;
-	const ModelFileHeader *header = model_header(model);
 	const UserInput *input = influence->input;
 	const float *gates = model_gates(model);
 	int32_t		movie[RECENT_ROWS];
@@ -341,12 +335,7 @@ add_recent_estimates(float *out, const Influence *influence, Slope *slope)
 	{
 		from = to > RECENT_ROWS ? to - RECENT_ROWS : 0;
 		for (int32_t i = from; i < to; i++)
-		{
-			movie[i - from] = model_known_movie(model, input, i);
-			level[i - from] = recent_level(standardise(input->history_rating[i],
-													   header->mean_rating,
-													   header->deviation));
-		}
+			movie[i - from] = model_recent_movie(model, input, i, &level[i - from]);
 		recents_backward(slope->recents, drow,
 						 &(RecentRows) {movie, level, input->history_decay + from}, 0, to - from);
 		for (int32_t i = 0; i < to - from; i++)

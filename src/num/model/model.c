@@ -154,6 +154,16 @@ model_temperature(const Model *model, const float *x, const float *hidden)
 	return user_temperature(hidden, params, shape, NULL) * (counts + (1 - counts) * known);
 }
 
+int32_t
+model_recent_movie(const Model *model, const UserInput *input, int32_t i, uint8_t *level)
+{
+	const ModelFileHeader *header = model->header;
+
+	*level = recent_level(standardise(input->history_rating[i], header->mean_rating,
+									  header->deviation));
+	return model_known_movie(model, input, i);
+}
+
 void
 model_add_recents(const Model *model, Recents *recents, const UserInput *input, int32_t from,
 				  int32_t without)
@@ -169,10 +179,9 @@ model_add_recents(const Model *model, Recents *recents, const UserInput *input, 
 
 		for (int32_t i = 0; i < n; i++)
 		{
-			movie[i] = at + i == without ? -1 : model_known_movie(model, input, at + i);
-			level[i] = recent_level(standardise(input->history_rating[at + i],
-												model->header->mean_rating,
-												model->header->deviation));
+			movie[i] = model_recent_movie(model, input, at + i, &level[i]);
+			if (at + i == without)
+				movie[i] = -1;
 		}
 		recents_add(recents, &rows, 0, n);
 	}
@@ -256,9 +265,25 @@ gather_users(float *x, float *bias, const Model *model, Stage stage, const UserI
 size_t
 model_users_scratch(const Model *model, int n)
 {
-	const StageShape *shape = &model->shape[STAGE_RETRIEVAL];	/* the wider one */
+	return users_scratch(&model->shape[STAGE_RETRIEVAL], n);
+}
 
-	return (size_t) n * (shape->user_inputs + shape->user_hidden + 1);
+void
+model_user_tower(const Model *model, Stage stage, const TowerPass *pass, const float *bias,
+				 float *temperature)
+{
+	const StageShape *shape = &model->shape[stage];
+
+	user_tower_predict(pass->out, pass->hidden, pass->x, model->params[stage], shape, pass->rows);
+	if (stage == STAGE_RANKING)
+	{
+		put_biases(pass->out, bias, pass->rows);
+		return;
+	}
+	for (int i = 0; i < pass->rows; i++)
+		temperature[i] = model_temperature(model, pass->x + (size_t) i * shape->user_inputs,
+										   pass->hidden + (size_t) i * shape->user_hidden);
+	dense_unit(pass->out, pass->rows);
 }
 
 void
@@ -268,20 +293,15 @@ model_users(const Model *model, const UserInput *inputs, int n,
 	for (int stage = 0; stage < N_STAGES; stage++)
 	{
 		const StageShape *shape = &model->shape[stage];
-		float	   *out = stage == STAGE_RETRIEVAL ? retrieval : ranking;
-		float	   *x = scratch;
-		float	   *hidden = x + (size_t) n * shape->user_inputs;
+		float	   *hidden = scratch + (size_t) n * shape->user_inputs;
 		float	   *bias = hidden + (size_t) n * shape->user_hidden;
+		TowerPass	pass = {
+			scratch, hidden, stage == STAGE_RETRIEVAL ? retrieval : ranking, n, DROPOUT_OFF
+		};
 
-		gather_users(x, bias, model, stage, inputs, n);
-		user_tower_predict(out, hidden, x, model->params[stage], shape, n);
-		for (int i = 0; i < n && stage == STAGE_RANKING; i++)
-			out[(size_t) i * VECTOR_DIMS] = bias[i];
-		for (int i = 0; i < n && stage == STAGE_RETRIEVAL; i++)
-			temperature[i] = model_temperature(model, x + (size_t) i * shape->user_inputs,
-											   hidden + (size_t) i * shape->user_hidden);
+		gather_users(pass.x, bias, model, stage, inputs, n);
+		model_user_tower(model, stage, &pass, bias, temperature);
 	}
-	dense_unit(retrieval, n);
 }
 
 size_t
@@ -305,8 +325,7 @@ model_movies(const Model *model, const float *features, int n,
 	memset(unknown, 0, sizeof(int32_t) * n);
 	movie_tower_predict(ranking, NULL, NULL, unknown, features, model->params[STAGE_RANKING],
 						&model->shape[STAGE_RANKING], n);
-	for (int i = 0; i < n; i++)
-		ranking[(size_t) i * VECTOR_DIMS] = 0;	/* no ratings, no bias */
+	clear_biases(ranking, n);	/* no ratings, no bias */
 	movie_tower_predict(retrieval, hidden, x, unknown, features, model->params[STAGE_RETRIEVAL],
 						shape, n);
 	dense_unit(retrieval, n);
@@ -338,6 +357,16 @@ model_rank(const Model *model, const float *users, int user_stride,
 		   const float *movies, int n, float *out, float *scratch)
 {
 	pairs_predict_vectors(out, &model->ranker, users, user_stride, movies, n, scratch);
+}
+
+void
+model_rank_entries(const Model *model, const float *user, const TopkEntry *entries, int n,
+				   const float *vectors, float *movies, float *out, float *scratch)
+{
+	for (int i = 0; i < n; i++)
+		memcpy(movies + (int64_t) i * VECTOR_DIMS,
+			   vectors + (int64_t) entries[i].index * VECTOR_DIMS, sizeof(float) * VECTOR_DIMS);
+	model_rank(model, user, 0, movies, n, out, scratch);
 }
 
 void

@@ -10,10 +10,12 @@
 
 #include <stddef.h>
 
+#include "num/base/topk.h"
 #include "num/data/bias.h"
 #include "num/model/model_file.h"
 #include "num/net/rank_pairs.h"
 #include "num/net/recents.h"
+#include "num/net/tower.h"
 
 typedef struct Model Model;
 
@@ -67,6 +69,21 @@ extern size_t model_users_scratch(const Model *model, int n);
 extern void model_users(const Model *model, const UserInput *inputs, int n,
 						float *retrieval, float *temperature, float *ranking, float *scratch);
 
+/* The same before there is a model, of the shape of its retrieval stage, the wider one. */
+static inline size_t
+users_scratch(const StageShape *retrieval, int n)
+{
+	return (size_t) n * (retrieval->user_inputs + retrieval->user_hidden + 1);
+}
+
+/*
+ * For those who gather the inputs of a stage's user tower themselves: from pass->x to
+ * the vectors of model_users in pass->out, with the users' biases [rows] in ranking and
+ * temperature [rows] in retrieval.
+ */
+extern void model_user_tower(const Model *model, Stage stage, const TowerPass *pass,
+							 const float *bias, float *temperature);
+
 /*
  * Vectors of n movies that the model has not seen, from their features alone.
  * features [n * (n_genres + 1)]: as Ratings.movie_features.
@@ -90,6 +107,14 @@ extern void model_rank(const Model *model, const float *users, int user_stride,
 					   const float *movies, int n, float *out, float *scratch);
 
 /*
+ * model_rank of one user with n movies, by their indices among vectors
+ * [][VECTOR_DIMS].  movies [n * VECTOR_DIMS] is room for their vectors.
+ */
+extern void model_rank_entries(const Model *model, const float *user, const TopkEntry *entries,
+							   int n, const float *vectors, float *movies, float *out,
+							   float *scratch);
+
+/*
  * The same for pairs of several users and movies, whose halves of the ranker's
  * first layer are known; see rank_pairs.h.  out [n]; scratch: pairs_scratch(n) floats.
  */
@@ -103,10 +128,13 @@ extern float model_rating(const ModelFileHeader *header, float prediction);
 
 /*
  * For those who pool a history themselves: the movie of a rating, -1 if the model has no
- * fit ratings of it, so that it says nothing; and the ratings from `from` on, but one
+ * train ratings of it, so that it says nothing; the same with the level of recents.h; and
+ * the ratings from `from` on, but one
  * (-1: all), added to the history in order.
  */
 extern int32_t model_known_movie(const Model *model, const UserInput *input, int32_t i);
+extern int32_t model_recent_movie(const Model *model, const UserInput *input, int32_t i,
+								  uint8_t *level);
 extern void model_add_recents(const Model *model, Recents *recents, const UserInput *input,
 							  int32_t from, int32_t without);
 

@@ -166,29 +166,25 @@ ranker_movies_backward(float *dmovie, float *dparams, const float *dhalf, const 
 					  false);
 }
 
-/* The batch normalizations behind the first layer and behind the second. */
+/* The batch normalization behind a layer, whose bias is followed by gamma and beta. */
 static BatchNorm
-first_norm(const RankerActivations *activations, const float *params, const StageShape *shape,
+layer_norm(const float *params, const StageShape *shape, Tensor bias, float *mean, float *istd,
 		   Dropout dropout)
 {
 	BatchNorm	norm = {
-		tensor(params, shape, TENSOR_RANK_B1), tensor(params, shape, TENSOR_RANK_GAMMA1),
-		tensor(params, shape, TENSOR_RANK_BETA1), activations->mean1, activations->istd1, dropout
+		tensor(params, shape, bias), tensor(params, shape, bias + 1),
+		tensor(params, shape, bias + 2), mean, istd, dropout
 	};
 
 	return norm;
 }
 
-static BatchNorm
-second_norm(const RankerActivations *activations, const float *params, const StageShape *shape,
-			Dropout dropout)
+/* The places of its gradients. */
+static BatchNormGradient
+layer_norm_gradient(float *dparams, const StageShape *shape, Tensor bias)
 {
-	BatchNorm	norm = {
-		tensor(params, shape, TENSOR_RANK_B2), tensor(params, shape, TENSOR_RANK_GAMMA2),
-		tensor(params, shape, TENSOR_RANK_BETA2), activations->mean2, activations->istd2, dropout
-	};
-
-	return norm;
+	return (BatchNormGradient) {dparams + shape->offset[bias], dparams + shape->offset[bias + 1],
+		dparams + shape->offset[bias + 2]};
 }
 
 void
@@ -196,8 +192,10 @@ ranker_forward(RankerActivations *activations, const RankerPairs *pairs, const f
 			   const StageShape *shape, const RankerDropout *dropout)
 {
 	int			rows = pairs->n_rows;
-	BatchNorm	first = first_norm(activations, params, shape, dropout->layer1);
-	BatchNorm	second = second_norm(activations, params, shape, dropout->layer2);
+	BatchNorm	first = layer_norm(params, shape, TENSOR_RANK_B1, activations->mean1,
+								 activations->istd1, dropout->layer1);
+	BatchNorm	second = layer_norm(params, shape, TENSOR_RANK_B2, activations->mean2,
+								 activations->istd2, dropout->layer2);
 
 	matmul(activations->relu1, pairs->user, tensor(params, shape, TENSOR_RANK_W1),
 		   layer_size(pairs->n_users, VECTOR_DIMS, RANKER_HIDDEN1), false);
@@ -238,9 +236,9 @@ second_backward(RankerActivations *activations, float *dparams, const float *par
 {
 	const int64_t *at = shape->offset;
 	LayerSize	size = layer_size(rows, RANKER_HIDDEN1, RANKER_HIDDEN2);
-	BatchNorm	norm = second_norm(activations, params, shape, dropout);
-	BatchNormGradient gradient = {dparams + at[TENSOR_RANK_B2], dparams + at[TENSOR_RANK_GAMMA2],
-		dparams + at[TENSOR_RANK_BETA2]};
+	BatchNorm	norm = layer_norm(params, shape, TENSOR_RANK_B2, activations->mean2,
+								  activations->istd2, dropout);
+	BatchNormGradient gradient = layer_norm_gradient(dparams, shape, TENSOR_RANK_B2);
 
 	relu_batchnorm_backward(activations->out2, &gradient, activations->relu2, &norm, rows,
 							RANKER_HIDDEN2, activations->work);
@@ -257,9 +255,9 @@ first_backward(RankerActivations *activations, const RankerPairs *pairs, float *
 {
 	const int64_t *at = shape->offset;
 	LayerSize	size = layer_size(pairs->n_users, VECTOR_DIMS, RANKER_HIDDEN1);
-	BatchNorm	norm = first_norm(activations, params, shape, dropout);
-	BatchNormGradient gradient = {dparams + at[TENSOR_RANK_B1], dparams + at[TENSOR_RANK_GAMMA1],
-		dparams + at[TENSOR_RANK_BETA1]};
+	BatchNorm	norm = layer_norm(params, shape, TENSOR_RANK_B1, activations->mean1,
+								  activations->istd1, dropout);
+	BatchNormGradient gradient = layer_norm_gradient(dparams, shape, TENSOR_RANK_B1);
 	const float *dhalf = activations->out1;
 
 	relu_batchnorm_backward(activations->out1, &gradient, activations->relu1, &norm,

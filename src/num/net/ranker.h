@@ -27,6 +27,22 @@
 #include "num/net/layers.h"
 #include "num/net/tensors.h"
 
+/* The first number of n ranking vectors [n][VECTOR_DIMS] is a bias [n]. */
+static inline void
+put_biases(float *vectors, const float *bias, int32_t n)
+{
+	for (int32_t i = 0; i < n; i++)
+		vectors[(int64_t) i * VECTOR_DIMS] = bias[i];
+}
+
+/* Without a bias, as in a gradient, which reaches none. */
+static inline void
+clear_biases(float *dvectors, int32_t n)
+{
+	for (int32_t i = 0; i < n; i++)
+		dvectors[(int64_t) i * VECTOR_DIMS] = 0;
+}
+
 /*
  * Whom and what the rows of a shard are about.  The first layer is computed in
  * halves, one for each vector instead of one for each row, and a row adds up two

@@ -29,6 +29,24 @@ recent_decay(double seconds)
 	return seconds > 0 ? expf((float) (-seconds / SECONDS_PER_DAY)) : 1;
 }
 
+void
+recents_decays(float *decay, const Ratings *ratings)
+{
+	for (int32_t user = 0; user < ratings->n_users; user++)
+		for (int64_t row = ratings->start[user]; row < ratings->start[user + 1]; row++)
+			decay[row] = row == ratings->start[user] ? 0 :
+				recent_decay(ratings_seconds(ratings, ratings->time[row - 1],
+											 ratings->time[row]));
+}
+
+float
+recents_left(const Ratings *ratings, int32_t user, int32_t known, int64_t row)
+{
+	return known == 0 ? 0 :
+		recent_decay(ratings_seconds(ratings, ratings->time[ratings->start[user] + known - 1],
+									 ratings->time[row]));
+}
+
 static float
 level_z(int level)
 {

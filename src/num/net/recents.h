@@ -29,6 +29,7 @@
 
 #include <stdint.h>
 
+#include "num/data/ratings.h"
 #include "num/net/tensors.h"
 
 /* Values of z that are told apart: eighths, from -4 to 4. */
@@ -57,6 +58,14 @@ extern uint8_t recent_level(float z);
 
 /* What is left after so many seconds; 1 for less than none. */
 extern float recent_decay(double seconds);
+
+/*
+ * Of ratings in order: decay [n_rows] of each row since the one before it of the same
+ * user, and what is left at the moment of a row of the sums over a user's first `known`
+ * rows, 0 of none.
+ */
+extern void recents_decays(float *decay, const Ratings *ratings);
+extern float recents_left(const Ratings *ratings, int32_t user, int32_t known, int64_t row);
 
 /* gate [RECENT_LEVELS][RECENT_DIMS], from slope and offset [RECENT_DIMS]. */
 extern void recents_gates(float *gate, const float *slope, const float *offset);

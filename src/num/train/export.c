@@ -41,8 +41,7 @@ carve(ExportWork *work, Arena *arena, const ExportInput *input)
 	work->hidden = ARENA_ARRAY(arena, float, EXPORT_ROWS * retrieval->movie_hidden);
 	work->temperature = ARENA_ARRAY(arena, float, EXPORT_ROWS);
 	work->ranking = ARENA_ARRAY(arena, float, EXPORT_ROWS * VECTOR_DIMS);
-	work->scratch = ARENA_ARRAY(arena, float, EXPORT_ROWS *
-								(retrieval->user_inputs + retrieval->user_hidden + 1));
+	work->scratch = ARENA_ARRAY(arena, float, users_scratch(retrieval, EXPORT_ROWS));
 	work->index = arena_take(arena, 1, ivf_scratch(input->ratings->n_movies));
 }
 
@@ -146,8 +145,7 @@ fill_movie_vectors(void *file, const ExportInput *input, ExportWork *work)
 		dense_unit(retrieval + at, n);
 		movie_tower_predict(ranking + at, NULL, NULL, work->ids, features,
 							input->params[STAGE_RANKING], input->shape[STAGE_RANKING], n);
-		for (int i = 0; i < n; i++)
-			ranking[at + (int64_t) i * VECTOR_DIMS] = input->movie_stats->bias[from + i];
+		put_biases(ranking + at, input->movie_stats->bias + from, n);
 		work->check_interrupts();
 	}
 }

@@ -39,15 +39,6 @@ recents_first(const Trainer *trainer, const Segment *segment)
 	return first;
 }
 
-/* What is left at a row of the sums over the rows before `end`. */
-static float
-left_at(const Ratings *ratings, int32_t user, int64_t row, int32_t end)
-{
-	return end == 0 ? 0 :
-		recent_decay(ratings_seconds(ratings, ratings->time[ratings->start[user] + end - 1],
-									 ratings->time[row]));
-}
-
 /* The history in order, of a row that is the i-th of what is shown. */
 static void
 gather_recents(float *out, float *scale, Trainer *trainer, const BatchSegment *shown, int32_t i,
@@ -70,7 +61,7 @@ gather_recents(float *out, float *scale, Trainer *trainer, const BatchSegment *s
 	if (end > *known)
 		recents_add(&trainer->recents, &rows, *known, end);
 	*known = end;
-	recents_features(out, scale, &trainer->recents, left_at(ratings, user, row, end));
+	recents_features(out, scale, &trainer->recents, recents_left(ratings, user, end, row));
 }
 
 /* The history without its order, if it is used; returns the user's bias. */

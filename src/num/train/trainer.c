@@ -271,11 +271,8 @@ fill_history_rows(Trainer *trainer)
 		if (recents)
 			trainer->level[row] = recent_level(z);
 	}
-	for (int32_t user = 0; user < ratings->n_users && recents; user++)
-		for (int64_t row = ratings->start[user]; row < ratings->start[user + 1]; row++)
-			trainer->decay[row] = row == ratings->start[user] ? 0 :
-				recent_decay(ratings_seconds(ratings, ratings->time[row - 1],
-											 ratings->time[row]));
+	if (recents)
+		recents_decays(trainer->decay, ratings);
 }
 
 void

@@ -335,22 +335,6 @@ extern void recents_walk_back(Trainer *trainer, const BatchSegment *shown, const
 /* Rows of recents_walk_back at a time. */
 #define RECENT_BLOCK 64
 
-/* The first number of n vectors [n][VECTOR_DIMS] is a bias [n]. */
-static inline void
-put_biases(float *vectors, const float *bias, int32_t n)
-{
-	for (int32_t i = 0; i < n; i++)
-		vectors[(int64_t) i * VECTOR_DIMS] = bias[i];
-}
-
-/* No gradient reaches a bias: its place in that of n vectors is 0. */
-static inline void
-clear_biases(float *dvectors, int32_t n)
-{
-	for (int32_t i = 0; i < n; i++)
-		dvectors[(int64_t) i * VECTOR_DIMS] = 0;
-}
-
 /* The bias of a movie as it is shown: row of MOVIE_ID, 0 for the unknown one. */
 static inline float
 movie_bias(const Trainer *trainer, int32_t movie_row)

@@ -115,7 +115,7 @@ move_users(const Move *move, const Ratings *ratings, const void *file)
 					 id_find(ids, move->from_shape.n_users, ratings->user_ids[user]) + 1);
 }
 
-/* Movies without fit ratings have rows that were never trained. */
+/* Movies without train ratings have rows that were never trained. */
 static void
 move_movies(const Move *move, const Ratings *ratings, const void *file)
 {

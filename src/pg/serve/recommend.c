@@ -323,9 +323,8 @@ recommend_columns(const Recommendation *item, const MovieText *text, int32 rank,
 static bool
 order_argument(FunctionCallInfo fcinfo, int argno)
 {
-	char	   *order;
+	char	   *order = text_to_cstring(PG_GETARG_TEXT_PP(argno));
 
-	order = text_to_cstring(PG_GETARG_TEXT_PP(argno));
 	if (strcmp(order, "relevance") == 0)
 		return true;
 	if (strcmp(order, "rating") != 0)
@@ -344,7 +343,7 @@ order_argument(FunctionCallInfo fcinfo, int argno)
  * to the caller.
  */
 static void
-read_wish(FunctionCallInfo fcinfo, RecommendRequest *request)
+read_request(FunctionCallInfo fcinfo, RecommendRequest *request)
 {
 	request->retrieve = serve_count(fcinfo, 1, "top_k_retrieve", 1);
 	request->n = serve_count(fcinfo, 2, "top_n_final", 0);
@@ -372,7 +371,7 @@ mlrec_recommend(PG_FUNCTION_ARGS)
 	MovieText  *texts;
 	int32		n;
 
-	read_wish(fcinfo, &request);
+	read_request(fcinfo, &request);
 	InitMaterializedSRF(fcinfo, 0);
 	serve_begin(&serving, fcinfo, store_model_argument(fcinfo, 3));
 	n = recommend(&workspace, &serving, &request, &asked);
@@ -483,7 +482,7 @@ mlrec_recommend_json(PG_FUNCTION_ARGS)
 	text	   *answer;
 	int32		n;
 
-	read_wish(fcinfo, &request);
+	read_request(fcinfo, &request);
 	serve_begin(&serving, fcinfo, store_model_argument(fcinfo, 3));
 	n = recommend(&workspace, &serving, &request, &asked);
 	texts = recommend_describe(&serving, workspace.items, n, serving.context);

@@ -268,7 +268,7 @@ finish_user(UserStream *stream)
 }
 
 /*
- * Seats the people asked for in order, up to this id.
+ * Gives the people asked for slots in order, up to this id.
  */
 static void
 fill_slots(UserStream *stream, int64 user_id)

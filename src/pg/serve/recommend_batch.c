@@ -278,7 +278,7 @@ order_slot(Batch *batch, int32 place, float *predictions, Recommendation *items)
 }
 
 /*
- * Ranks the candidates of all seats, of so many together that there are about
+ * Ranks the candidates of all slots, of so many together that there are about
  * PAIR_ROWS.  The movies recommended go to batch->items, slot by slot, their
  * numbers to counts; returns the sum of these.
  */

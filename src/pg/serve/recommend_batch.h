@@ -30,7 +30,7 @@ typedef struct Batch
 	const RecommendRequest *request;
 	ReturnSetInfo *result;		/* gets the rows */
 
-	MemoryContext context;		/* of the seats' users, reset with each batch */
+	MemoryContext context;		/* of the slots' users, reset with each batch */
 	int32		n_slots;
 	BatchSlot	slots[BATCH_USERS];
 
