@@ -117,7 +117,7 @@ row_difference(const Whole *whole, int32_t user, int64_t row, int64_t at)
 	float		temperature;
 	float		ranking[VECTOR_DIMS];
 	float		predicted;
-	float		validated = whole->trained[STAGE_RANKING].trainer->validation[at];
+	float		validated = whole->trained[STAGE_RANKING].trainer->validation.score[at];
 	double		cosine = 0;
 
 	model_users(whole->model, &input, 1, retrieval, &temperature, ranking, scratch);
@@ -126,7 +126,7 @@ row_difference(const Whole *whole, int32_t user, int64_t row, int64_t at)
 	model_rank(whole->model, ranking, 0, rank_vectors + movie * VECTOR_DIMS, 1, &predicted,
 			   scratch);
 	free(scratch);
-	return worst_of(fabs(cosine - whole->trained[STAGE_RETRIEVAL].trainer->validation[at]),
+	return worst_of(fabs(cosine - whole->trained[STAGE_RETRIEVAL].trainer->validation.score[at]),
 					fabs(predicted - validated));
 }
 

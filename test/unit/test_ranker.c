@@ -111,7 +111,8 @@ backward(float *duser, float *dmovie)
 	memset(dhalf, 0, sizeof(dhalf));
 	for (int row = 0; row < ROWS; row++)
 		for (int i = 0; i < RANKER_HIDDEN1; i++)
-			dhalf[movie_of[row] * RANKER_HIDDEN1 + i] += activations.out1[row * RANKER_HIDDEN1 + i];
+			dhalf[movie_of[row] * RANKER_HIDDEN1 + i] +=
+				activations.dout1[row * RANKER_HIDDEN1 + i];
 	ranker_movies_backward(dmovie, dparams, dhalf, movie, params, &shape, MOVIES);
 	for (int row = 0; row < ROWS; row++)
 		for (int i = 0; i < VECTOR_DIMS; i++)

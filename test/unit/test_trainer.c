@@ -54,10 +54,10 @@ batch_loss(void *arg)
 	Trainer    *trainer = arg;
 	double		loss = 0;
 
-	memset(trainer->loss, 0, sizeof(double) * N_SHARDS);
+	memset(trainer->epoch.loss, 0, sizeof(double) * N_SHARDS);
 	step_train(trainer, epoch_at_hand, batch_at_hand);
 	for (int shard = 0; shard < N_SHARDS; shard++)
-		loss += trainer->loss[shard];
+		loss += trainer->epoch.loss[shard];
 	return loss / trainer->batch.n_rows;
 }
 
@@ -70,7 +70,7 @@ find_empty_shard(Trainer *trainer)
 {
 	for (epoch_at_hand = 1; epoch_at_hand < 200; epoch_at_hand++)
 	{
-		batch_shuffle(trainer->order, trainer->plan.n_segments, epoch_at_hand);
+		batch_shuffle(trainer->epoch.order, trainer->plan.n_segments, epoch_at_hand);
 		for (batch_at_hand = 0; batch_at_hand < trainer->plan.n_batches; batch_at_hand++)
 		{
 			int			empty = 0;
@@ -93,8 +93,8 @@ choose_batch(Trainer *trainer)
 	batch_at_hand = 0;
 	if (trainer->plan.shard_segments == 1)
 		CHECK(find_empty_shard(trainer));
-	memset(trainer->m, 0, sizeof(float) * stage_size(&trainer->shape));
-	memset(trainer->v, 0, sizeof(float) * stage_size(&trainer->shape));
+	memset(trainer->update.m, 0, sizeof(float) * stage_size(&trainer->shape));
+	memset(trainer->update.v, 0, sizeof(float) * stage_size(&trainer->shape));
 }
 
 /* Embeddings large enough to matter, and biases that are not zero. */
@@ -137,12 +137,12 @@ test_gradients(const SmallSpec *spec, Stage stage, int32_t history, int32_t batc
 	trainer = team_attach(shared, &shape, &data, &options, &team);
 	trainer_begin(trainer, NULL);
 	trainer->control->rate = 0;
-	batch_shuffle(trainer->order, trainer->plan.n_segments, 1);
+	batch_shuffle(trainer->epoch.order, trainer->plan.n_segments, 1);
 	enlarge(trainer);
 	choose_batch(trainer);
 	batch_loss(trainer);
 	for (int64_t i = 0; i < stage_size(&shape); i++)
-		gradient[i] = trainer->m[i] / 0.1f;
+		gradient[i] = trainer->update.m[i] / 0.1f;
 	CHECK(trainer->batch.n_sampled > 0 || softmax_weight == 0);
 
 	slope.arg = trainer;
@@ -277,7 +277,7 @@ check_left_clean(const Trained *trained)
 	int64_t		left = 0;
 
 	for (int64_t i = 0; i < tables; i++)
-		left += trainer->dtables[i] != 0;
+		left += trainer->update.dtables[i] != 0;
 	CHECK(left == 0);
 }
 
@@ -442,7 +442,7 @@ inputs_of(float *x, Trainer *trainer, int32_t user, int32_t n)
 		.with_recents = ratings_in_order(trainer->ratings), .n_vectors = n
 	};
 
-	gather_segment((UserActivations) {.x = x, .bias = x + (int64_t) n * trainer->shape.user_inputs,
+	gather_segment((UserInputs) {.x = x, .bias = x + (int64_t) n * trainer->shape.user_inputs,
 									  .recent_scale = scale}, trainer, &shown);
 }
 
@@ -475,8 +475,8 @@ test_row_does_not_know_itself(bool leave_one_out)
 	before = malloc(sizeof(float) * N * (width + 1));
 	after = malloc(sizeof(float) * N * (width + 1));
 	inputs_of(before, trained.trainer, USER, N);
-	trained.trainer->deviation[data.start[USER] + ROW] += 1;
-	trained.trainer->history_movie[data.start[USER] + ROW] = data.ratings.n_movies - 1;
+	trained.trainer->known.deviation[data.start[USER] + ROW] += 1;
+	trained.trainer->known.movie[data.start[USER] + ROW] = data.ratings.n_movies - 1;
 	inputs_of(after, trained.trainer, USER, N);
 	for (int row = 0; row < N; row++)
 	{

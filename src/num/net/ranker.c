@@ -214,7 +214,7 @@ ranker_forward(RankerActivations *activations, const RankerPairs *pairs, const f
 	wide_forward(activations->prediction, pairs, rows);
 }
 
-/* From dout3, the gradient behind the third layer, to the gradient behind the second, in out2. */
+/* From dout3, the gradient behind the third layer, to dout2, that behind the second. */
 static void
 third_backward(RankerActivations *activations, float *dparams, const float *params,
 			   const StageShape *shape, Dropout dropout, int rows)
@@ -225,11 +225,11 @@ third_backward(RankerActivations *activations, float *dparams, const float *para
 							   activations->out3, dropout, rows, RANKER_HIDDEN3);
 	matmul_gradient(dparams + shape->offset[TENSOR_RANK_W3], activations->out2,
 					activations->dout3, size, false);
-	matmul_transposed(activations->out2, activations->dout3,
+	matmul_transposed(activations->dout2, activations->dout3,
 					  tensor(params, shape, TENSOR_RANK_W3), size, false);
 }
 
-/* From the gradient in out2 to the gradient behind the first layer, in out1. */
+/* From dout2 to dout1, the gradient behind the first layer. */
 static void
 second_backward(RankerActivations *activations, float *dparams, const float *params,
 				const StageShape *shape, Dropout dropout, int rows)
@@ -240,15 +240,15 @@ second_backward(RankerActivations *activations, float *dparams, const float *par
 								  activations->istd2, dropout);
 	BatchNormGradient gradient = layer_norm_gradient(dparams, shape, TENSOR_RANK_B2);
 
-	relu_batchnorm_backward(activations->out2, &gradient, activations->relu2, &norm, rows,
+	relu_batchnorm_backward(activations->dout2, &gradient, activations->relu2, &norm, rows,
 							RANKER_HIDDEN2, activations->work);
-	matmul_gradient(dparams + at[TENSOR_RANK_W2], activations->out1, activations->out2, size,
+	matmul_gradient(dparams + at[TENSOR_RANK_W2], activations->out1, activations->dout2, size,
 					false);
-	matmul_transposed(activations->out1, activations->out2, tensor(params, shape, TENSOR_RANK_W2),
+	matmul_transposed(activations->dout1, activations->dout2, tensor(params, shape, TENSOR_RANK_W2),
 					  size, false);
 }
 
-/* From the gradient in out1 to that before the ReLU, there too, and on to the users' vectors. */
+/* From dout1 to the gradient before the ReLU, there too, and on to the users' vectors. */
 static void
 first_backward(RankerActivations *activations, const RankerPairs *pairs, float *duser,
 			   float *dparams, const float *params, const StageShape *shape, Dropout dropout)
@@ -258,14 +258,14 @@ first_backward(RankerActivations *activations, const RankerPairs *pairs, float *
 	BatchNorm	norm = layer_norm(params, shape, TENSOR_RANK_B1, activations->mean1,
 								  activations->istd1, dropout);
 	BatchNormGradient gradient = layer_norm_gradient(dparams, shape, TENSOR_RANK_B1);
-	const float *dhalf = activations->out1;
+	const float *dhalf = activations->dout1;
 
-	relu_batchnorm_backward(activations->out1, &gradient, activations->relu1, &norm,
+	relu_batchnorm_backward(activations->dout1, &gradient, activations->relu1, &norm,
 							pairs->n_rows, RANKER_HIDDEN1, activations->work);
 	if (pairs->n_users < pairs->n_rows)
 	{
-		sum_users(activations->relu1, activations->out1, pairs, pairs->n_rows);
-		dhalf = activations->relu1;
+		sum_users(activations->duser_half, activations->dout1, pairs, pairs->n_rows);
+		dhalf = activations->duser_half;
 	}
 	matmul_gradient(dparams + at[TENSOR_RANK_W1], pairs->user, dhalf, size, false);
 	matmul_transposed(duser, dhalf, tensor(params, shape, TENSOR_RANK_W1), size, false);

@@ -60,13 +60,29 @@ typedef struct RankerPairs
 	const int32_t *movie_of;	/* [rows] */
 } RankerPairs;
 
-/* Activations of one shard, kept between forward and backward. */
+/*
+ * Activations of one shard, kept between forward and backward.  Where two names stand
+ * for one place, backward puts the second where forward has left the first, which
+ * nobody needs any more by then: that keeps a shard within the caches.
+ */
 typedef struct RankerActivations
 {
-	float	   *relu1;			/* [rows][RANKER_HIDDEN1] */
-	float	   *out1;			/* [rows][RANKER_HIDDEN1], the caller's */
+	union
+	{
+		float	   *relu1;		/* [rows][RANKER_HIDDEN1] */
+		float	   *duser_half; /* [n_users][RANKER_HIDDEN1] by the users' halves of it */
+	};
+	union
+	{
+		float	   *out1;		/* [rows][RANKER_HIDDEN1], the caller's */
+		float	   *dout1;		/* in the end the gradient before the ReLU: by both halves */
+	};
 	float	   *relu2;			/* [rows][RANKER_HIDDEN2] */
-	float	   *out2;
+	union
+	{
+		float	   *out2;		/* [rows][RANKER_HIDDEN2] */
+		float	   *dout2;
+	};
 	float	   *out3;			/* [rows][RANKER_HIDDEN3] */
 	float	   *dout3;
 	float	   *prediction;		/* [rows] */
@@ -106,7 +122,7 @@ extern void ranker_forward(RankerActivations *activations, const RankerPairs *pa
 
 /*
  * From activations->dprediction: duser [n_users][VECTOR_DIMS]; of each row's
- * movie, by its half of the first layer, the gradient in activations->out1
+ * movie, by its half of the first layer, the gradient in activations->dout1
  * [rows][RANKER_HIDDEN1], and by its vector itself dmovie [rows][VECTOR_DIMS];
  * and those of the weights, but for the movies' half of TENSOR_RANK_W1, in
  * dparams.

@@ -1,5 +1,5 @@
 /*
- * gather.c: the inputs of the towers, and the way back through the history in order.
+ * gather.c: see gather.h.
  *
  * Both histories of a row are those of the row before it and what has become known
  * since.  Of the history in order only the last RECENT_WINDOW rows before a segment
@@ -16,16 +16,91 @@
 #define RECENT_LEAST 2e-3f
 
 void
+gather_carve_shared(Trainer *trainer, Arena *arena)
+{
+	const Ratings *ratings = trainer->ratings;
+	KnownRows  *known = &trainer->known;
+	int64_t		in_order = trainer->shape.recents ? ratings->n_rows : 0;
+
+	known->user_row = ARENA_ARRAY(arena, int32_t, ratings->n_users);
+	known->movie = ARENA_ARRAY(arena, int32_t, ratings->n_rows);
+	known->deviation = ARENA_ARRAY(arena, float, ratings->n_rows);
+	known->level = ARENA_ARRAY(arena, uint8_t, in_order);
+	known->decay = ARENA_ARRAY(arena, float, in_order);
+}
+
+void
+gather_carve_private(Trainer *trainer, Arena *arena)
+{
+	const StageShape *shape = &trainer->shape;
+	GatherWork *work = &trainer->gather;
+
+	work->gate = ARENA_ARRAY(arena, float, shape->recents * RECENT_LEVELS);
+	work->history_sum = ARENA_ARRAY(arena, float, 2 * shape->history);
+	work->dsums = ARENA_ARRAY(arena, float, shape->recents * RECENT_SUMS);
+	work->drecent = ARENA_ARRAY(arena, float, shape->recents * RECENT_BLOCK);
+}
+
+/* What the histories are made of: of each row its movie, and what its rating says. */
+static void
+fill_history_rows(Trainer *trainer)
+{
+	const Ratings *ratings = trainer->ratings;
+	const MovieStatistics *stats = &trainer->movie_stats;
+	KnownRows  *known = &trainer->known;
+	bool		recents = trainer->shape.recents && ratings_in_order(ratings);
+
+	for (int64_t row = 0; row < ratings->n_rows; row++)
+	{
+		int32_t		movie = ratings->movie[row];
+		float		z = standardise(row_value(ratings, row), stats->mean_rating, stats->deviation);
+
+		known->movie[row] = stats->ratings[movie] > 0 ? movie : -1;
+		known->deviation[row] = z - stats->bias[movie];
+		if (recents)
+			known->level[row] = recent_level(z);
+	}
+	if (recents)
+		recents_decays(known->decay, ratings);
+}
+
+void
+gather_begin(Trainer *trainer)
+{
+	const Ratings *ratings = trainer->ratings;
+	int32_t		known = 0;
+
+	for (int32_t user = 0; user < ratings->n_users; user++)
+		trainer->known.user_row[user] =
+			ratings->n_train[user] > 0 && !trainer->options.anonymous ? ++known : 0;
+	fill_history_rows(trainer);
+}
+
+/* The rows of a user as recents.h wants them; row 0 is the user's first. */
+static RecentRows
+recent_rows(const Trainer *trainer, int32_t user)
+{
+	const KnownRows *known = &trainer->known;
+	int64_t		start = trainer->ratings->start[user];
+
+	return (RecentRows) {known->movie + start, known->level + start, known->decay + start};
+}
+
+void
 gather_gates(Trainer *trainer)
 {
 	const StageShape *shape = &trainer->shape;
 
 	if (shape->recents > 0)
-		recents_gates(trainer->gate, tensor(trainer->params, shape, TENSOR_RECENT_SLOPE),
+		recents_gates(trainer->gather.gate, tensor(trainer->params, shape, TENSOR_RECENT_SLOPE),
 					  tensor(trainer->params, shape, TENSOR_RECENT_OFFSET));
 }
 
-int32_t
+/*
+ * From which row on a user's rows still matter to the history in order of the first
+ * row of a segment.
+ */
+static int32_t
 recents_first(const Trainer *trainer, const Segment *segment)
 {
 	RecentRows	rows = recent_rows(trainer, segment->user);
@@ -54,14 +129,14 @@ gather_recents(float *out, float *scale, Trainer *trainer, const BatchSegment *s
 
 	if (i == 0)
 	{
-		recents_begin(&trainer->recents, tensor(trainer->params, shape, TENSOR_RECENTS),
-					  trainer->gate);
+		recents_begin(&trainer->gather.recents, tensor(trainer->params, shape, TENSOR_RECENTS),
+					  trainer->gather.gate);
 		*known = recents_first(trainer, shown->segment);
 	}
 	if (end > *known)
-		recents_add(&trainer->recents, &rows, *known, end);
+		recents_add(&trainer->gather.recents, &rows, *known, end);
 	*known = end;
-	recents_features(out, scale, &trainer->recents, recents_left(ratings, user, end, row));
+	recents_features(out, scale, &trainer->gather.recents, recents_left(ratings, user, end, row));
 }
 
 /* The history without its order, if it is used; returns the user's bias. */
@@ -78,20 +153,20 @@ gather_history(float *out, History *history, const Trainer *trainer, const Batch
 
 	if (shown->with_history && end > *known)
 	{
-		history_add(history, trainer->history_movie + first, trainer->deviation + first,
+		history_add(history, trainer->known.movie + first, trainer->known.deviation + first,
 					end - *known);
 		*known = end;
 	}
 	itself = itself && shown->with_history;
 	if (history->width > 0)
-		history_features(out, history, itself ? trainer->history_movie[row] : -1,
-						 trainer->deviation[row]);
-	return itself ? history_bias_without(history, trainer->deviation[row]) :
+		history_features(out, history, itself ? trainer->known.movie[row] : -1,
+						 trainer->known.deviation[row]);
+	return itself ? history_bias_without(history, trainer->known.deviation[row]) :
 		history_bias(history);
 }
 
 void
-gather_segment(UserActivations to, Trainer *trainer, const BatchSegment *shown)
+gather_segment(UserInputs to, Trainer *trainer, const BatchSegment *shown)
 {
 	const StageShape *shape = &trainer->shape;
 	float	   *x = to.x;
@@ -101,7 +176,7 @@ gather_segment(UserActivations to, Trainer *trainer, const BatchSegment *shown)
 	History		history;
 
 	history_begin(&history, tensor(trainer->params, shape, TENSOR_HISTORY), shape->history,
-				  shape->history_gain, trainer->history);
+				  shape->history_gain, trainer->gather.history_sum);
 	user_input(x, trainer->params, shape, shown->user_row,
 			   trainer->ratings->attribute + user * N_ATTRIBUTES);
 	for (int32_t i = 0; i < shown->n_vectors; i++, x += shape->user_inputs)
@@ -138,7 +213,7 @@ walk_back(Trainer *trainer, const RecentRows *rows, int32_t from, int32_t to,
 	{
 		int32_t		first = to - from > RECENT_BLOCK ? to - RECENT_BLOCK : from;
 
-		recents_backward(trainer->dsums, trainer->drecent, rows, first, to);
+		recents_backward(trainer->gather.dsums, trainer->gather.drecent, rows, first, to);
 		use(trainer, rows, first, to - first);
 		to = first;
 	}
@@ -153,7 +228,7 @@ recents_walk_back(Trainer *trainer, const BatchSegment *shown, const float *dx,
 	RecentRows	rows = recent_rows(trainer, segment->user);
 	bool		itself;
 
-	memset(trainer->dsums, 0, sizeof(float) * RECENT_SUMS * RECENT_DIMS);
+	memset(trainer->gather.dsums, 0, sizeof(float) * RECENT_SUMS * RECENT_DIMS);
 	for (int32_t i = shown->n_vectors - 1; i >= 0; i--)
 	{
 		const float *d = dx + (int64_t) i * shape->user_inputs + user_input_recents(shape);
@@ -162,7 +237,7 @@ recents_walk_back(Trainer *trainer, const BatchSegment *shown, const float *dx,
 		int32_t		before = i == 0 ? recents_first(trainer, segment) :
 			history_end(trainer->ratings, segment->user, row - 1, &itself);
 
-		simd_axpy(trainer->dsums, 1, d, RECENT_SUMS * RECENT_DIMS);
+		simd_axpy(trainer->gather.dsums, 1, d, RECENT_SUMS * RECENT_DIMS);
 		walk_back(trainer, &rows, before, end, use);
 	}
 }

@@ -33,12 +33,40 @@
 #include <string.h>
 
 #include "num/base/simd.h"
+#include "num/data/rating_table.h"
+
+void
+retrieval_carve_shared(Trainer *trainer, Arena *arena)
+{
+	SoftmaxWork *work = &trainer->softmax;
+	int64_t		slots = trainer->slots;
+
+	if (!with_softmax(trainer))
+		return;
+	work->query = ARENA_ARRAY(arena, float, slots * VECTOR_DIMS);
+	work->offset = ARENA_ARRAY(arena, float, trainer->max_movies);
+	work->part = ARENA_ARRAY(arena, SoftmaxPart, N_SHARDS * slots);
+	work->dquery = ARENA_ARRAY(arena, float, N_SHARDS * slots * VECTOR_DIMS);
+}
+
+void
+retrieval_carve_private(Trainer *trainer, Arena *arena)
+{
+	SoftmaxWork *work = &trainer->softmax;
+
+	if (!with_softmax(trainer))
+		return;
+	work->logits = ARENA_ARRAY(arena, float, (int64_t) SOFTMAX_ROWS * trainer->max_movies);
+	work->weighted = ARENA_ARRAY(arena, float, SOFTMAX_ROWS * VECTOR_DIMS);
+	work->known = ARENA_ARRAY(arena, int32_t, rows_longest(trainer->ratings->start,
+														   trainer->ratings->n_users) + 1);
+}
 
 /* A user's vector, of the row in a slot. */
 static const float *
 user_of(const Trainer *trainer, int shard, int32_t slot)
 {
-	return trainer->user.unit +
+	return trainer->users.forward.unit +
 		((int64_t) shard * trainer->plan.shard_rows + trainer->batch.vector[slot]) * VECTOR_DIMS;
 }
 
@@ -48,15 +76,15 @@ liked_rows(Trainer *trainer, int shard, float *dhead)
 {
 	const Batch *batch = &trainer->batch;
 	const float *head = tensor(trainer->params, &trainer->shape, TENSOR_HEAD);
-	UserActivations activations = user_shard(trainer, shard);
+	UserGradients back = shard_user_gradients(trainer, shard);
 	float		scale = expf(head[HEAD_LOG_SCALE]);
 	double		loss = 0;
 
-	memset(activations.dout, 0, sizeof(float) * batch->shard_vectors[shard] * VECTOR_DIMS);
+	memset(back.dunit, 0, sizeof(float) * batch->shard_vectors[shard] * VECTOR_DIMS);
 	if (trainer->options.events)
 	{
 		/* all are liked: that would only draw everybody and everything together */
-		memset(trainer->dslot + (int64_t) shard * trainer->plan.shard_rows * VECTOR_DIMS, 0,
+		memset(trainer->rows.dmovie + (int64_t) shard * trainer->plan.shard_rows * VECTOR_DIMS, 0,
 			   sizeof(float) * batch->shard_rows[shard] * VECTOR_DIMS);
 		return;
 	}
@@ -65,9 +93,9 @@ liked_rows(Trainer *trainer, int shard, float *dhead)
 		int32_t		slot = shard * trainer->plan.shard_rows + row;
 		const float *user = user_of(trainer, shard, slot);
 		const float *movie_vector =
-			trainer->movie_unit + (int64_t) batch->place[slot] * VECTOR_DIMS;
-		float	   *duser = activations.dout + (int64_t) batch->vector[slot] * VECTOR_DIMS;
-		float	   *dmovie = trainer->dslot + (int64_t) slot * VECTOR_DIMS;
+			trainer->movies.unit + (int64_t) batch->position[slot] * VECTOR_DIMS;
+		float	   *duser = back.dunit + (int64_t) batch->vector[slot] * VECTOR_DIMS;
+		float	   *dmovie = trainer->rows.dmovie + (int64_t) slot * VECTOR_DIMS;
 		float		liked = batch->rating[slot] >= trainer->options.like_threshold;
 		float		cosine = simd_dot(user, movie_vector, VECTOR_DIMS);
 		float		logit = scale * cosine + head[HEAD_BIAS];
@@ -81,16 +109,15 @@ liked_rows(Trainer *trainer, int shard, float *dhead)
 		for (int d = 0; d < VECTOR_DIMS; d++)
 			dmovie[d] = dlogit * scale * user[d];
 	}
-	trainer->loss[shard] += loss;
+	trainer->epoch.loss[shard] += loss;
 }
 
 void
 retrieval_rows(Trainer *trainer, int shard)
 {
 	const Batch *batch = &trainer->batch;
-	UserActivations activations = user_shard(trainer, shard);
-	float	   *dhead = trainer->dweights + shard * trainer->shape.n_weights +
-		trainer->shape.offset[TENSOR_HEAD];
+	UserActivations activations = shard_users(trainer, shard);
+	float	   *dhead = shard_dweights(trainer, shard) + trainer->shape.offset[TENSOR_HEAD];
 
 	unit_forward(activations.unit, activations.inverse_norm, activations.raw,
 				 batch->shard_vectors[shard], VECTOR_DIMS);
@@ -153,7 +180,7 @@ softmax_movies(const Trainer *trainer, int32_t *from, int32_t *to)
 	}
 }
 
-/* The movies of a history whose logits are this participant's, as places in the batch. */
+/* The movies of a history whose logits are this participant's, as positions in the batch. */
 typedef struct OwnHistory
 {
 	int32_t		from;			/* this participant's movies */
@@ -161,7 +188,7 @@ typedef struct OwnHistory
 	int32_t		user;			/* whose history; -1: nobody's yet */
 	int32_t		end;			/* how many of their rows have been looked at */
 	int32_t		n;
-	int32_t    *place;			/* [n] */
+	int32_t    *position;		/* [n] */
 } OwnHistory;
 
 /*
@@ -185,10 +212,10 @@ recall(OwnHistory *history, const Trainer *trainer, const SampledRow *sampled)
 	/* no branch on whose a movie is: no processor could foresee it */
 	for (; history->end < end; history->end++)
 	{
-		int32_t		place = trainer->batch.place_of[movie[history->end]];
+		int32_t		position = trainer->batch.position_of[movie[history->end]];
 
-		history->place[history->n] = place;
-		history->n += place >= history->from && place < history->to;
+		history->position[history->n] = position;
+		history->n += position >= history->from && position < history->to;
 	}
 }
 
@@ -197,19 +224,19 @@ static void
 mask_known(Trainer *trainer, int32_t first, int32_t n)
 {
 	const Batch *batch = &trainer->batch;
-	OwnHistory	history = {.user = -1, .place = trainer->own_movie};
+	OwnHistory	history = {.user = -1, .position = trainer->softmax.known};
 
 	softmax_movies(trainer, &history.from, &history.to);
 	for (int32_t i = 0; i < n; i++)
 	{
 		const SampledRow *sampled = &batch->sampled[first + i];
 		float	   *logits = trainer->softmax.logits + (int64_t) i * batch->n_movies;
-		int32_t		own = batch->place[sampled->slot];
+		int32_t		own = batch->position[sampled->slot];
 		float		own_logit = logits[own];
 
 		recall(&history, trainer, sampled);
 		for (int32_t h = 0; h < history.n; h++)
-			logits[history.place[h]] = IMPOSSIBLE_LOGIT;
+			logits[history.position[h]] = IMPOSSIBLE_LOGIT;
 		logits[own] = own_logit;
 	}
 }
@@ -238,7 +265,7 @@ block_logits(Trainer *trainer, int32_t first, int32_t n)
 	{
 		movie_shard(trainer, shard, &from, &to);
 		matmul_transposed(work->logits + from, work->query + (int64_t) first * VECTOR_DIMS,
-						  trainer->movie_unit + (int64_t) from * VECTOR_DIMS,
+						  trainer->movies.unit + (int64_t) from * VECTOR_DIMS,
 						  logits_size(trainer, n, to - from), false);
 	}
 	mask_known(trainer, first, n);
@@ -262,8 +289,8 @@ block_chances(Trainer *trainer, int32_t first, int32_t n)
 		movie_shard(trainer, shard, &from, &to);
 		softmax_part(work->logits + from, stride, work->part + at, work->offset + from,
 					 n, to - from);
-		matmul(work->dquery + at * VECTOR_DIMS, work->logits + from,
-			   trainer->movie_unit + (int64_t) from * VECTOR_DIMS,
+		matmul(work->dquery + at * VECTOR_DIMS, work->chances + from,
+			   trainer->movies.unit + (int64_t) from * VECTOR_DIMS,
 			   logits_size(trainer, n, to - from), false);
 	}
 }
@@ -289,12 +316,12 @@ block_movies(Trainer *trainer, int32_t first, int32_t n)
 
 			softmax_join(share, &mean, work->part + first + i, trainer->slots, N_SHARDS);
 			for (int d = 0; d < VECTOR_DIMS; d++)
-				work->shares[i * VECTOR_DIMS + d] =
+				work->weighted[i * VECTOR_DIMS + d] =
 					trainer->batch.sampled[first + i].weight * share[shard] * query[d];
 		}
 		movie_shard(trainer, shard, &from, &to);
-		matmul_gradient(trainer->dmovie + (int64_t) from * VECTOR_DIMS, work->logits + from,
-						work->shares, logits_size(trainer, n, to - from), first > 0);
+		matmul_gradient(trainer->movies.dunit + (int64_t) from * VECTOR_DIMS, work->chances + from,
+						work->weighted, logits_size(trainer, n, to - from), first > 0);
 	}
 }
 
@@ -322,13 +349,14 @@ retrieval_softmax(Trainer *trainer)
 static void
 softmax_row(Trainer *trainer, int shard, int32_t k)
 {
-	UserActivations activations = user_shard(trainer, shard);
+	UserActivations activations = shard_users(trainer, shard);
+	UserGradients back = shard_user_gradients(trainer, shard);
 	const SoftmaxWork *work = &trainer->softmax;
 	const Batch *batch = &trainer->batch;
-	int32_t		target = batch->place[batch->sampled[k].slot];
+	int32_t		target = batch->position[batch->sampled[k].slot];
 	int32_t		vector = batch->vector[batch->sampled[k].slot];
-	const float *movie_vector = trainer->movie_unit + (int64_t) target * VECTOR_DIMS;
-	float	   *duser = activations.dout + (int64_t) vector * VECTOR_DIMS;
+	const float *movie_vector = trainer->movies.unit + (int64_t) target * VECTOR_DIMS;
+	float	   *duser = back.dunit + (int64_t) vector * VECTOR_DIMS;
 	float		cosine = simd_dot(work->query + (int64_t) k * VECTOR_DIMS, movie_vector,
 								  VECTOR_DIMS);
 	float		weight = batch->sampled[k].weight;
@@ -342,8 +370,8 @@ softmax_row(Trainer *trainer, int shard, int32_t k)
 			simd_axpy(duser, scale * share[part], work->dquery +
 					  ((int64_t) part * trainer->slots + k) * VECTOR_DIMS, VECTOR_DIMS);
 	simd_axpy(duser, -scale, movie_vector, VECTOR_DIMS);
-	activations.dtemperature[vector] += weight * (mean - cosine);
-	trainer->loss[shard] += (double) weight * batch->n_rows *
+	back.dtemperature[vector] += weight * (mean - cosine);
+	trainer->epoch.loss[shard] += (double) weight * batch->n_rows *
 		(log_sum - cosine - work->offset[target]);
 }
 
@@ -351,24 +379,24 @@ void
 retrieval_users(Trainer *trainer, int shard)
 {
 	const Batch *batch = &trainer->batch;
-	UserActivations activations = user_shard(trainer, shard);
-	float	   *dhead = trainer->dweights + shard * trainer->shape.n_weights +
-		trainer->shape.offset[TENSOR_HEAD];
+	UserActivations activations = shard_users(trainer, shard);
+	UserGradients back = shard_user_gradients(trainer, shard);
+	float	   *dhead = shard_dweights(trainer, shard) + trainer->shape.offset[TENSOR_HEAD];
 
-	memset(activations.dtemperature, 0, sizeof(float) * batch->shard_vectors[shard]);
+	memset(back.dtemperature, 0, sizeof(float) * batch->shard_vectors[shard]);
 	for (int32_t k = batch->first_sampled[shard]; k < batch->first_sampled[shard + 1]; k++)
 		softmax_row(trainer, shard, k);
 	for (int v = 0; v < batch->shard_vectors[shard]; v++)
 	{
 		bool		limited;
 
-		dhead[HEAD_LOG_TEMPERATURE] += activations.dtemperature[v];
+		dhead[HEAD_LOG_TEMPERATURE] += back.dtemperature[v];
 		user_temperature(activations.hidden + (int64_t) v * trainer->shape.user_hidden,
 						 trainer->params, &trainer->shape, &limited);
 		if (limited)
-			activations.dtemperature[v] = 0;
+			back.dtemperature[v] = 0;
 	}
-	unit_backward(activations.dout, activations.dout, activations.unit, activations.inverse_norm,
+	unit_backward(back.draw, back.dunit, activations.unit, activations.inverse_norm,
 				  batch->shard_vectors[shard], VECTOR_DIMS);
 }
 
@@ -381,12 +409,12 @@ retrieval_movies(Trainer *trainer, int shard)
 	float	   *dmovie;
 
 	movie_shard(trainer, shard, &from, &to);
-	dmovie = trainer->dmovie + (int64_t) from * VECTOR_DIMS;
+	dmovie = trainer->movies.dunit + (int64_t) from * VECTOR_DIMS;
 	if (batch->n_sampled == 0)
 		memset(dmovie, 0, sizeof(float) * (to - from) * VECTOR_DIMS);
 	for (int32_t k = 0; k < batch->n_sampled; k++)
 	{
-		int32_t		target = batch->place[batch->sampled[k].slot];
+		int32_t		target = batch->position[batch->sampled[k].slot];
 
 		if (target >= from && target < to)
 			simd_axpy(dmovie + (int64_t) (target - from) * VECTOR_DIMS, -batch->sampled[k].weight,

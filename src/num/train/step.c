@@ -17,202 +17,86 @@
 #define RANKER_DROPOUT2 0.2f
 #define RANKER_DROPOUT3 0.1f
 
-/* A movie is shown as unknown this often, so that the unknown movie means something. */
-#define MOVIE_ID_DROPOUT 0.02f
-
-/*
- * Share of the rows that may take part in the softmax that do.  They are all rows of
- * segments with the history in order; of the others, who are asked about what comes
- * at some later time, the liked ones, and their loss counts for a share.
- */
-#define SOFTMAX_SAMPLE 0.5f
-#define SOFTMAX_LATER 0.2f
-
 /* The share of the steps of a cycle in which the rate rises. */
 #define WARM_UP 0.15f
 
-/* What the random numbers of a step are for. */
-enum
+void
+user_activations_carve(UserActivations *activations, Arena *arena, const StageShape *shape,
+					   int64_t n)
 {
-	PURPOSE_USER_ID = 1,
-	PURPOSE_HISTORY,
-	PURPOSE_MOVIE_ID,
-	PURPOSE_SOFTMAX,
-	PURPOSE_RECENTS,
-	PURPOSE_TOWER = 16,			/* from here on one for each shard */
-	PURPOSE_MOVIE = 32,
-	PURPOSE_HISTORY_INPUT = 48,
-	PURPOSE_RANKER1 = 64,
-	PURPOSE_RANKER2 = 80,
-	PURPOSE_RANKER3 = 96,
-	PURPOSE_RECENTS_INPUT = 112
-};
+	activations->x = ARENA_ARRAY(arena, float, n * shape->user_inputs);
+	activations->hidden = ARENA_ARRAY(arena, float, n * shape->user_hidden);
+	activations->recent_scale = ARENA_ARRAY(arena, float, n * RECENT_SUMS);
+	activations->bias = ARENA_ARRAY(arena, float, n);
+	activations->raw = ARENA_ARRAY(arena, float, n * VECTOR_DIMS);
+	activations->temperature = ARENA_ARRAY(arena, float, n);
+	activations->unit = ARENA_ARRAY(arena, float, n * VECTOR_DIMS);
+	activations->inverse_norm = ARENA_ARRAY(arena, float, n);
+}
+
+static void
+carve_movies(BatchMovies *movies, Arena *arena, const StageShape *shape, int64_t n)
+{
+	movies->raw = ARENA_ARRAY(arena, float, n * VECTOR_DIMS);
+	movies->draw = ARENA_ARRAY(arena, float, n * VECTOR_DIMS);
+	if (shape->stage == STAGE_RANKING)
+	{
+		movies->did = movies->draw; /* the vector is the embedding, and more */
+		movies->half = ARENA_ARRAY(arena, float, n * RANKER_HIDDEN1);
+		return;
+	}
+	movies->did = ARENA_ARRAY(arena, float, n * shape->width[TENSOR_MOVIE_ID]);
+	movies->x = ARENA_ARRAY(arena, float, n * shape->movie_inputs);
+	movies->hidden = ARENA_ARRAY(arena, float, n * shape->movie_hidden);
+	movies->unit = ARENA_ARRAY(arena, float, n * VECTOR_DIMS);
+	movies->inverse_norm = ARENA_ARRAY(arena, float, n);
+}
+
+void
+step_carve_shared(Trainer *trainer, Arena *arena)
+{
+	const StageShape *shape = &trainer->shape;
+	BatchUsers *users = &trainer->users;
+	BatchRows  *rows = &trainer->rows;
+	int64_t		slots = trainer->slots;
+
+	user_activations_carve(&users->forward, arena, shape, slots);
+	users->back.dtemperature = ARENA_ARRAY(arena, float, slots);
+	users->back.draw = ARENA_ARRAY(arena, float, slots * VECTOR_DIMS);
+	carve_movies(&trainer->movies, arena, shape, trainer->max_movies);
+	rows->dmovie = ARENA_ARRAY(arena, float, slots * VECTOR_DIMS);
+	if (shape->stage == STAGE_RANKING)
+	{
+		rows->out1 = ARENA_ARRAY(arena, float, slots * RANKER_HIDDEN1);
+		rows->statistics = ARENA_ARRAY(arena, float, N_SHARDS * STATISTICS);
+	}
+}
+
+void
+step_carve_private(Trainer *trainer, Arena *arena)
+{
+	const StageShape *shape = &trainer->shape;
+	StepWork   *work = &trainer->work;
+	int64_t		rows = trainer->plan.shard_rows;
+	int64_t		movies = trainer->max_movies / N_SHARDS + 1;
+
+	work->dhidden = ARENA_ARRAY(arena, float, rows * shape->user_hidden);
+	work->dgate = ARENA_ARRAY(arena, float, shape->recents * RECENT_LEVELS);
+	work->features = ARENA_ARRAY(arena, float, movies * shape->n_features);
+	if (shape->stage == STAGE_RANKING)
+	{
+		ranker_activations(&work->ranker, arena, (int) rows);
+		work->dhalf = ARENA_ARRAY(arena, float, movies * RANKER_HIDDEN1);
+	}
+	else
+		work->movie_tower = ARENA_ARRAY(arena, float,
+										movies * (shape->movie_hidden + shape->movie_inputs));
+}
 
 static Dropout
 step_dropout(const Trainer *trainer, int purpose, int shard, float rate)
 {
 	return dropout_make(rng_u64(trainer->batch.key, purpose + shard), rate);
-}
-
-static bool
-happens(const Trainer *trainer, int purpose, int64_t index, float rate)
-{
-	return rate > 0 && rng_uniform(rng_u64(trainer->batch.key, purpose), index) < rate;
-}
-
-/* Takes a row into the batch. */
-static void
-add_row(Trainer *trainer, const BatchSegment *shown, int32_t i)
-{
-	Batch	   *batch = &trainer->batch;
-	const Ratings *ratings = trainer->ratings;
-	int64_t		row = shown->segment->row + i;
-	int32_t		slot = shown->slot + i;
-
-	batch->movie[slot] = ratings->movie[row];
-	batch->rating[slot] = trainer->shape.stage == STAGE_RETRIEVAL ? ratings->rating[row] :
-		standardise(row_value(ratings, row), trainer->movie_stats.mean_rating,
-					trainer->movie_stats.deviation);
-	batch->vector[slot] = shown->vector + (shown->n_vectors > 1 ? i : 0);
-	if (with_softmax(trainer) &&
-		(shown->with_recents || ratings->rating[row] >= trainer->options.like_threshold) &&
-		happens(trainer, PURPOSE_SOFTMAX, slot, SOFTMAX_SAMPLE))
-		batch->sampled[batch->n_sampled++] = (SampledRow) {slot, shown->segment->user, row,
-			trainer->options.softmax_weight / SOFTMAX_SAMPLE *
-			(shown->with_recents ? 1 : SOFTMAX_LATER)};
-}
-
-/* Takes a segment into the batch, with what is hidden of it. */
-static void
-show_segment(Trainer *trainer, const Segment *segment, int32_t slot, int32_t vector)
-{
-	Batch	   *batch = &trainer->batch;
-	const TrainOptions *options = &trainer->options;
-	int32_t		index = batch->n_segments++;
-	BatchSegment *shown = &batch->segments[index];
-	bool		known = knows_ratings(trainer);
-
-	shown->segment = segment;
-	shown->slot = slot;
-	shown->vector = vector;
-	shown->n_vectors = known ? segment->n_rows : 1;
-	shown->with_history = known &&
-		!happens(trainer, PURPOSE_HISTORY, index, options->history_dropout);
-	shown->with_recents = shown->with_history && trainer->shape.recents > 0 &&
-		ratings_in_order(trainer->ratings) &&
-		!happens(trainer, PURPOSE_RECENTS, index, options->recents_dropout);
-	shown->user_row = trainer->user_row[segment->user];
-
-	/* without ratings the user is a newcomer, who has no id either */
-	if ((known && !shown->with_history) ||
-		happens(trainer, PURPOSE_USER_ID, index, options->id_dropout))
-		shown->user_row = 0;
-	for (int32_t i = 0; i < segment->n_rows; i++)
-		add_row(trainer, shown, i);
-	batch->n_rows += segment->n_rows;
-}
-
-/* Lists the rows of each movie, in order. */
-static void
-list_rows(Trainer *trainer)
-{
-	Batch	   *batch = &trainer->batch;
-	int32_t    *end = batch->first_row + 1;
-	int32_t		n = 0;
-
-	memset(batch->first_row, 0, sizeof(int32_t) * (batch->n_movies + 1));
-	for (int shard = 0; shard < N_SHARDS; shard++)
-		for (int32_t i = 0; i < batch->shard_rows[shard]; i++)
-			end[batch->place[shard * trainer->plan.shard_rows + i]]++;
-	/* from here on `end` is where a movie's next row goes */
-	for (int32_t index = 0; index < batch->n_movies; index++)
-	{
-		int32_t		n_rows = end[index];
-
-		end[index] = n;
-		n += n_rows;
-	}
-	for (int shard = 0; shard < N_SHARDS; shard++)
-		for (int32_t i = 0; i < batch->shard_rows[shard]; i++)
-		{
-			int32_t		slot = shard * trainer->plan.shard_rows + i;
-
-			batch->rows[end[batch->place[slot]]++] = slot;
-		}
-}
-
-/* Lists the movies whose vectors the step needs, and each row's place among them. */
-static void
-list_movies(Trainer *trainer)
-{
-	Batch	   *batch = &trainer->batch;
-
-	if (full_softmax(trainer))
-		for (batch->n_movies = 0; batch->n_movies < trainer->shape.n_movies; batch->n_movies++)
-			batch->movies[batch->n_movies] = batch->n_movies;
-	else
-	{
-		for (int32_t index = 0; index < batch->n_movies; index++)
-			batch->place_of[batch->movies[index]] = -1;
-		batch->n_movies = 0;
-	}
-	for (int shard = 0; shard < N_SHARDS; shard++)
-		for (int32_t i = 0; i < batch->shard_rows[shard]; i++)
-		{
-			int32_t		slot = shard * trainer->plan.shard_rows + i;
-			int32_t		movie = batch->movie[slot];
-
-			if (batch->place_of[movie] < 0)
-			{
-				batch->place_of[movie] = batch->n_movies;
-				batch->movies[batch->n_movies++] = movie;
-			}
-			batch->place[slot] = batch->place_of[movie];
-		}
-	list_rows(trainer);
-	for (int32_t index = 0; index < batch->n_movies; index++)
-	{
-		int32_t		movie = batch->movies[index];
-
-		batch->movie_row[index] = trainer->movie_stats.ratings[movie] == 0 ||
-			happens(trainer, PURPOSE_MOVIE_ID, movie, MOVIE_ID_DROPOUT) ? 0 : movie + 1;
-	}
-}
-
-static void
-describe_batch(Trainer *trainer, int32_t epoch, int64_t number)
-{
-	Batch	   *batch = &trainer->batch;
-
-	batch->key = rng_key(trainer->options.seed, 't' + trainer->shape.stage, epoch, number);
-	batch->n_segments = 0;
-	batch->n_rows = 0;
-	batch->n_sampled = 0;
-	for (int shard = 0; shard < N_SHARDS; shard++)
-	{
-		int32_t		first = shard * trainer->plan.shard_rows;
-		int32_t		slot = first;
-		int32_t		vector = 0;
-		int64_t		from;
-		int64_t		to;
-
-		batch_shard(&trainer->plan, number, shard, &from, &to);
-		batch->first_segment[shard] = batch->n_segments;
-		batch->first_sampled[shard] = batch->n_sampled;
-		for (int64_t i = from; i < to; i++)
-		{
-			show_segment(trainer, &trainer->segments[trainer->order[i]], slot, vector);
-			slot += batch->segments[batch->n_segments - 1].segment->n_rows;
-			vector += batch->segments[batch->n_segments - 1].n_vectors;
-		}
-		batch->shard_rows[shard] = slot - first;
-		batch->shard_vectors[shard] = vector;
-	}
-	batch->first_segment[N_SHARDS] = batch->n_segments;
-	batch->first_sampled[N_SHARDS] = batch->n_sampled;
-	for (int32_t k = 0; k < batch->n_sampled; k++)
-		batch->sampled[k].weight /= batch->n_rows;
-	list_movies(trainer);
 }
 
 float
@@ -268,14 +152,14 @@ forward_users(Trainer *trainer, int shard)
 {
 	const StageShape *shape = &trainer->shape;
 	Batch	   *batch = &trainer->batch;
-	UserActivations activations = user_shard(trainer, shard);
+	UserActivations activations = shard_users(trainer, shard);
 	TowerPass	pass = user_pass(trainer, &activations, shard);
 
 	for (int32_t s = batch->first_segment[shard]; s < batch->first_segment[shard + 1]; s++)
 	{
 		const BatchSegment *shown = &batch->segments[s];
 
-		gather_segment(user_vectors(&activations, shape, shown->vector), trainer, shown);
+		gather_segment(user_inputs_from(&activations, shape, shown->vector), trainer, shown);
 		check_interrupts(trainer);
 	}
 	for (int v = 0; v < pass.rows; v++)
@@ -295,7 +179,7 @@ backward_sums(Trainer *trainer, int shard, float *d, const BatchSegment *shown, 
 {
 	const StageShape *shape = &trainer->shape;
 	const Segment *segment = shown->segment;
-	const float *scale = user_shard(trainer, shard).recent_scale +
+	const float *scale = shard_users(trainer, shard).recent_scale +
 		(int64_t) (shown->vector + i) * RECENT_SUMS;
 	bool		itself;
 	int32_t		end = history_end(trainer->ratings, segment->user, segment->row + i, &itself);
@@ -315,8 +199,8 @@ collect_gates(Trainer *trainer, const RecentRows *rows, int32_t from, int32_t n)
 	{
 		const float *row = table_row(trainer->params, &trainer->shape, TENSOR_RECENTS,
 									 rows->movie[from + i] + 1);
-		const float *d = trainer->drecent + i * RECENT_DIMS;
-		float	   *dgate = trainer->dgate + rows->level[from + i] * RECENT_DIMS;
+		const float *d = trainer->gather.drecent + i * RECENT_DIMS;
+		float	   *dgate = trainer->work.dgate + rows->level[from + i] * RECENT_DIMS;
 
 		for (int dim = 0; dim < RECENT_DIMS && rows->movie[from + i] >= 0; dim++)
 			dgate[dim] += d[dim] * row[dim];
@@ -329,22 +213,22 @@ backward_gates(Trainer *trainer, int shard)
 {
 	const StageShape *shape = &trainer->shape;
 	const Batch *batch = &trainer->batch;
-	float	   *dweights = trainer->dweights + shard * shape->n_weights;
+	float	   *dweights = shard_dweights(trainer, shard);
 
-	memset(trainer->dgate, 0, sizeof(float) * RECENT_LEVELS * RECENT_DIMS);
+	memset(trainer->work.dgate, 0, sizeof(float) * RECENT_LEVELS * RECENT_DIMS);
 	for (int32_t s = batch->first_segment[shard]; s < batch->first_segment[shard + 1]; s++)
 	{
 		const BatchSegment *shown = &batch->segments[s];
 
 		if (!shown->with_recents)
 			continue;
-		recents_walk_back(trainer, shown, user_shard(trainer, shard).x +
+		recents_walk_back(trainer, shown, shard_users(trainer, shard).dx +
 						  (int64_t) shown->vector * shape->user_inputs, collect_gates);
 		check_interrupts(trainer);
 	}
 	recents_gates_backward(dweights + shape->offset[TENSOR_RECENT_SLOPE],
 						   dweights + shape->offset[TENSOR_RECENT_OFFSET],
-						   trainer->dgate, trainer->gate);
+						   trainer->work.dgate, trainer->gather.gate);
 }
 
 /*
@@ -357,15 +241,16 @@ backward_users(Trainer *trainer, int shard)
 	const StageShape *shape = &trainer->shape;
 	const Ratings *ratings = trainer->ratings;
 	Batch	   *batch = &trainer->batch;
-	UserActivations activations = user_shard(trainer, shard);
+	UserActivations activations = shard_users(trainer, shard);
+	UserGradients back = shard_user_gradients(trainer, shard);
 	TowerPass	pass = user_pass(trainer, &activations, shard);
-	float	   *dweights = trainer->dweights + shard * shape->n_weights;
-	float	   *d = activations.x;
+	float	   *dweights = shard_dweights(trainer, shard);
+	float	   *d = activations.dx;
 
 	if (shape->stage == STAGE_RANKING)
-		clear_biases(activations.dout, batch->shard_vectors[shard]);
-	user_tower_backward(activations.x, dweights, trainer->dhidden, activations.dout,
-						shape->stage == STAGE_RETRIEVAL ? activations.dtemperature : NULL, &pass,
+		clear_biases(back.draw, batch->shard_vectors[shard]);
+	user_tower_backward(activations.dx, dweights, trainer->work.dhidden, back.draw,
+						shape->stage == STAGE_RETRIEVAL ? back.dtemperature : NULL, &pass,
 						trainer->params, shape);
 	check_interrupts(trainer);
 	memset(dweights + shape->offset[TENSOR_GENDER], 0,
@@ -394,19 +279,19 @@ ranking_rows(Trainer *trainer, int shard)
 {
 	const StageShape *shape = &trainer->shape;
 	Batch	   *batch = &trainer->batch;
-	UserActivations user = user_shard(trainer, shard);
-	RankerActivations *activations = &trainer->ranker;
+	UserActivations user = shard_users(trainer, shard);
+	RankerActivations *activations = &trainer->work.ranker;
 	int32_t		first = shard * trainer->plan.shard_rows;
 	int			rows = batch->shard_rows[shard];
-	float	   *statistics = trainer->statistics + shard * STATISTICS;
+	float	   *statistics = trainer->rows.statistics + shard * STATISTICS;
 	RankerPairs pairs = {
 		.n_rows = rows,
 		.n_users = batch->shard_vectors[shard],
 		.user = user.raw,
 		.user_of = batch->vector + first,
-		.movie = trainer->movie_raw,
-		.movie_half = trainer->movie_half,
-		.movie_of = batch->place + first
+		.movie = trainer->movies.raw,
+		.movie_half = trainer->movies.half,
+		.movie_of = batch->position + first
 	};
 	RankerDropout dropout = {
 		step_dropout(trainer, PURPOSE_RANKER1, shard, RANKER_DROPOUT1),
@@ -414,7 +299,7 @@ ranking_rows(Trainer *trainer, int shard)
 		step_dropout(trainer, PURPOSE_RANKER3, shard, RANKER_DROPOUT3)
 	};
 
-	activations->out1 = trainer->dhalf + (int64_t) first * RANKER_HIDDEN1;
+	activations->out1 = trainer->rows.out1 + (int64_t) first * RANKER_HIDDEN1;
 	activations->mean1 = statistics;
 	activations->istd1 = activations->mean1 + RANKER_HIDDEN1;
 	activations->mean2 = activations->istd1 + RANKER_HIDDEN1;
@@ -425,11 +310,12 @@ ranking_rows(Trainer *trainer, int shard)
 	{
 		float		error = activations->prediction[row] - batch->rating[first + row];
 
-		trainer->loss[shard] += (double) error * error;
+		trainer->epoch.loss[shard] += (double) error * error;
 		activations->dprediction[row] = 2 * error / batch->n_rows;
 	}
-	ranker_backward(activations, &pairs, user.dout, trainer->dslot + (int64_t) first * VECTOR_DIMS,
-					trainer->dweights + shard * shape->n_weights, trainer->params, shape, &dropout);
+	ranker_backward(activations, &pairs, shard_user_gradients(trainer, shard).draw,
+					trainer->rows.dmovie + (int64_t) first * VECTOR_DIMS,
+					shard_dweights(trainer, shard), trainer->params, shape, &dropout);
 	check_interrupts(trainer);
 }
 
@@ -448,9 +334,9 @@ movie_pass(const Trainer *trainer, int shard, int32_t *from)
 	TowerPass	pass;
 
 	movie_shard(trainer, shard, from, &to);
-	pass.x = movies_from(trainer->movie_x, *from, trainer->shape.movie_inputs);
-	pass.hidden = movies_from(trainer->movie_hidden, *from, trainer->shape.movie_hidden);
-	pass.out = movies_from(trainer->movie_raw, *from, VECTOR_DIMS);
+	pass.x = movies_from(trainer->movies.x, *from, trainer->shape.movie_inputs);
+	pass.hidden = movies_from(trainer->movies.hidden, *from, trainer->shape.movie_hidden);
+	pass.out = movies_from(trainer->movies.raw, *from, VECTOR_DIMS);
 	pass.rows = to - *from;
 	pass.dropout = step_dropout(trainer, PURPOSE_MOVIE, shard, TOWER_DROPOUT);
 	return pass;
@@ -464,19 +350,19 @@ forward_movies(Trainer *trainer, int shard)
 	int32_t		from;
 	TowerPass	pass = movie_pass(trainer, shard, &from);
 
-	gather_features(trainer->movie_features, trainer, batch->movies + from, pass.rows);
-	movie_tower_forward(&pass, batch->movie_row + from, trainer->movie_features, trainer->params,
+	gather_features(trainer->work.features, trainer, batch->movies + from, pass.rows);
+	movie_tower_forward(&pass, batch->movie_row + from, trainer->work.features, trainer->params,
 						shape);
 	if (shape->stage == STAGE_RANKING)
 	{
 		for (int32_t i = 0; i < pass.rows; i++)
 			pass.out[(int64_t) i * VECTOR_DIMS] = movie_bias(trainer, batch->movie_row[from + i]);
-		ranker_movies_forward(trainer->movie_half + (int64_t) from * RANKER_HIDDEN1, pass.out,
+		ranker_movies_forward(trainer->movies.half + (int64_t) from * RANKER_HIDDEN1, pass.out,
 							  trainer->params, shape, pass.rows);
 	}
 	else
-		unit_forward(trainer->movie_unit + (int64_t) from * VECTOR_DIMS,
-					 trainer->movie_inverse_norm + from, pass.out, pass.rows, VECTOR_DIMS);
+		unit_forward(trainer->movies.unit + (int64_t) from * VECTOR_DIMS,
+					 trainer->movies.inverse_norm + from, pass.out, pass.rows, VECTOR_DIMS);
 	check_interrupts(trainer);
 }
 
@@ -506,28 +392,28 @@ backward_movies(Trainer *trainer, int shard)
 	TowerPass	pass = movie_pass(trainer, shard, &from);
 	int32_t		n = pass.rows;
 	float	   *dmovie;
-	float	   *dweights = trainer->dweights + shard * shape->n_weights;
+	float	   *dweights = shard_dweights(trainer, shard);
 
-	dmovie = trainer->dmovie + (int64_t) from * VECTOR_DIMS;
+	dmovie = trainer->movies.draw + (int64_t) from * VECTOR_DIMS;
 	if (shape->stage == STAGE_RANKING)
 	{
-		memset(trainer->movie_dhalf, 0, sizeof(float) * n * RANKER_HIDDEN1);
-		sum_by_movie(trainer->movie_dhalf, trainer, shard, trainer->dhalf, RANKER_HIDDEN1);
-		ranker_movies_backward(dmovie, dweights, trainer->movie_dhalf, pass.out,
+		memset(trainer->work.dhalf, 0, sizeof(float) * n * RANKER_HIDDEN1);
+		sum_by_movie(trainer->work.dhalf, trainer, shard, trainer->rows.dhalf, RANKER_HIDDEN1);
+		ranker_movies_backward(dmovie, dweights, trainer->work.dhalf, pass.out,
 							   trainer->params, shape, n);
 	}
 	else
 		retrieval_movies(trainer, shard);
 	check_interrupts(trainer);
-	sum_by_movie(dmovie, trainer, shard, trainer->dslot, VECTOR_DIMS);
+	sum_by_movie(dmovie, trainer, shard, trainer->rows.dmovie, VECTOR_DIMS);
 	if (shape->stage == STAGE_RANKING)
 		clear_biases(dmovie, n);
 	else
-		unit_backward(dmovie, dmovie, trainer->movie_unit + (int64_t) from * VECTOR_DIMS,
-					  trainer->movie_inverse_norm + from, n, VECTOR_DIMS);
-	gather_features(trainer->movie_features, trainer, trainer->batch.movies + from, n);
-	movie_tower_backward(trainer->dmovie_id + (int64_t) from * shape->width[TENSOR_MOVIE_ID],
-						 dweights, trainer->movie_work, dmovie, &pass, trainer->movie_features,
+		unit_backward(dmovie, dmovie, trainer->movies.unit + (int64_t) from * VECTOR_DIMS,
+					  trainer->movies.inverse_norm + from, n, VECTOR_DIMS);
+	gather_features(trainer->work.features, trainer, trainer->batch.movies + from, n);
+	movie_tower_backward(trainer->movies.did + (int64_t) from * shape->width[TENSOR_MOVIE_ID],
+						 dweights, trainer->work.movie_tower, dmovie, &pass, trainer->work.features,
 						 trainer->params, shape);
 	check_interrupts(trainer);
 }
@@ -573,7 +459,7 @@ back_phase(Trainer *trainer, int shard)
 void
 step_train(Trainer *trainer, int32_t epoch, int64_t batch)
 {
-	describe_batch(trainer, epoch, batch);
+	step_batch_describe(trainer, epoch, batch);
 	gather_gates(trainer);
 	phase(trainer, forward_movies);
 	phase(trainer, rows_phase);

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "num/base/simd.h"
+#include "num/data/rating_table.h"
 
 /*
  * Embeddings learn at so many times the rate of the weights: a row has a
@@ -22,6 +23,48 @@
 
 /* Running statistics keep this much of themselves beside a shard of a batch. */
 #define BATCHNORM_MOMENTUM 0.9975f
+
+static void
+carve_dirty(DirtyRows *dirty, Arena *arena, int64_t rows)
+{
+	dirty->row = ARENA_ARRAY(arena, int32_t, rows);
+	dirty->mark = ARENA_ARRAY(arena, uint8_t, rows);
+}
+
+/* Floats in all tables. */
+static int64_t
+tables_size(const StageShape *shape)
+{
+	return stage_size(shape) - shape->offset[TENSOR_FIRST_TABLE];
+}
+
+void
+update_carve_shared(Trainer *trainer, Arena *arena)
+{
+	Update	   *update = &trainer->update;
+	int64_t		size = stage_size(&trainer->shape);
+
+	update->m = ARENA_ARRAY(arena, float, size);
+	update->v = ARENA_ARRAY(arena, float, size);
+	update->dtables = ARENA_ARRAY(arena, float, tables_size(&trainer->shape));
+}
+
+void
+update_carve_private(Trainer *trainer, Arena *arena)
+{
+	Update	   *update = &trainer->update;
+	const StageShape *shape = &trainer->shape;
+	int64_t		longest = rows_longest(trainer->ratings->start, trainer->ratings->n_users);
+
+	update->owns_movie = ARENA_ARRAY(arena, uint8_t, shape->n_movies + 1);
+	update->dhistory = ARENA_ARRAY(arena, float, 2 * shape->history);
+	update->own_movie = ARENA_ARRAY(arena, int32_t, longest + 1);
+	update->own_deviation = ARENA_ARRAY(arena, float, longest + 1);
+	carve_dirty(&update->dirty_users, arena, shape->n_users + 1);
+	carve_dirty(&update->dirty_movies, arena, shape->n_movies + 1);
+	carve_dirty(&update->dirty_history, arena, shape->n_movies + 1);
+	carve_dirty(&update->dirty_recents, arena, shape->n_movies + 1);
+}
 
 static void
 mark_dirty(DirtyRows *dirty, int32_t row)
@@ -43,17 +86,35 @@ owns(const Trainer *trainer, int64_t row)
 }
 
 void
-update_own_movies(Trainer *trainer)
+update_attach(Trainer *trainer)
 {
-	for (int32_t movie = 0; movie < trainer->shape.n_movies; movie++)
-		trainer->owns_movie[movie + 1] = owns(trainer, movie + 1);
-	trainer->owns_movie[0] = 0; /* movies without train ratings have no history */
+	Update	   *update = &trainer->update;
+	const StageShape *shape = &trainer->shape;
+
+	for (int32_t movie = 0; movie < shape->n_movies; movie++)
+		update->owns_movie[movie + 1] = owns(trainer, movie + 1);
+	update->owns_movie[0] = 0;	/* movies without train ratings have no history */
+	memset(update->dirty_users.mark, 0, shape->n_users + 1);
+	memset(update->dirty_movies.mark, 0, shape->n_movies + 1);
+	memset(update->dirty_history.mark, 0, shape->n_movies + 1);
+	memset(update->dirty_recents.mark, 0, shape->n_movies + 1);
+}
+
+void
+update_begin(Trainer *trainer)
+{
+	Update	   *update = &trainer->update;
+	int64_t		size = stage_size(&trainer->shape);
+
+	memset(update->m, 0, sizeof(float) * size);
+	memset(update->v, 0, sizeof(float) * size);
+	memset(update->dtables, 0, sizeof(float) * tables_size(&trainer->shape));
 }
 
 static float *
 table_gradient(const Trainer *trainer, Tensor table, int64_t row)
 {
-	return trainer->dtables + trainer->shape.offset[table] -
+	return trainer->update.dtables + trainer->shape.offset[table] -
 		trainer->shape.offset[TENSOR_FIRST_TABLE] + row * trainer->shape.width[table];
 }
 
@@ -75,21 +136,21 @@ scatter(Trainer *trainer, Tensor table, DirtyRows *dirty, int32_t row, const flo
 static void
 scatter_movies(Trainer *trainer, const float *dsum, int64_t first, int32_t n, float sign)
 {
-	const int32_t *movie = trainer->history_movie + first;
-	const float *deviation = trainer->deviation + first;
-	int32_t    *own_movie = trainer->own_movie;
+	const int32_t *movie = trainer->known.movie + first;
+	const float *deviation = trainer->known.deviation + first;
+	int32_t    *own_movie = trainer->update.own_movie;
 	int32_t		n_own = 0;
 
 	for (int32_t h = 0; h < n; h++)
 	{
 		own_movie[n_own] = movie[h];
-		trainer->own_deviation[n_own] = deviation[h];
-		n_own += trainer->owns_movie[movie[h] + 1];
+		trainer->update.own_deviation[n_own] = deviation[h];
+		n_own += trainer->update.owns_movie[movie[h] + 1];
 	}
 	history_backward(table_gradient(trainer, TENSOR_HISTORY, 0), dsum, trainer->shape.history,
-					 own_movie, trainer->own_deviation, n_own, sign);
+					 own_movie, trainer->update.own_deviation, n_own, sign);
 	for (int32_t h = 0; h < n_own; h++)
-		mark_dirty(&trainer->dirty_history, own_movie[h] + 1);
+		mark_dirty(&trainer->update.dirty_history, own_movie[h] + 1);
 }
 
 /*
@@ -105,7 +166,7 @@ scatter_history(Trainer *trainer, const BatchSegment *shown, const float *dx)
 	const Segment *segment = shown->segment;
 	int64_t		start = ratings->start[segment->user];
 	int32_t		width = 2 * shape->history;
-	float	   *sum = trainer->history;
+	float	   *sum = trainer->update.dhistory;
 	bool		itself;
 
 	memset(sum, 0, sizeof(float) * width);
@@ -130,16 +191,16 @@ scatter_recents(Trainer *trainer, const RecentRows *rows, int32_t from, int32_t 
 	for (int32_t i = 0; i < n; i++)
 	{
 		int32_t		movie = rows->movie[from + i];
-		const float *gate = trainer->gate + rows->level[from + i] * RECENT_DIMS;
-		const float *d = trainer->drecent + i * RECENT_DIMS;
+		const float *gate = trainer->gather.gate + rows->level[from + i] * RECENT_DIMS;
+		const float *d = trainer->gather.drecent + i * RECENT_DIMS;
 		float	   *row;
 
-		if (!trainer->owns_movie[movie + 1])
+		if (!trainer->update.owns_movie[movie + 1])
 			continue;
 		row = table_gradient(trainer, TENSOR_RECENTS, movie + 1);
 		for (int dim = 0; dim < RECENT_DIMS; dim++)
 			row[dim] += d[dim] * gate[dim];
-		mark_dirty(&trainer->dirty_recents, movie + 1);
+		mark_dirty(&trainer->update.dirty_recents, movie + 1);
 	}
 }
 
@@ -154,11 +215,11 @@ scatter_tables(Trainer *trainer)
 		for (int32_t s = batch->first_segment[shard]; s < batch->first_segment[shard + 1]; s++)
 		{
 			const BatchSegment *shown = &batch->segments[s];
-			const float *dx = user_shard(trainer, shard).x +
+			const float *dx = shard_users(trainer, shard).dx +
 				(int64_t) shown->vector * shape->user_inputs;
 
 			for (int32_t i = 0; i < shown->n_vectors && shape->user_id > 0; i++)
-				scatter(trainer, TENSOR_USER_ID, &trainer->dirty_users, shown->user_row,
+				scatter(trainer, TENSOR_USER_ID, &trainer->update.dirty_users, shown->user_row,
 						dx + (int64_t) i * shape->user_inputs);
 			if (shown->with_history && shape->history > 0)
 				scatter_history(trainer, shown, dx);
@@ -167,8 +228,8 @@ scatter_tables(Trainer *trainer)
 			check_interrupts(trainer);
 		}
 	for (int32_t index = 0; index < batch->n_movies; index++)
-		scatter(trainer, TENSOR_MOVIE_ID, &trainer->dirty_movies, batch->movie_row[index],
-				trainer->dmovie_id + (int64_t) index * shape->width[TENSOR_MOVIE_ID]);
+		scatter(trainer, TENSOR_MOVIE_ID, &trainer->update.dirty_movies, batch->movie_row[index],
+				trainer->movies.did + (int64_t) index * shape->width[TENSOR_MOVIE_ID]);
 }
 
 /*
@@ -185,7 +246,7 @@ update_table(Trainer *trainer, Tensor table, DirtyRows *dirty, AdamStep step)
 		int64_t		row = dirty->row[i];
 		int64_t		at = trainer->shape.offset[table] + row * width;
 
-		adam_update_clear(trainer->params + at, trainer->m + at, trainer->v + at,
+		adam_update_clear(trainer->params + at, trainer->update.m + at, trainer->update.v + at,
 						  table_gradient(trainer, table, row), width, step);
 		dirty->mark[row] = 0;
 	}
@@ -205,18 +266,18 @@ step_update(Trainer *trainer)
 	int64_t		to;
 
 	scatter_tables(trainer);
-	update_table(trainer, TENSOR_USER_ID, &trainer->dirty_users, tables);
-	update_table(trainer, TENSOR_MOVIE_ID, &trainer->dirty_movies, tables);
-	update_table(trainer, TENSOR_HISTORY, &trainer->dirty_history, tables);
-	update_table(trainer, TENSOR_RECENTS, &trainer->dirty_recents, tables);
+	update_table(trainer, TENSOR_USER_ID, &trainer->update.dirty_users, tables);
+	update_table(trainer, TENSOR_MOVIE_ID, &trainer->update.dirty_movies, tables);
+	update_table(trainer, TENSOR_HISTORY, &trainer->update.dirty_history, tables);
+	update_table(trainer, TENSOR_RECENTS, &trainer->update.dirty_recents, tables);
 
 	share_out(trainer, shape->n_weights, &from, &to);
-	adam_update(trainer->params + from, trainer->m + from, trainer->v + from,
+	adam_update(trainer->params + from, trainer->update.m + from, trainer->update.v + from,
 				trainer->dweights + from, N_SHARDS, shape->n_weights, to - from, weights);
 	if (shape->stage == STAGE_RANKING && trainer->team.participant == 0)
 		for (int shard = 0; shard < N_SHARDS; shard++)
 		{
-			const float *mean1 = trainer->statistics + shard * STATISTICS;
+			const float *mean1 = trainer->rows.statistics + shard * STATISTICS;
 			const float *mean2 = mean1 + 2 * RANKER_HIDDEN1;
 
 			if (trainer->batch.shard_rows[shard] > 0)
