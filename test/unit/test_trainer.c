@@ -22,23 +22,9 @@ static const SmallSpec large = {
 /* ---------------------------------------------------------------- gradients */
 
 static const char *const tensor_names[N_TENSORS] = {
-	[TENSOR_USER_W1] =
-		"user w1", [TENSOR_USER_B1] =
-			"user b1", [TENSOR_USER_W2] = "user w2", [TENSOR_USER_B2] = "user b2",
-	[TENSOR_MOVIE_W1] = "movie w1", [TENSOR_MOVIE_B1] = "movie b1", [TENSOR_MOVIE_W2] = "movie w2",
-	[TENSOR_MOVIE_B2] =
-		"movie b2", [TENSOR_GENDER] =
-			"gender", [TENSOR_AGE] = "age", [TENSOR_OCCUPATION] = "occupation",
-	[TENSOR_HEAD] =
-		"head", [TENSOR_RANK_W1] =
-			"rank w1", [TENSOR_RANK_B1] = "rank b1", [TENSOR_RANK_GAMMA1] = "rank gamma1",
-	[TENSOR_RANK_BETA1] = "rank beta1", [TENSOR_RANK_W2] = "rank w2", [TENSOR_RANK_B2] = "rank b2",
-	[TENSOR_RANK_GAMMA2] =
-		"rank gamma2", [TENSOR_RANK_BETA2] = "rank beta2", [TENSOR_RANK_W3] = "rank w3",
-	[TENSOR_RANK_B3] = "rank b3", [TENSOR_RANK_W4] = "rank w4", [TENSOR_RANK_B4] = "rank b4",
-	[TENSOR_USER_ID] = "user ids", [TENSOR_MOVIE_ID] = "movie ids", [TENSOR_HISTORY] = "history",
-	[TENSOR_TEMPERATURE] = "temperature", [TENSOR_RECENT_SLOPE] = "recent slope",
-	[TENSOR_RECENT_OFFSET] = "recent offset", [TENSOR_RECENTS] = "recents"
+#define TENSOR(name, stage, rows, columns, values) #name,
+#include "num/net/tensor_list.h"
+#undef TENSOR
 };
 
 /*
@@ -162,7 +148,7 @@ test_gradients(const SmallSpec *spec, Stage stage, int32_t history, int32_t batc
 			(t >= TENSOR_RECENT_SLOPE && t <= TENSOR_RECENT_OFFSET && spec->leave_one_out) ||
 			(t == TENSOR_RECENTS && spec->leave_one_out))
 			continue;			/* no loss depends on them */
-		if (n > 0 && tensor_names[t])
+		if (n > 0 && (t < TENSOR_FIRST_STATISTIC || t >= TENSOR_FIRST_TABLE))
 			check_gradient(tensor_names[t], &slope, trainer->params + shape.offset[t],
 						   gradient + shape.offset[t], n);
 	}

@@ -56,24 +56,9 @@ typedef enum Stage
 
 typedef enum Tensor
 {
-	/* weights */
-	TENSOR_USER_W1, TENSOR_USER_B1, TENSOR_USER_W2, TENSOR_USER_B2,
-	TENSOR_MOVIE_W1, TENSOR_MOVIE_B1, TENSOR_MOVIE_W2, TENSOR_MOVIE_B2,
-	TENSOR_GENDER, TENSOR_AGE, TENSOR_OCCUPATION,	/* [values + 1][ATTRIBUTE_DIMS] */
-	TENSOR_HEAD,				/* retrieval: log scale, bias, log temperature */
-	TENSOR_TEMPERATURE,			/* [user_hidden] what a user adds to the last one */
-	TENSOR_RECENT_SLOPE, TENSOR_RECENT_OFFSET,	/* [RECENT_DIMS] see recents.h */
-	TENSOR_RANK_W1, TENSOR_RANK_B1, TENSOR_RANK_GAMMA1, TENSOR_RANK_BETA1,
-	TENSOR_RANK_W2, TENSOR_RANK_B2, TENSOR_RANK_GAMMA2, TENSOR_RANK_BETA2,
-	TENSOR_RANK_W3, TENSOR_RANK_B3, TENSOR_RANK_W4, TENSOR_RANK_B4,
-	/* running statistics */
-	TENSOR_RANK_MEAN1, TENSOR_RANK_VARIANCE1, TENSOR_RANK_MEAN2, TENSOR_RANK_VARIANCE2,
-	/* embedding tables */
-	TENSOR_USER_ID,				/* [n_users + 1][user_id] */
-	TENSOR_MOVIE_ID,			/* [n_movies + 1][ID_DIMS], or VECTOR_DIMS in ranking */
-	TENSOR_HISTORY,				/* [n_movies + 1][2 * history]: weighted by the
-								 * rating's deviation | by 1 */
-	TENSOR_RECENTS,				/* [n_movies + 1][RECENT_DIMS] */
+#define TENSOR(name, stage, rows, columns, values) TENSOR_##name,
+#include "num/net/tensor_list.h"
+#undef TENSOR
 	N_TENSORS
 } Tensor;
 
@@ -139,8 +124,8 @@ stage_size(const StageShape *shape)
 }
 
 /*
- * Random parameters: weights by Glorot & Bengio (AISTATS 2010), embeddings
- * uniform in +-0.05, gammas 1, the rest 0.
+ * The parameters of a new model: what tensor_list.h says each tensor has, the random
+ * ones by the seed.
  */
 extern void stage_init(float *params, const StageShape *shape, uint64_t seed);
 
