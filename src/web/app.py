@@ -1,8 +1,7 @@
 """app.py: mlrec over HTTP, a thin front before the functions of schema mlrec_api (api.sql).
 
-A request is one READ ONLY transaction as role mlrec_web, with a time limit and the caller's claims;
-what the function returns is the answer.  psycopg quotes the arguments into one message, which the
-server answers at once: its pipeline mode was tried, and cost four times as much (README.md).
+A request is one READ ONLY transaction as role mlrec_web, with a time limit and the caller's claims; what the
+function returns is the answer.  It is one message, sent by psycopg without its cursors: README.md says why.
 """
 import json, os, socket, sys  # noqa: E401
 from pathlib import Path as File
@@ -13,7 +12,8 @@ from fastapi import Body, FastAPI, HTTPException, Path, Query, Request
 from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.responses import FileResponse, JSONResponse, Response
 from fastapi.staticfiles import StaticFiles
-from psycopg import AsyncClientCursor, Error, OperationalError
+from psycopg import Error, OperationalError, errors, generators, pq
+from psycopg.adapt import Transformer
 from psycopg_pool import AsyncConnectionPool
 from pydantic import BaseModel, Field, conint
 
@@ -24,7 +24,6 @@ MAX_BODY, MAX_ID = 65536, 2**63 - 1
 
 # What is asked and answered; the documentation is made of it
 within = lambda least, most: conint(strict=True, ge=least, le=most)
-
 class RecommendRequest(BaseModel, extra="forbid"):
     user_id: within(0, MAX_ID) = Field(..., description="anybody, with ratings or without")
     top_k_retrieve: within(1, 10000) = Field(200, description="candidates, by the cosine")
@@ -41,28 +40,27 @@ PERSON = {"user_id": int, "gender": Any, "age": Any, "occupation": Any}
 Health = TypedDict("Health", {"status": str, "detail": str})
 Stats = TypedDict("Stats", {"total_users": Optional[int], "total_movies": int, "total_ratings": int,
                             "total_genres": int, "model": Optional[int], "trained_at": Text, "metrics": dict})
-Profile = TypedDict("Profile", {
-    **PERSON, "ratings": int, "mean_rating": Number, "favorite_genres": List[str], "best_rated": List[dict]})
+Profile = TypedDict("Profile", {**PERSON, "ratings": int, "mean_rating": Number,
+                                "favorite_genres": List[str], "best_rated": List[dict]})
 Movie = TypedDict("Movie", {**TITLE, "ratings": int, "mean_rating": Number})
 Similar = TypedDict("Similar", {"rank": int, **TITLE, "similarity": float})
 Reason = TypedDict("Reason", {"because_movie_id": Optional[int], "title": str, "your_rating": Number,
                               "similarity": Number, "contribution": float})
-Recommendation = TypedDict("Recommendation", {
-    "rank": int, **TITLE, "ranking_score": float, "retrieval_score": float})
-Recommendations = TypedDict("Recommendations", {**PERSON, "recommendations": List[Recommendation]})
+Recommended = TypedDict("Recommendation", {"rank": int, **TITLE, "ranking_score": float, "retrieval_score": float})
+Recommendations = TypedDict("Recommendations", {**PERSON, "recommendations": List[Recommended]})
 Problem = TypedDict("Problem", {"detail": str, "hint": Text, "code": Text})
 EXAMPLES = json.loads((HERE / "examples.json").read_text())
 A_USER, A_MOVIE = (Path(..., ge=0, le=MAX_ID, example=1) for _ in range(2))
 
-def answers(name, model, *errors):
+def answers(name, model, *codes):
     """What a route returns, and what when there is an error, with an example of each."""
     example = lambda key: {"application/json": {"example": EXAMPLES[key]}}
-    told = {code: {"model": Problem, "content": example(str(code))} for code in (401, 403, *errors, 503)}
+    told = {code: {"model": Problem, "content": example(str(code))} for code in (401, 403, *codes, 503)}
     return {"response_model": model, "responses": {200: {"content": example(name)}, **told}}
 
 pool = AsyncConnectionPool(
     ENV.get("DATABASE_URL", ""), min_size=1, max_size=int(ENV.get("MLREC_WEB_POOL", "4")), open=False,
-    timeout=3, reconnect_timeout=5, kwargs={"autocommit": True, "cursor_factory": AsyncClientCursor})
+    timeout=3, reconnect_timeout=5, kwargs={"autocommit": True, "client_encoding": "utf8"})
 app = FastAPI(title="mlrec", description="A two-stage recommender inside PostgreSQL, over HTTP.",
               docs_url=None, redoc_url=None, on_startup=[pool.open], on_shutdown=[pool.close])
 app.openapi_version = "3.0.3"  # which every Swagger UI can read
@@ -77,19 +75,22 @@ def claims(request):
     except Exception as error:
         raise HTTPException(401, str(error), {"WWW-Authenticate": "Bearer"}) from None
 
-async def fetch(query, values, retry=True):
-    connection = await pool.getconn()
-    try:
-        cursor = await connection.execute(query, values)
-        cursor.nextset()
-        return (await cursor.fetchone())[0]
-    except OperationalError:  # a restart of the server breaks all connections, which only using them tells
-        if not (connection.broken and retry):
-            raise
-        await pool.check()
-    finally:
-        await pool.putconn(connection)
-    return await fetch(query, values, retry=False)
+async def fetch(query, values):
+    """What the last statement of a query returns, as bytes; values are quoted as psycopg's cursors do it."""
+    for retry in (True, False):
+        connection = await pool.getconn()
+        try:
+            connection.pgconn.send_query(query % tuple(map(Transformer(connection).as_literal, values)))
+            result = (await connection.wait(generators.execute(connection.pgconn)))[-1]
+            if result.status != pq.ExecStatus.TUPLES_OK:
+                raise errors.error_from_result(result)
+            return result.get_value(0, 0)
+        except OperationalError:  # a restart of the server breaks all connections, which only using them tells
+            if not (connection.broken and retry):
+                raise
+            await pool.check()
+        finally:
+            await pool.putconn(connection)
 
 async def ask(request, function, arguments={}, *, role=None, read_only="on", keep=0):
     """Call a function of mlrec_api; respond with the json that it returns, or 404 for a null."""
@@ -98,19 +99,18 @@ async def ask(request, function, arguments={}, *, role=None, read_only="on", kee
     text = await fetch(
         f"SELECT set_config('transaction_read_only', '{read_only}', true), set_config('role', %s, true), "
         f"set_config('statement_timeout', '{TIMEOUT}', true), set_config('request.jwt.claims', %s, true); "
-        f"SELECT mlrec_api.{function}({', '.join([f'{name} => %s' for name in arguments])})::text",
+        f"SELECT mlrec_api.{function}({', '.join([f'{name} => %s' for name in arguments])})::text".encode(),
         (role or caller["role"], json.dumps(caller), *arguments.values()))
     if text is None:
         raise HTTPException(404, ", ".join(map("%s %s".__mod__, arguments.items())) + " is unknown")
-    headers = {"Cache-Control": f"private, max-age={keep}"} if keep else None
-    return Response(text, media_type="application/json", headers=headers)
+    return Response(text, 200, {"Cache-Control": f"private, max-age={keep}"} if keep else None, "application/json")
 
 @app.exception_handler(Error)
 async def problem(request, error):
     code, said = error.sqlstate or "", error.diag
     status = {"42501": 403, "P0002": 404}.get(code, 400 if code[:2] == "22" else 503)
-    detail = said.message_primary or "the database cannot be reached"
-    return JSONResponse({"detail": detail, "hint": said.message_hint, "code": code or None}, status)
+    return JSONResponse({"detail": said.message_primary or "the database cannot be reached",
+                         "hint": said.message_hint, "code": code or None}, status)
 
 def bounded(app):
     """Refuses bodies that are too long, or do not say how long, before they are read."""
@@ -126,7 +126,7 @@ app.add_middleware(bounded)
 @app.post("/recommend", **answers("recommend", Recommendations, 400), openapi_extra=EXAMPLES["request"])
 async def recommend(request: Request, wish: RecommendRequest):
     """The best movies for a user, or for somebody of whom nothing is known."""
-    return await ask(request, "recommend", wish.dict(exclude_unset=True))
+    return await ask(request, "recommend", {name: value for name, value in wish if name in wish.__fields_set__})
 
 @app.get("/api", **answers("health", Health))
 async def health(request: Request):
