@@ -26,9 +26,16 @@
 
 #include "num/base/cpu.h"
 
-/* In two halves: two chains of sums. */
+/* What one dimension adds to a dot product, or to a squared distance. */
 static inline float
-dot(const float *a, const float *b, int n)
+term(float a, float b, bool distance)
+{
+	return distance ? (a - b) * (a - b) : a * b;
+}
+
+/* The sum of all terms, in two halves: two chains of sums. */
+static inline float
+sum_terms(const float *a, const float *b, int n, bool distance)
 {
 	int			half = n / 2;
 	const float *a2 = a + half;
@@ -38,46 +45,30 @@ dot(const float *a, const float *b, int n)
 
 	for (int i = 0; i < half; i++)
 	{
-		sum += a[i] * b[i];
-		sum2 += a2[i] * b2[i];
+		sum += term(a[i], b[i], distance);
+		sum2 += term(a2[i], b2[i], distance);
 	}
 	if (n % 2 != 0)
-		sum += a[n - 1] * b[n - 1];
+		sum += term(a[n - 1], b[n - 1], distance);
 	return sum + sum2;
 }
 
 MULTIVERSION float
 simd_dot(const float *a, const float *b, int n)
 {
-	return dot(a, b, n);
+	return sum_terms(a, b, n, false);
 }
 
 MULTIVERSION float
 simd_l2sq(const float *a, const float *b, int n)
 {
-	int			half = n / 2;
-	const float *a2 = a + half;
-	const float *b2 = b + half;
-	float		sum = 0;
-	float		sum2 = 0;
-
-	for (int i = 0; i < half; i++)
-	{
-		float		d = a[i] - b[i];
-		float		d2 = a2[i] - b2[i];
-
-		sum += d * d;
-		sum2 += d2 * d2;
-	}
-	if (n % 2 != 0)
-		sum += (a[n - 1] - b[n - 1]) * (a[n - 1] - b[n - 1]);
-	return sum + sum2;
+	return sum_terms(a, b, n, true);
 }
 
 MULTIVERSION float
 simd_norm2(const float *a, int n)
 {
-	return dot(a, a, n);
+	return sum_terms(a, a, n, false);
 }
 
 /*
