@@ -13,6 +13,7 @@
 #include "miscadmin.h"
 #include "utils/builtins.h"
 
+#include "pg/train/activation.h"
 #include "pg/train/report.h"
 #include "pg/util/compat.h"
 
@@ -164,6 +165,62 @@ train_report_epoch(TrainReport *report, const EpochReport *epoch)
 	announce(report, epoch, seconds);
 	check_client();
 	INSTR_TIME_SET_CURRENT(report->epoch_start);
+}
+
+void
+train_report_seen(const StoreEntry *entry, const Ratings *ratings, const char *relation)
+{
+	int64		n_test = ratings->n_rows - ratings->n_trainval_rows;
+	int64		n_seen = 0;
+
+	if (!activation_has_boundary(entry) || strcmp(entry->ratings, relation) != 0)
+		return;
+	for (int32 user = 0; user < ratings->n_users; user++)
+		for (int64 row = ratings->start[user] + ratings->n_trainval[user];
+			 row < ratings->start[user + 1]; row++)
+			n_seen += !activation_is_later(ratings, user, row, entry);
+	if (n_seen > 0)
+		ereport(WARNING,
+				(errmsg("model %d was trained on " INT64_FORMAT " of the " INT64_FORMAT
+						" test ratings", entry->model_id, n_seen, n_test),
+				 errdetail("The test metrics of a model that goes on from it say nothing."),
+				 errhint("Use a test_fraction so small that the test part is later, or train "
+						 "without from_model.")));
+}
+
+void
+train_report_share(const Share *share, double deviation)
+{
+	if (isnan(share->rmse))
+		return;
+	if (share->share > 0)
+		ereport(NOTICE,
+				(errmsg("ranking: validation RMSE %.4g with %.2f of what the networks add to the "
+						"biases, %.4g by the biases alone", deviation * share->rmse,
+						share->share, deviation * share->base_rmse)));
+	else
+		ereport(NOTICE,
+				(errmsg("ranking: predicted ratings are those of user and movie biases alone"),
+				 errdetail("On the validation ratings the networks do not predict better than the "
+						   "biases, whose RMSE is %.4g.", deviation * share->base_rmse),
+				 errhint("More ratings teach the networks more.")));
+}
+
+void
+train_report_relevance(double ndcg, double popularity_ndcg)
+{
+	if (isnan(ndcg))
+		return;
+	if (ndcg > popularity_ndcg)
+		ereport(NOTICE,
+				(errmsg("relevance: validation NDCG@10 %.4f, by popularity alone %.4f",
+						ndcg, popularity_ndcg)));
+	else
+		ereport(NOTICE,
+				(errmsg("relevance: the order by relevance is that of popularity"),
+				 errdetail("On the validation ratings the networks do not order movies better "
+						   "than popularity, whose NDCG@10 is %.4f.", popularity_ndcg),
+				 errhint("More ratings teach the networks more.")));
 }
 
 void

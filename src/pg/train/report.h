@@ -11,6 +11,7 @@
 #include "portability/instr_time.h"
 
 #include "num/train/trainer.h"
+#include "pg/store/store.h"
 
 /* A row of the result */
 typedef struct ReportRow
@@ -48,6 +49,19 @@ extern void train_report_begin(TrainReport *report, Stage stage);
  * nobody to read them.
  */
 extern void train_report_epoch(TrainReport *report, const EpochReport *epoch);
+
+/*
+ * Warns if the model to start from, which is described by `entry`, was trained on rows of
+ * the relation that are now to be tested on: figures would be better than the model is.
+ */
+extern void train_report_seen(const StoreEntry *entry, const Ratings *ratings,
+							  const char *relation);
+
+/* A notice of what the networks add to the biases; the deviation of the ratings is its unit. */
+extern void train_report_share(const Share *share, double deviation);
+
+/* A notice of what the order by relevance reaches, NaN where that was not measured. */
+extern void train_report_relevance(double ndcg, double popularity_ndcg);
 
 /* Puts the rows into the result, with the number that the model was stored under. */
 extern void train_report_put(const TrainReport *report, int32 model_id, ReturnSetInfo *result);

@@ -2,7 +2,7 @@
  * train.c: train_recommender.
  *
  * Phases: options are checked; the relations are read, encoded and split; each
- * stage is trained, by parallel.c, on the train ratings with the validation rows
+ * stage is trained, by stages.c, on the train ratings with the validation rows
  * deciding when to stop; the order by relevance is tuned on the validation
  * rows; with refit both stages go on for a few epochs on all training rows, at
  * the last rates that brought something; the model is measured on the test rows,
@@ -26,69 +26,21 @@
 #include "num/eval/relevance.h"
 #include "num/model/erase.h"
 #include "num/train/export.h"
-#include "num/train/warm_start.h"
 #include "pg/data/dataset.h"
 #include "pg/evaluate/measure.h"
 #include "pg/store/cache.h"
 #include "pg/store/store.h"
 #include "pg/train/activation.h"
-#include "pg/train/options.h"
-#include "pg/train/parallel.h"
 #include "pg/train/report.h"
+#include "pg/train/stages.h"
 #include "pg/train/train.h"
 #include "pg/util/compat.h"
 #include "pg/util/huge_alloc.h"
 #include "pg/util/interrupts.h"
 #include "pg/util/relations.h"
 
-/*
- * Refitting goes on from the tuned parameters: what it has to add is the
- * validation rows, which are the latest.  Beginning anew, for all the epochs that
- * turned out best, takes more than twice as long and predicts no better.
- */
-#define REFIT_EPOCHS 3
-
-/*
- * Retrieval is trained in one cycle of the rate, up to RETRIEVAL_RATE times that of the
- * ranking stage, and refitted in a low one of one epoch.  Few ratings are gone through
- * more often, for about as many steps as a million ratings take.
- */
-#define RETRIEVAL_RATE 4.0f
-#define RETRIEVAL_REFIT_RATE 1.0f
-#define RETRIEVAL_EPOCHS 4
-#define RETRIEVAL_MAX_EPOCHS 20
-#define RETRIEVAL_STEPS 1500
-
-/* Of events the softmax is the only loss, and takes the weight of the other one too. */
-#define EVENTS_SOFTMAX 3
-
 /* The chance of events where there is no validation part to tell: of the order alone. */
 #define UNTOLD_INTERCEPT -10
-
-/* A model in the making. */
-typedef struct Training
-{
-	OptionValues options;
-	Dataset    *dataset;
-	MovieStatistics movie_stats;
-	StageShape	shape[N_STAGES];
-	float	   *params[N_STAGES];
-	int			n_kept[N_STAGES];	/* epochs that brought something */
-	float	   *rates[N_STAGES];	/* their learning rates */
-	Share		share;			/* of the networks in a prediction, see ranker.h */
-	float		cosine_weight;	/* of the order by relevance, as in export.h */
-	float		relevance_rating;
-	float		chance_intercept;	/* of events, as in model_file.h */
-	float		chance_slope;
-	double		ndcg;			/* by relevance, on the validation rows */
-	double		popularity_ndcg;
-	int32		model_id;		/* of the new model */
-	const ModelFileHeader *start;	/* the model to go on from, or NULL */
-	bool		temporary;		/* one of the relations is */
-
-	int			shortage_level; /* of the message that there are too few workers */
-	TrainReport report;
-} Training;
 
 PG_FUNCTION_INFO_V1(mlrec_train_recommender);
 
@@ -104,209 +56,6 @@ train_define_settings(void)
 							"are estimated and compared. 0 is no limit.",
 							&training_memory, training_memory, 0, MAX_KILOBYTES,
 							PGC_USERSET, GUC_UNIT_KB, NULL, NULL, NULL);
-}
-
-/* What parallel.c calls after each epoch. */
-static void
-report_epoch(void *arg, const EpochReport *epoch)
-{
-	Training   *training = arg;
-	Stage		stage = training->report.stage;
-
-	train_report_epoch(&training->report, epoch);
-	if (epoch->is_best && !training->report.refitting)
-		training->rates[stage][training->n_kept[stage]++] = epoch->learning_rate;
-}
-
-/* The epochs of the retrieval stage, unless they are given. */
-static int32
-retrieval_epochs(const Training *training)
-{
-	BatchPlan	plan;
-
-	if (training->options.epochs[STAGE_RETRIEVAL] > 0)
-		return training->options.epochs[STAGE_RETRIEVAL];
-	batch_plan(&plan, &training->dataset->ratings, training->options.batch_size);
-	return Max(RETRIEVAL_EPOCHS,
-			   Min(RETRIEVAL_STEPS / plan.n_batches + 1, RETRIEVAL_MAX_EPOCHS));
-}
-
-/* How the rate of a stage goes. */
-static void
-set_schedule(TrainOptions *options, const Training *training, Stage stage)
-{
-	bool		refitting = training->report.refitting;
-
-	options->one_cycle = stage == STAGE_RETRIEVAL;
-	if (options->one_cycle)
-	{
-		options->epochs = refitting ? 1 : retrieval_epochs(training);
-		options->learning_rate *= refitting ? RETRIEVAL_REFIT_RATE : RETRIEVAL_RATE;
-		return;
-	}
-	if (!refitting)
-		return;
-	options->epochs = Min(training->n_kept[stage], REFIT_EPOCHS);
-	options->early_stopping = false;
-	options->rates = training->rates[stage] + training->n_kept[stage] - options->epochs;
-}
-
-/* The options of one stage's training. */
-static TrainOptions
-stage_options(const Training *training, Stage stage)
-{
-	const OptionValues *values = &training->options;
-	TrainOptions options = {
-		.batch_size = batch_size_for(values->batch_size,
-									 training->dataset->ratings.n_train_rows),
-		.epochs = values->epochs[stage],
-		.patience = values->patience,
-		.learning_rate = values->learning_rate,
-		.like_threshold = values->like_threshold,
-		.softmax_weight = stage == STAGE_RETRIEVAL ? values->softmax_weight *
-			(training->dataset->ratings.weight ? EVENTS_SOFTMAX : 1) : 0,
-		.seed = values->seed,
-		.anonymous = !values->user_ids,
-		.events = training->dataset->ratings.weight != NULL,
-		.early_stopping = true,
-	};
-
-	trainer_default_regularisation(&options);
-	set_schedule(&options, training, stage);
-	return options;
-}
-
-/* The parameters to start from, NULL for random ones. */
-static float *
-first_params(const Training *training, Stage stage)
-{
-	const StageShape *shape = &training->shape[stage];
-	float	   *params;
-
-	if (training->start == NULL)
-		return NULL;
-	params = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(float) * stage_size(shape));
-	stage_init(params, shape, training->options.seed);
-	warm_start(params, shape, &training->dataset->ratings, training->dataset->names,
-			   training->start);
-	return params;
-}
-
-/* Refuses a stage that would take more memory than is allowed. */
-static void
-check_memory(const ParallelJob *job)
-{
-	Size		needed = parallel_memory(job);
-	Size		limit = (Size) training_memory * 1024;
-
-	if (limit > 0 && needed > limit)
-		ereport(ERROR,
-				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("training needs more memory than is allowed"),
-				 errdetail("The %s stage with " INT64_FORMAT " ratings, %d movies and %d workers "
-						   "needs %zu MB, the limit is %zu MB.",
-						   train_report_stage(job->shape->stage), job->ratings->n_rows,
-						   job->shape->n_movies, job->workers, needed >> 20, limit >> 20),
-				 errhint("Raise mlrec.training_memory, or lower workers or batch_size.")));
-}
-
-static void
-train_stage(Training *training, Stage stage)
-{
-	TrainOptions options = stage_options(training, stage);
-	ParallelJob job = {
-		.shape = &training->shape[stage],
-		.ratings = &training->dataset->ratings,
-		.movie_stats = &training->movie_stats,
-		.options = &options,
-		.workers = training->options.workers,
-		.shortage_level = training->shortage_level,
-		.report = report_epoch,
-		.arg = training,
-	};
-	float	   *start;
-	Share		share;
-	int			n_workers;
-
-	train_report_begin(&training->report, stage);
-	if (training->params[stage])
-		pfree(training->params[stage]);
-	check_memory(&job);
-	job.start = start = first_params(training, stage);
-	training->params[stage] = parallel_train(&job, &n_workers, &share);
-	if (stage == STAGE_RANKING && !training->report.refitting)
-		training->share = share;
-	if (start)
-		pfree(start);
-	if (n_workers < job.workers)
-		training->shortage_level = DEBUG1;	/* once is enough */
-	if (training->n_kept[stage] == 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
-				 errmsg("training of the %s stage diverged", train_report_stage(stage)),
-				 errdetail("No epoch left finite numbers, with a learning rate of %g.",
-						   training->options.learning_rate),
-				 errhint("Lower learning_rate.")));
-}
-
-/* Events have no ratings to predict: the networks of that stage have no part. */
-static void
-leave_untrained(Training *training, Stage stage)
-{
-	const StageShape *shape = &training->shape[stage];
-
-	if (training->params[stage])
-		pfree(training->params[stage]);
-	training->params[stage] = MemoryContextAllocHuge(CurrentMemoryContext,
-													 sizeof(float) * stage_size(shape));
-	stage_init(training->params[stage], shape, training->options.seed);
-	training->share.share = 0;
-	training->share.rmse = training->share.base_rmse = NAN;
-}
-
-/* Counts, shapes and both stages, for the split as it is. */
-static void
-train_stages(Training *training)
-{
-	const Ratings *ratings = &training->dataset->ratings;
-	int32		n_users = 0;
-
-	movie_statistics(&training->movie_stats, ratings, training->options.like_threshold,
-					 check_interrupts);
-	for (int32 user = 0; user < ratings->n_users; user++)
-		n_users += ratings->n_train[user] > 0;
-	for (Stage stage = 0; stage < N_STAGES; stage++)
-	{
-		stage_shape(&training->shape[stage], stage, n_users, ratings->n_movies,
-					ratings->n_genres, ratings->n_values,
-					training->options.history ? HISTORY_DIMS : 0);
-		if (stage == STAGE_RANKING && ratings->weight != NULL)
-			leave_untrained(training, stage);
-		else
-			train_stage(training, stage);
-	}
-}
-
-/* Says what the networks add to the biases. */
-static void
-tell_share(const Training *training)
-{
-	const Share *share = &training->share;
-	double		deviation = training->movie_stats.deviation;
-
-	if (isnan(share->rmse))
-		return;
-	if (share->share > 0)
-		ereport(NOTICE,
-				(errmsg("ranking: validation RMSE %.4g with %.2f of what the networks add to the "
-						"biases, %.4g by the biases alone", deviation * share->rmse,
-						share->share, deviation * share->base_rmse)));
-	else
-		ereport(NOTICE,
-				(errmsg("ranking: predicted ratings are those of user and movie biases alone"),
-				 errdetail("On the validation ratings the networks do not predict better than the "
-						   "biases, whose RMSE is %.4g.", deviation * share->base_rmse),
-				 errhint("More ratings teach the networks more.")));
 }
 
 /*
@@ -382,24 +131,6 @@ may_be_active(const Training *training)
 	return false;
 }
 
-/* Says what the order by relevance reaches. */
-static void
-tell_relevance(const Training *training)
-{
-	if (isnan(training->ndcg))
-		return;
-	if (training->ndcg > training->popularity_ndcg)
-		ereport(NOTICE,
-				(errmsg("relevance: validation NDCG@10 %.4f, by popularity alone %.4f",
-						training->ndcg, training->popularity_ndcg)));
-	else
-		ereport(NOTICE,
-				(errmsg("relevance: the order by relevance is that of popularity"),
-				 errdetail("On the validation ratings the networks do not order movies better "
-						   "than popularity, whose NDCG@10 is %.4f.", training->popularity_ndcg),
-				 errhint("More ratings teach the networks more.")));
-}
-
 /*
  * Chooses the weights of the order by relevance on the validation rows, and
  * decides whether the model will be the active one.
@@ -426,7 +157,7 @@ decide_activation(Training *training, ModelFileHeader *file, Oid ratings)
 	training->relevance_rating = file->relevance_rating;
 	training->chance_intercept = file->chance_intercept;
 	training->chance_slope = file->chance_slope;
-	tell_relevance(training);
+	train_report_relevance(training->ndcg, training->popularity_ndcg);
 	if (!may_be_active(training))
 		return false;
 	switch (training->options.activate)
@@ -459,7 +190,7 @@ refit(Training *training, const SplitOptions *split, const ModelFileHeader *tune
 	dataset_resplit(training->dataset, &all);
 	training->report.refitting = true;
 	training->start = tuned;
-	train_stages(training);
+	stages_train(training);
 	file = make_model_file(training);
 	return file;
 }
@@ -525,16 +256,6 @@ store(const Training *training, ModelFileHeader *file, bool activate,
 	return entry.model_id;
 }
 
-static void
-alloc_statistics(MovieStatistics *movie_stats, int32 n_users, int32 n_movies)
-{
-	movie_stats->ratings = palloc(sizeof(int32) * n_movies);
-	movie_stats->popularity = palloc(sizeof(float) * n_movies);
-	movie_stats->bias = palloc(sizeof(float) * n_movies);
-	movie_stats->user_bias = palloc_extended(sizeof(float) * (Size) n_users, MCXT_ALLOC_HUGE);
-	movie_stats->sum = palloc_extended(sizeof(double) * (Size) n_movies, MCXT_ALLOC_HUGE);
-}
-
 /* What training cannot do without. */
 static void
 check_dataset(const Dataset *dataset, Oid ratings)
@@ -567,56 +288,18 @@ find_before(const OptionValues *options)
 	return before;
 }
 
-/*
- * Warns if the model to start from was trained on what is now to be tested on:
- * figures would be better than the model is.
- */
-static void
-warn_of_seen(const CachedModel *before, const Dataset *dataset, Oid relation)
-{
-	const Ratings *ratings = &dataset->ratings;
-	const StoreEntry *entry = &before->entry;
-	int64		n_test = ratings->n_rows - ratings->n_trainval_rows;
-	int64		n_seen = 0;
-
-	if (!activation_has_boundary(entry) || strcmp(entry->ratings, relation_quoted(relation)) != 0)
-		return;
-	for (int32 user = 0; user < ratings->n_users; user++)
-		for (int64 row = ratings->start[user] + ratings->n_trainval[user];
-			 row < ratings->start[user + 1]; row++)
-			n_seen += !activation_is_later(ratings, user, row, entry);
-	if (n_seen > 0)
-		ereport(WARNING,
-				(errmsg("model %d was trained on " INT64_FORMAT " of the " INT64_FORMAT
-						" test ratings", entry->model_id, n_seen, n_test),
-				 errdetail("The test metrics of a model that goes on from it say nothing."),
-				 errhint("Use a test_fraction so small that the test part is later, or train "
-						 "without from_model.")));
-}
-
 /* What the relations hold, checked, and room for what is counted of its movies. */
 static void
 load_dataset(Training *training, const SplitOptions *split, Oid ratings, Oid movies, Oid users)
 {
 	training->temporary = relation_is_temporary(ratings) || relation_is_temporary(movies) ||
 		relation_is_temporary(users);
-	training->dataset = dataset_load(ratings, movies, users, split,
-									 (Size) training_memory * 1024);
+	training->memory_limit = (Size) training_memory * 1024;
+	training->dataset = dataset_load(ratings, movies, users, split, training->memory_limit);
 	dataset_warn(training->dataset);
 	check_dataset(training->dataset, ratings);
 	options_decide(&training->options, training->dataset);
 	training->chance_intercept = UNTOLD_INTERCEPT;
-	alloc_statistics(&training->movie_stats, training->dataset->ratings.n_users,
-					 training->dataset->ratings.n_movies);
-}
-
-/* Room for the learning rate of each epoch. */
-static void
-alloc_rates(Training *training)
-{
-	for (Stage stage = 0; stage < N_STAGES; stage++)
-		training->rates[stage] = palloc0(sizeof(float) * Max(training->options.epochs[stage],
-															 RETRIEVAL_MAX_EPOCHS));
 }
 
 /* The file to be stored: with refit, of a model trained on the validation ratings too. */
@@ -668,12 +351,12 @@ mlrec_train_recommender(PG_FUNCTION_ARGS)
 	training.shortage_level = options->workers_given ? WARNING : NOTICE;
 	load_dataset(&training, &split, ratings, movies, users);
 	if (before)
-		warn_of_seen(before, training.dataset, ratings);
+		train_report_seen(&before->entry, &training.dataset->ratings, relation_quoted(ratings));
 	training.model_id = store_next_id();
-	alloc_rates(&training);
+	stages_init(&training);
 
-	train_stages(&training);
-	tell_share(&training);
+	stages_train(&training);
+	train_report_share(&training.share, training.movie_stats.deviation);
 	file = make_model_file(&training);
 	activate = decide_activation(&training, file, ratings);
 	file = final_model_file(&training, &split, file);
