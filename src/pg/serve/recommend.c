@@ -1,5 +1,5 @@
 /*
- * recommend.c: recommend and recommend_json.
+ * recommend.c: recommend, and what all that recommend have in common.
  *
  * Two stages.  Retrieval scores every movie that may be recommended to the user
  * by the cosine of two vectors, for the order by relevance with the movie's
@@ -23,29 +23,19 @@
 
 #include <math.h>
 
-#include "catalog/pg_type.h"
-#include "executor/spi.h"
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
-#include "utils/json.h"
 
-#include "pg/catalogue/cached_query.h"
 #include "pg/catalogue/search.h"
-#include "pg/serve/asked_user.h"
 #include "pg/serve/recommend.h"
 #include "pg/util/compat.h"
-#include "pg/util/relations.h"
 
 /* So many rows are picked out one by one; more are worth a sort of all. */
 #define FEW_RECOMMENDATIONS 32
 
-/* Where the arguments of asked_user.h begin */
-#define ARG_AS_OF 9
-
 PG_FUNCTION_INFO_V1(mlrec_recommend);
-PG_FUNCTION_INFO_V1(mlrec_recommend_json);
 
 /* ---------------------------------------------------------------------------
  * Which movies
@@ -271,12 +261,9 @@ recommend_order(RankWorkspace *workspace, const Serving *serving, const Recommen
 	return n_wanted;
 }
 
-/*
- * Answers for one user; returns the number of movies in workspace->items.
- */
-static int32
-recommend(RankWorkspace *workspace, Serving *serving, RecommendRequest *request,
-		  const AskedUser *asked)
+int32
+recommend_one(RankWorkspace *workspace, Serving *serving, RecommendRequest *request,
+			  const AskedUser *asked)
 {
 	UserState  *state = asked_user_state(serving, asked);
 	UserVectors user;
@@ -335,15 +322,8 @@ order_argument(FunctionCallInfo fcinfo, int argno)
 	return false;
 }
 
-/*
- * Read the arguments of recommend and recommend_json into *request: (user_id
- * bigint, top_k_retrieve int, top_n_final int, model_id int, candidates
- * bigint[], exclude bigint[], exclude_seen boolean, order_by text, diversity
- * real, and from ARG_AS_OF on those of asked_user.h).  The user and the model are left
- * to the caller.
- */
-static void
-read_request(FunctionCallInfo fcinfo, RecommendRequest *request)
+void
+recommend_read_request(FunctionCallInfo fcinfo, RecommendRequest *request)
 {
 	request->retrieve = serve_count(fcinfo, 1, "top_k_retrieve", 1);
 	request->n = serve_count(fcinfo, 2, "top_n_final", 0);
@@ -357,24 +337,24 @@ read_request(FunctionCallInfo fcinfo, RecommendRequest *request)
 }
 
 /*
- * recommend(arguments of read_wish) -> rank, movie_id, title, genres, year,
+ * recommend(arguments of recommend_read_request) -> rank, movie_id, title, genres, year,
  * ranking_score, retrieval_score
  */
 Datum
 mlrec_recommend(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
-	AskedUser	asked = asked_user(fcinfo, ARG_AS_OF);
+	AskedUser	asked = asked_user(fcinfo, RECOMMEND_ARG_AS_OF);
 	RecommendRequest request = {0};
 	Serving		serving;
 	RankWorkspace workspace;
 	MovieText  *texts;
 	int32		n;
 
-	read_request(fcinfo, &request);
+	recommend_read_request(fcinfo, &request);
 	InitMaterializedSRF(fcinfo, 0);
 	serve_begin(&serving, fcinfo, store_model_argument(fcinfo, 3));
-	n = recommend(&workspace, &serving, &request, &asked);
+	n = recommend_one(&workspace, &serving, &request, &asked);
 	texts = recommend_describe(&serving, workspace.items, n, serving.context);
 	for (int32 i = 0; i < n; i++)
 	{
@@ -386,117 +366,4 @@ mlrec_recommend(PG_FUNCTION_ARGS)
 	}
 	serve_end(&serving);
 	return (Datum) 0;
-}
-
-/* ---------------------------------------------------------------------------
- * JSON
- * ------------------------------------------------------------------------- */
-
-static char *
-attributes_text(Oid users)
-{
-	return psprintf("SELECT %s FROM %s WHERE user_id OPERATOR(pg_catalog.=) $1",
-					user_state_attribute_list(users, "pg_catalog.to_json(%s)::pg_catalog.text"),
-					relation_quoted(users));
-}
-
-static CachedQuery attributes_query = {attributes_text, 1, {INT8OID}};
-
-static void
-receive_attributes(void *arg, TupleTableSlot *slot)
-{
-	char	  **attribute = arg;
-	MemoryContext caller;
-
-	caller = MemoryContextSwitchTo(GetMemoryChunkContext(attribute));
-	for (int a = 0; a < N_ATTRIBUTES; a++)
-		attribute[a] = slot_text(slot, a + 1);
-	MemoryContextSwitchTo(caller);
-}
-
-static void
-append_text(StringInfo json, const char *key, const char *value)
-{
-	appendStringInfo(json, ", \"%s\": ", key);
-	if (value == NULL)
-		appendStringInfoString(json, "null");
-	else
-		escape_json(json, value);
-}
-
-static void
-append_float(StringInfo json, const char *key, float value)
-{
-	appendStringInfo(json, ", \"%s\": %s", key,
-					 DatumGetCString(DirectFunctionCall1(float4out, Float4GetDatum(value))));
-}
-
-static void
-append_user(StringInfo json, const Serving *serving, const AskedUser *asked)
-{
-	char	  **attribute = palloc0(sizeof(char *) * N_ATTRIBUTES);
-	static const char *const names[N_ATTRIBUTES] = {"gender", "age", "occupation"};
-	Datum		values[] = {Int64GetDatum(asked->user_id)};
-
-	if (OidIsValid(serving->relations.users) && !asked->session)
-		cached_query_run(&attributes_query, serving->relations.users, values, NULL,
-						 receive_attributes, attribute);
-	if (asked->session)
-		appendStringInfoString(json, "\"user_id\": null");
-	else
-		appendStringInfo(json, "\"user_id\": " INT64_FORMAT, asked->user_id);
-	for (int a = 0; a < N_ATTRIBUTES; a++)
-		appendStringInfo(json, ", \"%s\": %s", names[a],
-						 attribute[a] != NULL ? attribute[a] : "null");
-}
-
-static void
-append_recommendation(StringInfo json, const Recommendation *item, const MovieText *text,
-					  int32 rank)
-{
-	appendStringInfo(json, "%s{\"rank\": %d, \"movie_id\": " INT64_FORMAT, rank > 1 ? ", " : "",
-					 rank, text->movie_id);
-	append_text(json, "title", text->title);
-	append_text(json, "genres", text->genres);
-	if (text->year == 0)
-		appendStringInfoString(json, ", \"year\": null");
-	else
-		appendStringInfo(json, ", \"year\": %d", text->year);
-	append_float(json, "ranking_score", item->ranking);
-	append_float(json, "retrieval_score", item->retrieval);
-	appendStringInfoChar(json, '}');
-}
-
-/*
- * recommend_json(arguments of read_wish) RETURNS json
- */
-Datum
-mlrec_recommend_json(PG_FUNCTION_ARGS)
-{
-	AskedUser	asked = asked_user(fcinfo, ARG_AS_OF);
-	RecommendRequest request = {0};
-	StringInfoData json;
-	Serving		serving;
-	RankWorkspace workspace;
-	MovieText  *texts;
-	text	   *answer;
-	int32		n;
-
-	read_request(fcinfo, &request);
-	serve_begin(&serving, fcinfo, store_model_argument(fcinfo, 3));
-	n = recommend(&workspace, &serving, &request, &asked);
-	texts = recommend_describe(&serving, workspace.items, n, serving.context);
-
-	initStringInfo(&json);
-	appendStringInfoChar(&json, '{');
-	append_user(&json, &serving, &asked);
-	appendStringInfoString(&json, ", \"recommendations\": [");
-	for (int32 i = 0; i < n; i++)
-		append_recommendation(&json, &workspace.items[i], &texts[i], i + 1);
-	appendStringInfoString(&json, "]}");
-
-	MemoryContextSwitchTo(serving.caller);
-	answer = cstring_to_text_with_len(json.data, json.len);
-	serve_end(&serving);
-	PG_RETURN_TEXT_P(answer);
 }

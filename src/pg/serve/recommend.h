@@ -5,6 +5,7 @@
 #define MLREC_SERVE_RECOMMEND_H
 
 #include "num/base/topk.h"
+#include "pg/serve/asked_user.h"
 #include "pg/serve/serve.h"
 
 /* What is asked for */
@@ -39,6 +40,25 @@ typedef struct RankWorkspace
 	float	   *predictions;	/* [topk.k], as model_rank has them */
 	float	   *scratch;
 } RankWorkspace;
+
+/* Where the arguments of asked_user.h begin in recommend and recommend_json. */
+#define RECOMMEND_ARG_AS_OF 9
+
+/*
+ * Read the arguments of recommend and recommend_json into *request: (user_id
+ * bigint, top_k_retrieve int, top_n_final int, model_id int, candidates
+ * bigint[], exclude bigint[], exclude_seen boolean, order_by text, diversity
+ * real, and from RECOMMEND_ARG_AS_OF on those of asked_user.h).  The user and the
+ * model are left to the caller.
+ */
+extern void recommend_read_request(FunctionCallInfo fcinfo, RecommendRequest *request);
+
+/*
+ * Answers for one user, with a workspace that this opens; returns the number of movies
+ * in workspace->items.
+ */
+extern int32 recommend_one(RankWorkspace *workspace, Serving *serving, RecommendRequest *request,
+						   const AskedUser *asked);
 
 /* How many candidates there can be. */
 extern int32 recommend_candidates(const Serving *serving, const RecommendRequest *request);
