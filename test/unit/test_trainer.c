@@ -142,7 +142,7 @@ test_gradients(const SmallSpec *spec, Stage stage, int32_t history, int32_t batc
 	{
 		int64_t		n = shape.offset[t + 1] - shape.offset[t];
 
-		if (t == TENSOR_HEAD && softmax_weight == 0)
+		if (t == TENSOR_HEAD && n > 0 && softmax_weight == 0)
 			n = HEAD_LOG_TEMPERATURE;
 		if ((t == TENSOR_TEMPERATURE && softmax_weight == 0) ||
 			(t >= TENSOR_RECENT_SLOPE && t <= TENSOR_RECENT_OFFSET && spec->leave_one_out) ||
