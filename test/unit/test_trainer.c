@@ -345,6 +345,45 @@ test_given_rates(void)
 }
 
 /* A rate at which every number runs away: the first parameters stay. */
+/*
+ * The average of all parameters, step by step, is what rows that are brought up to date
+ * only now and then have in the end.
+ */
+static void
+test_average(Stage stage)
+{
+	SmallRatings data = small_ratings(&ordinary);
+	StageShape	shape = team_shape(stage, &data.ratings, 4);
+	TrainOptions options = team_options(stage, 16, 3);
+	Team		team = {0, 1, team_wait, NULL, small_check_interrupts};
+	int64_t		size = stage_size(&shape);
+	float	   *expected = malloc(sizeof(float) * size);
+	void	   *shared;
+	Trainer    *trainer;
+
+	options.averaged = true;
+	shared = team_memory(trainer_shared_size(&shape, &data.ratings, &options));
+	trainer = team_attach(shared, &shape, &data, &options, &team);
+	trainer_begin(trainer, NULL);
+	memcpy(expected, trainer->params, sizeof(float) * size);
+	batch_shuffle(trainer->epoch.order, trainer->plan.n_segments, 1);
+	CHECK(trainer->plan.n_batches > 2);
+	for (int epoch = 1; epoch <= 3; epoch++)
+		for (int64_t batch = 0; batch < trainer->plan.n_batches; batch++)
+		{
+			step_train(trainer, epoch, batch);
+			for (int64_t i = 0; i < size; i++)
+				expected[i] += 2.0f / trainer->plan.n_batches * (trainer->params[i] - expected[i]);
+		}
+	average_tables(trainer, 3 * trainer->plan.n_batches);
+	CHECK(largest_difference(expected, trainer->average.params, size) < 1e-5);
+	CHECK(largest_difference(trainer->params, trainer->average.params, size) > 1e-3);
+	munmap(shared, trainer_shared_size(&shape, &data.ratings, &options));
+	free(trainer);
+	free(expected);
+	small_free(&data);
+}
+
 static void
 test_running_away(Stage stage)
 {
@@ -492,6 +531,7 @@ main(void)
 		test_seeds(stage);
 		test_learning(stage);
 		test_stopping(stage);
+		test_average(stage);
 		test_running_away(stage);
 	}
 	test_given_rates();

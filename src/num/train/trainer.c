@@ -29,15 +29,18 @@
 #define RECENTS_DROPOUT 0.5f
 
 /* L2 penalty of the embedding tables. */
-#define WEIGHT_DECAY 3e-5f
+#define WEIGHT_DECAY_RETRIEVAL 3e-5f
+#define WEIGHT_DECAY_RANKING 1.5e-4f
 
 void
-trainer_default_regularisation(TrainOptions *options)
+trainer_default_regularisation(TrainOptions *options, Stage stage)
 {
 	options->id_dropout = USER_ID_DROPOUT;
 	options->history_dropout = HISTORY_DROPOUT;
 	options->recents_dropout = RECENTS_DROPOUT;
-	options->weight_decay = WEIGHT_DECAY;
+	options->weight_decay = stage == STAGE_RETRIEVAL ? WEIGHT_DECAY_RETRIEVAL :
+		WEIGHT_DECAY_RANKING;
+	options->averaged = stage == STAGE_RANKING;
 }
 
 /* The movies of a step, at the most. */
@@ -60,6 +63,7 @@ carve_shared(Trainer *t, Arena *arena)
 	t->epoch.loss = ARENA_ARRAY(arena, double, N_SHARDS);
 	t->params = ARENA_ARRAY(arena, float, size);
 	t->best = ARENA_ARRAY(arena, float, size);
+	average_carve(t, arena);
 	t->dweights = ARENA_ARRAY(arena, float, N_SHARDS * t->shape.n_weights);
 	gather_carve_shared(t, arena);
 	step_carve_shared(t, arena);
@@ -148,6 +152,7 @@ trainer_begin(Trainer *trainer, const float *start)
 		stage_init(trainer->params, &trainer->shape, trainer->options.seed);
 	batch_segments(trainer->epoch.segments, &trainer->plan, trainer->ratings);
 	gather_begin(trainer);
+	average_begin(trainer);
 	update_begin(trainer);
 	validation_begin(trainer);
 	/* what stays if there is no best epoch */
@@ -233,6 +238,52 @@ copy_part(const Trainer *trainer, float *to, const float *from)
 	memcpy(to + first, from + first, sizeof(float) * (end - first));
 }
 
+/* The parameters that are validated and kept. */
+static float *
+judged(const Trainer *trainer)
+{
+	return trainer->options.averaged ? trainer->average.params : trainer->params;
+}
+
+/* Validates, decides and reports. */
+static void
+end_epoch(Trainer *trainer, EpochReport *result,
+		  void (*report) (void *arg, const EpochReport *), void *arg)
+{
+	float	   *trained = trainer->params;
+
+	if (trainer->options.averaged)
+	{
+		average_tables(trainer, (int32_t) (result->epoch * trainer->plan.n_batches));
+		barrier(trainer);
+	}
+	trainer->params = judged(trainer);
+	validate(trainer);
+	barrier(trainer);
+	if (trainer->team.participant == 0)
+	{
+		decide(trainer, result);
+		report(arg, result);
+	}
+	barrier(trainer);
+	trainer->params = trained;
+}
+
+/* Keeps what is best; else, and at the end, goes back to it. */
+static void
+keep_best(Trainer *trainer)
+{
+	const Control *control = trainer->control;
+
+	if (control->is_best)
+		copy_part(trainer, trainer->best, judged(trainer));
+	else if (trainer->options.averaged)
+		copy_part(trainer, trainer->average.params, trainer->best);
+	if (!control->is_best || control->stop)
+		copy_part(trainer, trainer->params, trainer->best);
+	barrier(trainer);
+}
+
 void
 trainer_run(Trainer *trainer, void (*report) (void *arg, const EpochReport *), void *arg)
 {
@@ -248,18 +299,7 @@ trainer_run(Trainer *trainer, void (*report) (void *arg, const EpochReport *), v
 		barrier(trainer);
 		for (int64_t batch = 0; batch < trainer->plan.n_batches; batch++)
 			step_train(trainer, epoch, batch);
-		validate(trainer);
-		barrier(trainer);
-		if (leader)
-		{
-			decide(trainer, &result);
-			report(arg, &result);
-		}
-		barrier(trainer);
-		if (trainer->control->is_best)
-			copy_part(trainer, trainer->best, trainer->params);
-		else
-			copy_part(trainer, trainer->params, trainer->best);
-		barrier(trainer);
+		end_epoch(trainer, &result, report, arg);
+		keep_best(trainer);
 	}
 }

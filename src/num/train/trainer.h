@@ -35,6 +35,8 @@ typedef struct TrainOptions
 	float		history_dropout;	/* share of segments whose user is shown as a
 									 * newcomer: no history, no id */
 	float		weight_decay;
+	bool		averaged;		/* the parameters are averaged over the latest steps, see
+								 * average.h */
 	bool		anonymous;		/* every user is shown as unknown */
 	bool		events;			/* rows are no ratings, ratings.h: retrieval learns by
 								 * the softmax alone */
@@ -43,8 +45,8 @@ typedef struct TrainOptions
 	uint64_t	seed;
 } TrainOptions;
 
-/* Sets the dropouts of ids and histories, and the weight decay, as trainer.c has them. */
-extern void trainer_default_regularisation(TrainOptions *options);
+/* Sets the dropouts of ids and histories, the weight decay and the averaging of a stage. */
+extern void trainer_default_regularisation(TrainOptions *options, Stage stage);
 
 /* The others that train with us. */
 typedef struct Team

@@ -28,6 +28,7 @@
 #ifndef MLREC_TRAIN_TRAINER_STATE_H
 #define MLREC_TRAIN_TRAINER_STATE_H
 
+#include "num/train/average.h"
 #include "num/train/gather.h"
 #include "num/train/retrieval_loss.h"
 #include "num/train/step.h"
@@ -77,6 +78,7 @@ struct Trainer
 	Control    *control;		/* the leader's */
 	Epoch		epoch;
 	float	   *params;			/* [stage_size] written by update.c */
+	Average		average;		/* average.c */
 	float	   *best;			/* [stage_size] those of the best epoch */
 	float	   *dweights;		/* [N_SHARDS][n_weights] a shard owns its own */
 

@@ -246,11 +246,32 @@ update_table(Trainer *trainer, Tensor table, DirtyRows *dirty, AdamStep step)
 		int64_t		row = dirty->row[i];
 		int64_t		at = trainer->shape.offset[table] + row * width;
 
+		average_row(trainer, table, row, (int32_t) trainer->control->step);
 		adam_update_clear(trainer->params + at, trainer->update.m + at, trainer->update.v + at,
 						  table_gradient(trainer, table, row), width, step);
 		dirty->mark[row] = 0;
 	}
 	dirty->n = 0;
+}
+
+/* The running statistics of batch normalization, by those of the step's shards. */
+static void
+update_statistics(Trainer *trainer)
+{
+	const StageShape *shape = &trainer->shape;
+
+	for (int shard = 0; shard < N_SHARDS; shard++)
+	{
+		const float *mean1 = trainer->rows.statistics + shard * STATISTICS;
+		const float *mean2 = mean1 + 2 * RANKER_HIDDEN1;
+
+		if (trainer->batch.shard_rows[shard] > 0)
+			ranker_update_statistics(trainer->params, shape, mean1, mean1 + RANKER_HIDDEN1,
+									 mean2, mean2 + RANKER_HIDDEN2,
+									 trainer->batch.shard_rows[shard], BATCHNORM_MOMENTUM);
+	}
+	average_numbers(trainer, shape->offset[TENSOR_FIRST_STATISTIC],
+					shape->offset[TENSOR_FIRST_TABLE]);
 }
 
 void
@@ -274,15 +295,7 @@ step_update(Trainer *trainer)
 	share_out(trainer, shape->n_weights, &from, &to);
 	adam_update(trainer->params + from, trainer->update.m + from, trainer->update.v + from,
 				trainer->dweights + from, N_SHARDS, shape->n_weights, to - from, weights);
+	average_numbers(trainer, from, to);
 	if (shape->stage == STAGE_RANKING && trainer->team.participant == 0)
-		for (int shard = 0; shard < N_SHARDS; shard++)
-		{
-			const float *mean1 = trainer->rows.statistics + shard * STATISTICS;
-			const float *mean2 = mean1 + 2 * RANKER_HIDDEN1;
-
-			if (trainer->batch.shard_rows[shard] > 0)
-				ranker_update_statistics(trainer->params, shape, mean1, mean1 + RANKER_HIDDEN1,
-										 mean2, mean2 + RANKER_HIDDEN2,
-										 trainer->batch.shard_rows[shard], BATCHNORM_MOMENTUM);
-		}
+		update_statistics(trainer);
 }

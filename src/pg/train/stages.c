@@ -119,7 +119,7 @@ stage_options(const Training *training, Stage stage)
 		.early_stopping = true,
 	};
 
-	trainer_default_regularisation(&options);
+	trainer_default_regularisation(&options, stage);
 	set_schedule(&options, training, stage);
 	return options;
 }

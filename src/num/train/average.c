@@ -1,0 +1,97 @@
+/*
+ * average.c: see average.h.
+ *
+ * A step reaches few rows of a table, and the average of the others has to be brought
+ * nearer to them all the same.  That is put off until a step is about to change a row:
+ * what is left of the difference after k steps is its (1 - a)^k.
+ */
+#include "num/train/trainer_state.h"
+
+#include <math.h>
+#include <string.h>
+
+/* The average is over about this share of an epoch. */
+#define AVERAGE_EPOCHS 0.5f
+
+/* 0 where the stage lacks the table. */
+static int64_t
+table_rows(const StageShape *shape, Tensor table)
+{
+	int32_t		width = shape->width[table];
+
+	/* no padding is as long as a row */
+	return width > 0 ? (shape->offset[table + 1] - shape->offset[table]) / width : 0;
+}
+
+void
+average_carve(Trainer *trainer, Arena *arena)
+{
+	const StageShape *shape = &trainer->shape;
+	Average    *average = &trainer->average;
+
+	if (!trainer->options.averaged)
+		return;
+	average->share = fminf(1, 1 / (AVERAGE_EPOCHS * trainer->plan.n_batches));
+	average->params = ARENA_ARRAY(arena, float, stage_size(shape));
+	for (Tensor table = TENSOR_FIRST_TABLE; table < N_TENSORS; table++)
+		average->seen[table] = ARENA_ARRAY(arena, int32_t, table_rows(shape, table));
+}
+
+void
+average_begin(Trainer *trainer)
+{
+	const StageShape *shape = &trainer->shape;
+
+	if (!trainer->options.averaged)
+		return;
+	memcpy(trainer->average.params, trainer->params, sizeof(float) * stage_size(shape));
+	for (Tensor table = TENSOR_FIRST_TABLE; table < N_TENSORS; table++)
+		memset(trainer->average.seen[table], 0, sizeof(int32_t) * table_rows(shape, table));
+}
+
+/* Brings the averages of n numbers nearer to them by a share of what is between. */
+static void
+approach(float *restrict average, const float *restrict params, float share, int64_t n)
+{
+	for (int64_t i = 0; i < n; i++)
+		average[i] += share * (params[i] - average[i]);
+}
+
+void
+average_numbers(Trainer *trainer, int64_t first, int64_t end)
+{
+	if (trainer->options.averaged)
+		approach(trainer->average.params + first, trainer->params + first,
+				 trainer->average.share, end - first);
+}
+
+void
+average_row(Trainer *trainer, Tensor table, int64_t row, int32_t steps)
+{
+	const StageShape *shape = &trainer->shape;
+	int32_t		width = shape->width[table];
+	int64_t		at = shape->offset[table] + row * width;
+	int32_t    *seen;
+
+	if (!trainer->options.averaged)
+		return;
+	seen = &trainer->average.seen[table][row];
+	if (*seen == steps)
+		return;
+	approach(trainer->average.params + at, trainer->params + at,
+			 1 - powf(1 - trainer->average.share, (float) (steps - *seen)), width);
+	*seen = steps;
+}
+
+void
+average_tables(Trainer *trainer, int32_t steps)
+{
+	for (Tensor table = TENSOR_FIRST_TABLE; table < N_TENSORS; table++)
+	{
+		int64_t		row;
+		int64_t		end;
+
+		for (share_out(trainer, table_rows(&trainer->shape, table), &row, &end); row < end; row++)
+			average_row(trainer, table, row, steps);
+	}
+}
