@@ -64,7 +64,7 @@ find_empty_shard(Trainer *trainer)
 			batch_loss(trainer);
 			for (int shard = 0; shard < N_SHARDS; shard++)
 				empty += trainer->batch.shard_rows[shard] == 0;
-			if (empty > 0 && trainer->batch.n_sampled > 0 && epoch_at_hand > 1)
+			if (empty > 0 && trainer->batch.n_asked > 0 && epoch_at_hand > 1)
 				return true;
 		}
 	}
@@ -129,7 +129,7 @@ test_gradients(const SmallSpec *spec, Stage stage, int32_t history, int32_t batc
 	batch_loss(trainer);
 	for (int64_t i = 0; i < stage_size(&shape); i++)
 		gradient[i] = trainer->update.m[i] / 0.1f;
-	CHECK(trainer->batch.n_sampled > 0 || softmax_weight == 0);
+	CHECK(trainer->batch.n_asked > 0 || softmax_weight == 0);
 
 	slope.arg = trainer;
 	if (stage == STAGE_RANKING)

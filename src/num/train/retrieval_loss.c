@@ -22,8 +22,8 @@
  * corrected by the logarithm of the chance that its movie is in a batch (Yi et
  * al., RecSys 2019).
  *
- * The softmax is shared out by movies: each participant takes the sampled rows of
- * the whole batch, block by block, with its own movies.  A row's sum is known when
+ * The softmax is shared out by movies: each participant takes its rows of the whole
+ * batch, block by block, with its own movies.  A row's sum is known when
  * all have met; then the movies' gradients are complete where they are, and only
  * the rows' are in parts.
  */
@@ -127,11 +127,11 @@ retrieval_rows(Trainer *trainer, int shard)
 		activations.temperature[v] =
 			user_temperature(activations.hidden + (int64_t) v * trainer->shape.user_hidden,
 							 trainer->params, &trainer->shape, NULL);
-	for (int32_t k = batch->first_sampled[shard]; k < batch->first_sampled[shard + 1]; k++)
+	for (int32_t k = batch->first_asked[shard]; k < batch->first_asked[shard + 1]; k++)
 	{
-		const float *user = user_of(trainer, shard, batch->sampled[k].slot);
+		const float *user = user_of(trainer, shard, batch->asked[k].slot);
 		float	   *query = trainer->softmax.query + (int64_t) k * VECTOR_DIMS;
-		float		temperature = activations.temperature[batch->vector[batch->sampled[k].slot]];
+		float		temperature = activations.temperature[batch->vector[batch->asked[k].slot]];
 
 		for (int d = 0; d < VECTOR_DIMS; d++)
 			query[d] = temperature * user[d];
@@ -196,16 +196,16 @@ typedef struct OwnHistory
  * follow each other, and each knows what those before it know.
  */
 static void
-recall(OwnHistory *history, const Trainer *trainer, const SampledRow *sampled)
+recall(OwnHistory *history, const Trainer *trainer, const SoftmaxRow *asked)
 {
 	const Ratings *ratings = trainer->ratings;
-	const int32_t *movie = ratings->movie + ratings->start[sampled->user];
+	const int32_t *movie = ratings->movie + ratings->start[asked->user];
 	bool		itself;
-	int32_t		end = history_end(ratings, sampled->user, sampled->row, &itself);
+	int32_t		end = history_end(ratings, asked->user, asked->row, &itself);
 
-	if (sampled->user != history->user || end < history->end)
+	if (asked->user != history->user || end < history->end)
 	{
-		history->user = sampled->user;
+		history->user = asked->user;
 		history->end = 0;
 		history->n = 0;
 	}
@@ -229,12 +229,12 @@ mask_known(Trainer *trainer, int32_t first, int32_t n)
 	softmax_movies(trainer, &history.from, &history.to);
 	for (int32_t i = 0; i < n; i++)
 	{
-		const SampledRow *sampled = &batch->sampled[first + i];
+		const SoftmaxRow *asked = &batch->asked[first + i];
 		float	   *logits = trainer->softmax.logits + (int64_t) i * batch->n_movies;
-		int32_t		own = batch->position[sampled->slot];
+		int32_t		own = batch->position[asked->slot];
 		float		own_logit = logits[own];
 
-		recall(&history, trainer, sampled);
+		recall(&history, trainer, asked);
 		for (int32_t h = 0; h < history.n; h++)
 			logits[history.position[h]] = IMPOSSIBLE_LOGIT;
 		logits[own] = own_logit;
@@ -317,7 +317,7 @@ block_movies(Trainer *trainer, int32_t first, int32_t n)
 			softmax_join(share, &mean, work->part + first + i, trainer->slots, N_SHARDS);
 			for (int d = 0; d < VECTOR_DIMS; d++)
 				work->weighted[i * VECTOR_DIMS + d] =
-					trainer->batch.sampled[first + i].weight * share[shard] * query[d];
+					trainer->batch.asked[first + i].weight * share[shard] * query[d];
 		}
 		movie_shard(trainer, shard, &from, &to);
 		matmul_gradient(trainer->movies.dunit + (int64_t) from * VECTOR_DIMS, work->chances + from,
@@ -328,15 +328,15 @@ block_movies(Trainer *trainer, int32_t first, int32_t n)
 void
 retrieval_softmax(Trainer *trainer)
 {
-	int32_t		n_sampled = trainer->batch.n_sampled;
+	int32_t		n_asked = trainer->batch.n_asked;
 	int32_t		from;
 	int32_t		to;
 
 	softmax_movies(trainer, &from, &to);
 	softmax_offsets(trainer, from, to);
-	for (int32_t first = 0; first < n_sampled; first += SOFTMAX_ROWS)
+	for (int32_t first = 0; first < n_asked; first += SOFTMAX_ROWS)
 	{
-		int32_t		n = n_sampled - first < SOFTMAX_ROWS ? n_sampled - first : SOFTMAX_ROWS;
+		int32_t		n = n_asked - first < SOFTMAX_ROWS ? n_asked - first : SOFTMAX_ROWS;
 
 		block_logits(trainer, first, n);
 		block_chances(trainer, first, n);
@@ -353,13 +353,13 @@ softmax_row(Trainer *trainer, int shard, int32_t k)
 	UserGradients back = shard_user_gradients(trainer, shard);
 	const SoftmaxWork *work = &trainer->softmax;
 	const Batch *batch = &trainer->batch;
-	int32_t		target = batch->position[batch->sampled[k].slot];
-	int32_t		vector = batch->vector[batch->sampled[k].slot];
+	int32_t		target = batch->position[batch->asked[k].slot];
+	int32_t		vector = batch->vector[batch->asked[k].slot];
 	const float *movie_vector = trainer->movies.unit + (int64_t) target * VECTOR_DIMS;
 	float	   *duser = back.dunit + (int64_t) vector * VECTOR_DIMS;
 	float		cosine = simd_dot(work->query + (int64_t) k * VECTOR_DIMS, movie_vector,
 								  VECTOR_DIMS);
-	float		weight = batch->sampled[k].weight;
+	float		weight = batch->asked[k].weight;
 	float		scale = weight * activations.temperature[vector];
 	float		share[N_SHARDS];
 	float		mean;
@@ -384,7 +384,7 @@ retrieval_users(Trainer *trainer, int shard)
 	float	   *dhead = shard_dweights(trainer, shard) + trainer->shape.offset[TENSOR_HEAD];
 
 	memset(back.dtemperature, 0, sizeof(float) * batch->shard_vectors[shard]);
-	for (int32_t k = batch->first_sampled[shard]; k < batch->first_sampled[shard + 1]; k++)
+	for (int32_t k = batch->first_asked[shard]; k < batch->first_asked[shard + 1]; k++)
 		softmax_row(trainer, shard, k);
 	for (int v = 0; v < batch->shard_vectors[shard]; v++)
 	{
@@ -410,14 +410,14 @@ retrieval_movies(Trainer *trainer, int shard)
 
 	movie_shard(trainer, shard, &from, &to);
 	dmovie = trainer->movies.dunit + (int64_t) from * VECTOR_DIMS;
-	if (batch->n_sampled == 0)
+	if (batch->n_asked == 0)
 		memset(dmovie, 0, sizeof(float) * (to - from) * VECTOR_DIMS);
-	for (int32_t k = 0; k < batch->n_sampled; k++)
+	for (int32_t k = 0; k < batch->n_asked; k++)
 	{
-		int32_t		target = batch->position[batch->sampled[k].slot];
+		int32_t		target = batch->position[batch->asked[k].slot];
 
 		if (target >= from && target < to)
-			simd_axpy(dmovie + (int64_t) (target - from) * VECTOR_DIMS, -batch->sampled[k].weight,
+			simd_axpy(dmovie + (int64_t) (target - from) * VECTOR_DIMS, -batch->asked[k].weight,
 					  trainer->softmax.query + (int64_t) k * VECTOR_DIMS, VECTOR_DIMS);
 	}
 }

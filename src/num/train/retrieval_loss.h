@@ -13,12 +13,12 @@
 typedef struct SoftmaxWork
 {
 	/* shared: a shard of rows owns its queries, one of movies its part of the rest */
-	float	   *query;			/* [slots][VECTOR_DIMS] temperature * user, of the sampled */
+	float	   *query;			/* [slots][VECTOR_DIMS] temperature * user */
 	float	   *offset;			/* [max_movies] added to the cosines */
 	SoftmaxPart *part;			/* [N_SHARDS][slots] */
 	float	   *dquery;			/* [N_SHARDS][slots][VECTOR_DIMS] */
 
-	/* private: of a block of sampled rows */
+	/* private: of a block of rows in the softmax */
 	union
 	{
 		float	   *logits;		/* [SOFTMAX_ROWS][max_movies] of this participant's movies */

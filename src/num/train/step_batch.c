@@ -11,12 +11,11 @@
 #define MOVIE_ID_DROPOUT 0.02f
 
 /*
- * Share of the rows that may take part in the softmax that do.  They are all rows of
- * segments with the history in order; of the others, who are asked about what comes
- * at some later time, the liked ones, and their loss counts for a share.
+ * All rows of segments with the history in order take part in the softmax; of the
+ * others, who are asked about what comes at some later time, the liked ones, and their
+ * loss counts for this share.
  */
-#define SOFTMAX_SAMPLE 0.5f
-#define SOFTMAX_LATER 0.2f
+#define SOFTMAX_LATER 0.5f
 
 void
 step_batch_carve(Trainer *trainer, Arena *arena)
@@ -30,7 +29,7 @@ step_batch_carve(Trainer *trainer, Arena *arena)
 	batch->movie = ARENA_ARRAY(arena, int32_t, slots);
 	batch->position = ARENA_ARRAY(arena, int32_t, slots);
 	batch->rating = ARENA_ARRAY(arena, float, slots);
-	batch->sampled = ARENA_ARRAY(arena, SampledRow, slots);
+	batch->asked = ARENA_ARRAY(arena, SoftmaxRow, slots);
 	batch->movies = ARENA_ARRAY(arena, int32_t, max_movies);
 	batch->movie_row = ARENA_ARRAY(arena, int32_t, max_movies);
 	batch->first_row = ARENA_ARRAY(arena, int32_t, max_movies + 1);
@@ -68,11 +67,9 @@ add_row(Trainer *trainer, const BatchSegment *shown, int32_t i)
 					trainer->movie_stats.deviation);
 	batch->vector[slot] = shown->vector + (shown->n_vectors > 1 ? i : 0);
 	if (with_softmax(trainer) &&
-		(shown->with_recents || ratings->rating[row] >= trainer->options.like_threshold) &&
-		happens(trainer, PURPOSE_SOFTMAX, slot, SOFTMAX_SAMPLE))
-		batch->sampled[batch->n_sampled++] = (SampledRow) {slot, shown->segment->user, row,
-			trainer->options.softmax_weight / SOFTMAX_SAMPLE *
-			(shown->with_recents ? 1 : SOFTMAX_LATER)};
+		(shown->with_recents || ratings->rating[row] >= trainer->options.like_threshold))
+		batch->asked[batch->n_asked++] = (SoftmaxRow) {slot, shown->segment->user, row,
+			trainer->options.softmax_weight * (shown->with_recents ? 1 : SOFTMAX_LATER)};
 }
 
 /* Takes a segment into the batch, with what is hidden of it. */
@@ -180,7 +177,7 @@ step_batch_describe(Trainer *trainer, int32_t epoch, int64_t number)
 	batch->key = rng_key(trainer->options.seed, 't' + trainer->shape.stage, epoch, number);
 	batch->n_segments = 0;
 	batch->n_rows = 0;
-	batch->n_sampled = 0;
+	batch->n_asked = 0;
 	for (int shard = 0; shard < N_SHARDS; shard++)
 	{
 		int32_t		first = shard * trainer->plan.shard_rows;
@@ -191,7 +188,7 @@ step_batch_describe(Trainer *trainer, int32_t epoch, int64_t number)
 
 		batch_shard(&trainer->plan, number, shard, &from, &to);
 		batch->first_segment[shard] = batch->n_segments;
-		batch->first_sampled[shard] = batch->n_sampled;
+		batch->first_asked[shard] = batch->n_asked;
 		for (int64_t i = from; i < to; i++)
 		{
 			show_segment(trainer, &trainer->epoch.segments[trainer->epoch.order[i]], slot, vector);
@@ -202,8 +199,8 @@ step_batch_describe(Trainer *trainer, int32_t epoch, int64_t number)
 		batch->shard_vectors[shard] = vector;
 	}
 	batch->first_segment[N_SHARDS] = batch->n_segments;
-	batch->first_sampled[N_SHARDS] = batch->n_sampled;
-	for (int32_t k = 0; k < batch->n_sampled; k++)
-		batch->sampled[k].weight /= batch->n_rows;
+	batch->first_asked[N_SHARDS] = batch->n_asked;
+	for (int32_t k = 0; k < batch->n_asked; k++)
+		batch->asked[k].weight /= batch->n_rows;
 	list_movies(trainer);
 }

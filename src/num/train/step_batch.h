@@ -16,7 +16,6 @@ enum
 	PURPOSE_USER_ID = 1,
 	PURPOSE_HISTORY,
 	PURPOSE_MOVIE_ID,
-	PURPOSE_SOFTMAX,
 	PURPOSE_RECENTS,
 	PURPOSE_TOWER = 16,			/* from here on one for each shard */
 	PURPOSE_MOVIE = 32,
@@ -41,13 +40,13 @@ typedef struct BatchSegment
 } BatchSegment;
 
 /* A row that takes part in the softmax. */
-typedef struct SampledRow
+typedef struct SoftmaxRow
 {
 	int32_t		slot;
 	int32_t		user;
 	int64_t		row;
 	float		weight;			/* of its cross-entropy in the loss */
-} SampledRow;
+} SoftmaxRow;
 
 /* The batch at hand.  Slots and user vectors of a shard without rows stay as they were. */
 typedef struct Batch
@@ -69,9 +68,9 @@ typedef struct Batch
 	float	   *rating;			/* [slots]; ranking: standardised */
 
 	/* those in the softmax, shard by shard */
-	int32_t		n_sampled;
-	int32_t		first_sampled[N_SHARDS + 1];
-	SampledRow *sampled;		/* [slots] */
+	int32_t		n_asked;
+	int32_t		first_asked[N_SHARDS + 1];
+	SoftmaxRow *asked;			/* [slots] */
 
 	/* the movies of the step */
 	int32_t		n_movies;

@@ -25,7 +25,8 @@
  * without what of it is in order.
  */
 #define USER_ID_DROPOUT 0.5f
-#define HISTORY_DROPOUT 0.2f
+#define HISTORY_DROPOUT_RETRIEVAL 0.1f
+#define HISTORY_DROPOUT_RANKING 0.2f
 #define RECENTS_DROPOUT 0.5f
 
 /* L2 penalty of the embedding tables. */
@@ -36,8 +37,9 @@ void
 trainer_default_regularisation(TrainOptions *options, Stage stage)
 {
 	options->id_dropout = USER_ID_DROPOUT;
-	options->history_dropout = HISTORY_DROPOUT;
 	options->recents_dropout = RECENTS_DROPOUT;
+	options->history_dropout = stage == STAGE_RETRIEVAL ? HISTORY_DROPOUT_RETRIEVAL :
+		HISTORY_DROPOUT_RANKING;
 	options->weight_decay = stage == STAGE_RETRIEVAL ? WEIGHT_DECAY_RETRIEVAL :
 		WEIGHT_DECAY_RANKING;
 	options->averaged = stage == STAGE_RANKING;
