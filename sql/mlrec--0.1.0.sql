@@ -672,7 +672,7 @@ CREATE FUNCTION @extschema@.train_recommender(
 	workers integer DEFAULT NULL,
 	activate @extschema@.mlrec_activation DEFAULT 'true',
 	like_threshold double precision DEFAULT NULL,
-	softmax_weight double precision DEFAULT 0.3,
+	softmax_weight double precision DEFAULT 0.25,
 	history boolean DEFAULT true,
 	user_ids boolean DEFAULT true,
 	from_model integer DEFAULT NULL,

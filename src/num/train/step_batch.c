@@ -15,7 +15,7 @@
  * others, who are asked about what comes at some later time, the liked ones, and their
  * loss counts for this share.
  */
-#define SOFTMAX_LATER 0.5f
+#define SOFTMAX_LATER 0.35f
 
 void
 step_batch_carve(Trainer *trainer, Arena *arena)
