@@ -373,7 +373,7 @@ test_average(Stage stage)
 		{
 			step_train(trainer, epoch, batch);
 			for (int64_t i = 0; i < size; i++)
-				expected[i] += 2.0f / trainer->plan.n_batches * (trainer->params[i] - expected[i]);
+				expected[i] += 1.0f / trainer->plan.n_batches * (trainer->params[i] - expected[i]);
 		}
 	average_tables(trainer, 3 * trainer->plan.n_batches);
 	CHECK(largest_difference(expected, trainer->average.params, size) < 1e-5);

@@ -10,8 +10,8 @@
 #include <math.h>
 #include <string.h>
 
-/* The average is over about this share of an epoch. */
-#define AVERAGE_EPOCHS 0.5f
+/* The average is over about so many epochs. */
+#define AVERAGE_EPOCHS 1.0f
 
 /* 0 where the stage lacks the table. */
 static int64_t

@@ -7,7 +7,7 @@
  *
  *		average <- average + a (params - average)		after each step
  *
- * with 1 / a half the steps of an epoch.  It is what is validated and kept, while
+ * with 1 / a the steps of an epoch.  It is what is validated and kept, while
  * training goes on from the parameters themselves.
  */
 #ifndef MLREC_TRAIN_AVERAGE_H

@@ -17,7 +17,7 @@
  * stopped, is what brings the error down most: training on at the full rate
  * fits the training rows better and the validation rows worse.
  */
-#define PLATEAU_SHARE 0.005f
+#define PLATEAU_SHARE 0.003f
 #define PLATEAU_FACTOR 0.5f
 
 /*
@@ -31,7 +31,7 @@
 
 /* L2 penalty of the embedding tables. */
 #define WEIGHT_DECAY_RETRIEVAL 3e-5f
-#define WEIGHT_DECAY_RANKING 1.5e-4f
+#define WEIGHT_DECAY_RANKING 2e-4f
 
 void
 trainer_default_regularisation(TrainOptions *options, Stage stage)
