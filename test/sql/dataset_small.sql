@@ -48,13 +48,16 @@ SELECT count(*) FROM recommend(1);
 -- nobody likes anything; everybody likes everything; all ratings are zero
 UPDATE ratings SET rating = 1, movie_id = 1 + user_id % 5;
 SELECT train();
-SELECT min(ranking_score), max(ranking_score), count(*) FROM recommend(1);
+SELECT round(min(ranking_score)::numeric, 2) AS min, round(max(ranking_score)::numeric, 2) AS max, count(*)
+FROM recommend(1);
 UPDATE ratings SET rating = 5;
 SELECT train();
-SELECT min(ranking_score), max(ranking_score), count(*) FROM recommend(1);
+SELECT round(min(ranking_score)::numeric, 2) AS min, round(max(ranking_score)::numeric, 2) AS max, count(*)
+FROM recommend(1);
 UPDATE ratings SET rating = 0;
 SELECT train();
-SELECT min(ranking_score), max(ranking_score), count(*) FROM recommend(1);
+SELECT round(min(ranking_score)::numeric, 2) AS min, round(max(ranking_score)::numeric, 2) AS max, count(*)
+FROM recommend(1);
 
 -- ids and ratings at the ends of their types
 ALTER TABLE ratings ALTER user_id TYPE bigint, ALTER movie_id TYPE bigint;
