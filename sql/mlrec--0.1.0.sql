@@ -498,7 +498,7 @@ CREATE TABLE @extschema@.mlrec_model_chunk (
 ALTER TABLE @extschema@.mlrec_model_chunk ALTER COLUMN data SET STORAGE PLAIN;
 COMMENT ON TABLE @extschema@.mlrec_model_chunk IS 'weights of recommender models, in pieces';
 COMMENT ON COLUMN @extschema@.mlrec_model_chunk.model_id IS 'number of the model';
-COMMENT ON COLUMN @extschema@.mlrec_model_chunk.chunk_no IS 'place of the piece, from 0';
+COMMENT ON COLUMN @extschema@.mlrec_model_chunk.chunk_no IS 'number of the piece, from 0';
 COMMENT ON COLUMN @extschema@.mlrec_model_chunk.data IS 'the piece; the format is internal';
 
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.mlrec_model_id', '');

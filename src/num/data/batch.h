@@ -51,7 +51,7 @@ extern void batch_segments(Segment *segments, const BatchPlan *plan, const Ratin
 /* A random order of the segments: order [n_segments]. */
 extern void batch_shuffle(int32_t *order, int64_t n_segments, uint64_t key);
 
-/* The places in the order that belong to a shard of a batch: from .. to - 1. */
+/* The positions in the order that belong to a shard of a batch: from .. to - 1. */
 extern void batch_shard(const BatchPlan *plan, int64_t batch, int shard,
 						int64_t *from, int64_t *to);
 

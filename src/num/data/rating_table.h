@@ -51,7 +51,7 @@ extern void rows_count(int64_t *start, const int32_t *user, int64_t n);
 extern void rows_open(RatingTable *table);
 
 /*
- * Puts n rows into their users' places.  Meanwhile start[u] is the next free place
+ * Puts n rows into their users' ranges.  Meanwhile start[u] is the next free row
  * of user u.
  */
 extern void rows_place(RatingTable *table, const int32_t *user, const int32_t *movie,

@@ -25,14 +25,14 @@
 /* ---------------------------------------------------------------- the plan */
 
 static RatingKey
-place_of(const RatingTable *table, int32_t user, int64_t row)
+key_of(const RatingTable *table, int32_t user, int64_t row)
 {
-	RatingKey	place;
+	RatingKey	key;
 
-	place.time = table->time[row];
-	place.user_id = table->user_ids[user];
-	place.movie_id = table->movie_ids[table->movie[row]];
-	return place;
+	key.time = table->time[row];
+	key.user_id = table->user_ids[user];
+	key.movie_id = table->movie_ids[table->movie[row]];
+	return key;
 }
 
 bool
@@ -158,7 +158,7 @@ nth_place(const RatingTable *table, int64_t k)
 	return none;				/* not reached for k < n_rows */
 }
 
-/* How many rows of a user, which are in order of their times, are not after a place. */
+/* How many rows of a user, which are in order of their times, are not after a key. */
 static int32_t
 rows_until(const RatingTable *table, int32_t user, const RatingKey *last)
 {
@@ -179,9 +179,9 @@ rows_until(const RatingTable *table, int32_t user, const RatingKey *last)
 	n = (int32_t) (low - table->start[user]);
 	for (; low < end && table->time[low] == last->time; low++)
 	{
-		RatingKey	place = place_of(table, user, low);
+		RatingKey	key = key_of(table, user, low);
 
-		n += !rating_key_after(&place, last);
+		n += !rating_key_after(&key, last);
 	}
 	return n;
 }
@@ -278,20 +278,20 @@ part_of_last(const SplitPlan *plan, int64_t i, int64_t n)
 
 /* Which part a row is in: 0 train, 1 validation, 2 test. */
 static int
-part_of(const SplitPlan *plan, const RatingKey *place)
+part_of(const SplitPlan *plan, const RatingKey *key)
 {
 	const SplitOptions *options = &plan->options;
 
 	if (!options->random)
 	{
-		if (plan->n_trainval == 0 || rating_key_after(place, &plan->last_trainval))
+		if (plan->n_trainval == 0 || rating_key_after(key, &plan->last_trainval))
 			return 2;
-		return plan->n_train == 0 || rating_key_after(place, &plan->last_train);
+		return plan->n_train == 0 || rating_key_after(key, &plan->last_train);
 	}
-	if (draw(options->seed, TEST_STREAM, place->user_id, place->movie_id) < options->test_fraction)
+	if (draw(options->seed, TEST_STREAM, key->user_id, key->movie_id) < options->test_fraction)
 		return 2;
-	return !options->refit && draw(options->seed, VALIDATION_STREAM, place->user_id,
-								   place->movie_id) < options->validation_fraction;
+	return !options->refit && draw(options->seed, VALIDATION_STREAM, key->user_id,
+								   key->movie_id) < options->validation_fraction;
 }
 
 /*
@@ -309,11 +309,11 @@ separate_parts(RatingTable *table, const SplitPlan *plan, int32_t user, UserRati
 
 	for (int64_t i = 0; i < n; i++)
 	{
-		RatingKey	place = {
+		RatingKey	key = {
 			scratch[i].time, table->user_ids[user], table->movie_ids[scratch[i].movie]
 		};
 		int			part = plan->options.leave_last ? part_of_last(plan, i, n) :
-			part_of(plan, &place);
+			part_of(plan, &key);
 
 		size[part]++;
 		if (part == 0)
@@ -364,21 +364,21 @@ split_summary(SplitSummary *summary, const float *ratings, const RatingTable *ta
 		for (int64_t row = first; row < first + table->n_trainval[u]; row++)
 		{
 			float		rating = ratings[row];
-			RatingKey	place = place_of(table, u, row);
+			RatingKey	key = key_of(table, u, row);
 
 			if (row < first + table->n_train[u])
 				sum += rating;
 			if (summary->n_trainval++ == 0)
 			{
 				summary->min_rating = summary->max_rating = rating;
-				summary->last_trainval = place;
+				summary->last_trainval = key;
 			}
 			if (rating < summary->min_rating)
 				summary->min_rating = rating;
 			if (rating > summary->max_rating)
 				summary->max_rating = rating;
-			if (rating_key_after(&place, &summary->last_trainval))
-				summary->last_trainval = place;
+			if (rating_key_after(&key, &summary->last_trainval))
+				summary->last_trainval = key;
 			trained[table->movie[row]] = 1;
 		}
 		summary->n_train += table->n_train[u];

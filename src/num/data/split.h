@@ -10,7 +10,7 @@
 
 #include "num/data/rating_table.h"
 
-/* A place in the order of (time, user, movie), which has no ties */
+/* What rows are ordered by: (time, user, movie), which has no ties */
 typedef struct RatingKey
 {
 	int64_t		time;

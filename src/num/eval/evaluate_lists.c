@@ -116,7 +116,7 @@ report_by_rating(Lists *lists, ListOrder candidates, ListOrder order, GroupValue
 
 		value[group][METRIC_QUERIES] = sums->n;
 		value[group][METRIC_RECALL_K_BY_RATING] = sums->n > 0 ? sums->recall_k / sums->n : NAN;
-		list_sums_places(&lists->sums[order][group], value[group], METRIC_NDCG_BY_RATING,
+		list_sums_metrics(&lists->sums[order][group], value[group], METRIC_NDCG_BY_RATING,
 						 lists->evaluator->ratings->n_movies, lists->n_eligible);
 	}
 }
@@ -141,7 +141,7 @@ report_system(Lists *lists, EvaluateSystem system, GroupValues value)
 	{
 		list_sums_recall(&lists->sums[retrieval][group], value[group],
 						 lists->evaluator->options->top_k);
-		list_sums_places(&lists->sums[order][group], value[group], METRIC_NDCG, ratings->n_movies,
+		list_sums_metrics(&lists->sums[order][group], value[group], METRIC_NDCG, ratings->n_movies,
 						 lists->n_eligible);
 	}
 	if (lists->n_mean_rating[retrieved] > 0)

@@ -73,9 +73,9 @@ typedef enum EvaluateMetric
 	METRIC_RECALL_K,
 	METRIC_RECALL_50,			/* if k > 50 */
 	METRIC_NDCG,				/* from here to HIT_RATING in the order of the
-								 * _BY_RATING ones, see list_sums_places */
+								 * _BY_RATING ones, see list_sums_metrics */
 	METRIC_HIT,
-	METRIC_MRR,					/* over all k places */
+	METRIC_MRR,					/* over all k ranks */
 	METRIC_COVERAGE,			/* share of the eligible movies that appear */
 	METRIC_HIT_RATING,			/* mean of the test ratings of movies in lists that
 								 * the user went on to rate, liked or not */
@@ -96,7 +96,7 @@ typedef enum EvaluateMetric
 typedef struct EvaluateOptions
 {
 	int32_t		top_k;			/* >= 1 */
-	int32_t		top_n;			/* >= 1; at most k places are looked at */
+	int32_t		top_n;			/* >= 1; at most k ranks are looked at */
 	int32_t		list_users;		/* list metrics on at most so many users, evenly
 								 * spaced; 0: on all */
 	bool		live_ratings;	/* rating metrics, live */

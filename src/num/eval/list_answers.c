@@ -58,7 +58,7 @@ lists_take(Lists *lists, Evaluator *evaluator, Arena *arena)
 	lists->predicted = ARENA_ARRAY(arena, float, lists->k);
 	lists->rank_scratch = ARENA_ARRAY(arena, float, model_rank_scratch(evaluator->model, lists->k));
 	lists->list = ARENA_ARRAY(arena, int32_t, lists->k);
-	lists->places = ARENA_ARRAY(arena, uint8_t, lists->k);
+	lists->hits = ARENA_ARRAY(arena, uint8_t, lists->k);
 }
 
 /* The catalogue from the best score to the worst, into order [n_movies]. */
@@ -191,7 +191,7 @@ close_answer(Lists *lists, const EvalQuery *query, ListOrder order, int32_t n)
 		add_mean_rating(lists, order, n);
 	if (lists->truth.n_relevant > 0)
 		list_sums_add(&lists->sums[order][group], lists->list, n, &lists->truth, lists->k,
-					  evaluator->options->top_n, lists->places);
+					  evaluator->options->top_n, lists->hits);
 }
 
 static void

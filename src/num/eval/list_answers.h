@@ -39,7 +39,7 @@ typedef enum ListOrder
 typedef struct Lists
 {
 	Evaluator  *evaluator;
-	int32_t		k;				/* places in a list, at most the catalogue */
+	int32_t		k;				/* ranks in a list, at most the catalogue */
 	bool		indexed;		/* the model file's movies are searched, by its index */
 	int32_t		batch;			/* questions at a time */
 	int32_t		n_eligible;		/* movies that may be shown */
@@ -70,7 +70,7 @@ typedef struct Lists
 	float	   *predicted;		/* [k] */
 	float	   *rank_scratch;
 	int32_t    *list;			/* [k] */
-	uint8_t    *places;			/* [k], relevant places */
+	uint8_t    *hits;			/* [k], 1: the movie of this rank is relevant */
 } Lists;
 
 /* Carves the arrays of lists from the arena. */

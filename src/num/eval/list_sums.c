@@ -11,11 +11,11 @@
 
 void
 list_sums_add(ListSums *sums, const int32_t *list, int32_t n, const ListTruth *truth, int32_t top_k,
-			  int32_t top_n, uint8_t *places)
+			  int32_t top_n, uint8_t *hits)
 {
 	for (int32_t i = 0; i < n; i++)
 	{
-		places[i] = truth->relevant[list[i]];
+		hits[i] = truth->relevant[list[i]];
 		if (i >= top_n)
 			continue;
 		sums->shown[list[i]] = 1;
@@ -26,11 +26,11 @@ list_sums_add(ListSums *sums, const int32_t *list, int32_t n, const ListTruth *t
 		}
 	}
 	sums->n++;
-	sums->recall_k += metrics_recall(places, n, top_k, truth->n_relevant);
-	sums->recall_50 += metrics_recall(places, n, SHORT_RECALL, truth->n_relevant);
-	sums->ndcg += metrics_ndcg(places, n, top_n, truth->n_relevant);
-	sums->hit += metrics_hit(places, n, top_n);
-	sums->reciprocal_rank += metrics_reciprocal_rank(places, n);
+	sums->recall_k += metrics_recall(hits, n, top_k, truth->n_relevant);
+	sums->recall_50 += metrics_recall(hits, n, SHORT_RECALL, truth->n_relevant);
+	sums->ndcg += metrics_ndcg(hits, n, top_n, truth->n_relevant);
+	sums->hit += metrics_hit(hits, n, top_n);
+	sums->reciprocal_rank += metrics_reciprocal_rank(hits, n);
 }
 
 void
@@ -75,7 +75,7 @@ coverage(const ListSums *sums, int32_t n_movies, int32_t n_eligible)
 }
 
 void
-list_sums_places(const ListSums *sums, double *value, EvaluateMetric first, int32_t n_movies,
+list_sums_metrics(const ListSums *sums, double *value, EvaluateMetric first, int32_t n_movies,
 				 int32_t n_eligible)
 {
 	value[first] = ratio(sums->ndcg, sums->n);

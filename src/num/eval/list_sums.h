@@ -29,11 +29,11 @@ typedef struct ListSums
 } ListSums;
 
 /*
- * Adds a list of n movies, best first, of which top_k places were to be filled.
- * truth->n_relevant >= 1; places [n] is work space.
+ * Adds a list of n movies, best first, of which top_k ranks were to be filled.
+ * truth->n_relevant >= 1; hits [n] is work space.
  */
 extern void list_sums_add(ListSums *sums, const int32_t *list, int32_t n, const ListTruth *truth,
-						  int32_t top_k, int32_t top_n, uint8_t *places);
+						  int32_t top_k, int32_t top_n, uint8_t *hits);
 
 /* sums += other */
 extern void list_sums_merge(ListSums *sums, const ListSums *other, int32_t n_movies);
@@ -45,7 +45,7 @@ extern void list_sums_merge(ListSums *sums, const ListSums *other, int32_t n_mov
  * that can appear.
  */
 extern void list_sums_recall(const ListSums *sums, double *value, int32_t top_k);
-extern void list_sums_places(const ListSums *sums, double *value, EvaluateMetric first,
+extern void list_sums_metrics(const ListSums *sums, double *value, EvaluateMetric first,
 							 int32_t n_movies, int32_t n_eligible);
 
 #endif							/* MLREC_EVAL_LIST_SUMS_H */

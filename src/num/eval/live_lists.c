@@ -2,7 +2,7 @@
  * live_lists.c: see live_lists.h.
  *
  * One question per test row: the user at that moment, known by all rows of strictly
- * earlier time, and all movies that they do not know.  Only the place of the movie
+ * earlier time, and all movies that they do not know.  Only the rank of the movie
  * rated next matters, so there are ranks here and no lists.
  */
 #include "num/eval/live_lists.h"
@@ -111,7 +111,7 @@ take(LiveLists *lists, Evaluator *evaluator, Arena *arena)
 
 /*
  * The rows asked about: all test rows, or one from each of as many equal stretches
- * of them, at a seeded place.
+ * of them, at a seeded row.
  */
 static void
 choose_rows(LiveLists *lists)
@@ -138,7 +138,7 @@ choose_rows(LiveLists *lists)
  * Ranks
  * ------------------------------------------------------------------------- */
 
-/* The place of a movie among those not skipped, 0 the best; of equal ones the first comes first. */
+/* The rank of a movie among those not skipped, 0 the best; of equal ones the first comes first. */
 static int32_t
 rank_among_all(const LiveLists *lists, const float *score, int32_t movie)
 {
@@ -150,7 +150,7 @@ rank_among_all(const LiveLists *lists, const float *score, int32_t movie)
 	return rank;
 }
 
-/* Adds a place to the sums, -1 for none. */
+/* Adds a rank to the sums, -1 for none. */
 static void
 add_rank(LiveLists *lists, RankedBy by, int32_t user, int32_t rank)
 {
@@ -184,7 +184,7 @@ predict(LiveLists *lists, const float *ranking, int32_t n)
 }
 
 /*
- * The place of a movie among the k best by score [n_movies], put in order by rating or
+ * The rank of a movie among the k best by score [n_movies], put in order by rating or
  * by relevance; -1 if it is not among them.
  */
 static int32_t
@@ -193,24 +193,24 @@ rank_among_candidates(LiveLists *lists, const float *score, const float *ranking
 {
 	const Evaluator *evaluator = lists->evaluator;
 	const ModelFileHeader *header = evaluator->header;
-	int32_t		place = -1;
+	int32_t		index = -1;
 	int32_t		rank = 0;
 	Topk		topk;
 
 	topk_init(&topk, lists->candidates, lists->k);
 	topk_push_all(&topk, score, evaluator->ratings->n_movies, lists->skip);
 	topk_sort(&topk);
-	for (int32_t i = 0; i < topk.n && place < 0; i++)
-		place = topk.entry[i].index == movie ? i : -1;
-	if (place < 0)
+	for (int32_t i = 0; i < topk.n && index < 0; i++)
+		index = topk.entry[i].index == movie ? i : -1;
+	if (index < 0)
 		return -1;
 	predict(lists, ranking, topk.n);
 	for (int32_t i = 0; i < topk.n && by_relevance; i++)
 		lists->predicted[i] = topk.entry[i].score +
 			header->relevance_rating * lists->predicted[i];
 	for (int32_t i = 0; i < topk.n; i++)
-		rank += lists->predicted[i] > lists->predicted[place] ||
-			(lists->predicted[i] == lists->predicted[place] && i < place);
+		rank += lists->predicted[i] > lists->predicted[index] ||
+			(lists->predicted[i] == lists->predicted[index] && i < index);
 	return rank;
 }
 

@@ -22,16 +22,16 @@ extern double metrics_rmse(const float *predicted, const float *actual, int64_t 
 extern double metrics_mae(const float *predicted, const float *actual, int64_t n);
 
 /*
- * Lists.  relevant [n] says for each place of a list, best first, whether the
+ * Lists.  relevant [n] says for each rank of a list, best first, whether the
  * movie there is one of those looked for; n_relevant >= 1 is how many there
- * are, in the list or not.  Places beyond n count as misses, k >= 1.
+ * are, in the list or not.  Ranks beyond n count as misses, k >= 1.
  */
 
 /* Found among the first k / all. */
 extern double metrics_recall(const uint8_t *relevant, int n, int k, int n_relevant);
 
 /*
- * Sum of 1 / log2(place + 1) over the relevant places 1 .. k, over that of the
+ * Sum of 1 / log2(rank + 1) over the relevant ranks 1 .. k, over that of the
  * ideal list, which has min(k, n_relevant) relevant movies in front.
  */
 extern double metrics_ndcg(const uint8_t *relevant, int n, int k, int n_relevant);
@@ -39,7 +39,7 @@ extern double metrics_ndcg(const uint8_t *relevant, int n, int k, int n_relevant
 /* 1 if any of the first k is relevant, else 0. */
 extern double metrics_hit(const uint8_t *relevant, int n, int k);
 
-/* 1 / place of the first relevant movie, 0 if there is none. */
+/* 1 / rank of the first relevant movie, 0 if there is none. */
 extern double metrics_reciprocal_rank(const uint8_t *relevant, int n);
 
 #endif							/* MLREC_EVAL_METRICS_H */

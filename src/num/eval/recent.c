@@ -34,7 +34,7 @@ day_of(const RecentLikes *recent, int64_t time)
 	return (int32_t) ((time - recent->first) / recent->day);
 }
 
-/* A counting sort by days: start[d] is the next free place of day d meanwhile. */
+/* A counting sort by days: start[d] is the next free index of day d meanwhile. */
 static void
 sort_likes(RecentLikes *recent, const Ratings *ratings, float like_threshold)
 {

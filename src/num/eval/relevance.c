@@ -21,7 +21,7 @@
 #define CANDIDATES 200
 #define POPULAR 100				/* beside them, as options */
 #define MAX_OPTIONS (CANDIDATES + POPULAR)
-#define PLACES 10
+#define LIST_LENGTH 10
 #define MAX_USERS 20000
 #define SAMPLE_SEED 1
 
@@ -52,7 +52,7 @@ typedef struct Tuning
 	TopkEntry  *options;		/* [MAX_OPTIONS] */
 	float	   *movies;			/* [MAX_OPTIONS * VECTOR_DIMS] */
 	float	   *predicted;		/* [MAX_OPTIONS] */
-	TopkEntry  *places;			/* [PLACES] */
+	TopkEntry  *list;			/* [LIST_LENGTH] */
 	float		retrieval[VECTOR_DIMS];
 	float		temperature;
 	float		ranking[VECTOR_DIMS];
@@ -100,7 +100,7 @@ carve(Tuning *tuning, Model **model, Arena *arena)
 	tuning->options = ARENA_ARRAY(arena, TopkEntry, MAX_OPTIONS);
 	tuning->movies = ARENA_ARRAY(arena, float, MAX_OPTIONS * VECTOR_DIMS);
 	tuning->predicted = ARENA_ARRAY(arena, float, MAX_OPTIONS);
-	tuning->places = ARENA_ARRAY(arena, TopkEntry, PLACES);
+	tuning->list = ARENA_ARRAY(arena, TopkEntry, LIST_LENGTH);
 	/* far more than the scratch of one user's vectors */
 	tuning->scratch = ARENA_ARRAY(arena, float, model_rank_scratch(NULL, MAX_OPTIONS));
 	tuning->search = arena_take(arena, 1, index_search_scratch(tuning->header));
@@ -141,16 +141,16 @@ open_tuning(Tuning *tuning, const void *file, const Ratings *ratings,
  * One user
  * ------------------------------------------------------------------------- */
 
-/* The first PLACES of a list against what is liked. */
+/* The first LIST_LENGTH of a list against what is liked. */
 static double
 list_ndcg(Tuning *tuning, Topk *topk)
 {
-	uint8_t		relevant[PLACES];
+	uint8_t		relevant[LIST_LENGTH];
 
 	topk_sort(topk);
 	for (int32_t i = 0; i < topk->n; i++)
 		relevant[i] = tuning->liked[topk->entry[i].index];
-	return metrics_ndcg(relevant, topk->n, PLACES, tuning->n_liked);
+	return metrics_ndcg(relevant, topk->n, LIST_LENGTH, tuning->n_liked);
 }
 
 /* NDCG of the most popular movies of all that are not known to have been seen. */
@@ -159,7 +159,7 @@ ndcg_by_popularity(Tuning *tuning)
 {
 	Topk		topk;
 
-	topk_init(&topk, tuning->places, PLACES);
+	topk_init(&topk, tuning->list, LIST_LENGTH);
 	topk_push_all(&topk, model_file_section(tuning->header, MODEL_FILE_MOVIE_POPULARITY),
 				  tuning->header->n_movies, tuning->skip);
 	return list_ndcg(tuning, &topk);
@@ -171,7 +171,7 @@ ndcg_by_relevance(Tuning *tuning)
 {
 	Topk		topk;
 
-	topk_init(&topk, tuning->places, PLACES);
+	topk_init(&topk, tuning->list, LIST_LENGTH);
 	for (int32_t i = 0; i < tuning->n; i++)
 		topk_push(&topk, tuning->options[i].score +
 				  tuning->header->relevance_rating * tuning->predicted[i],

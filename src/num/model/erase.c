@@ -61,13 +61,13 @@ move_parameters(float *to, const float *from, const ModelFileHeader *now,
 		for (int t = 0; t < N_TENSORS; t++)
 		{
 			size_t		room = sizeof(float) * (new_shape.offset[t + 1] - new_shape.offset[t]);
-			char	   *new_place = (char *) (to + new_shape.offset[t]);
-			const char *old_place = (const char *) (from + old_shape.offset[t]);
+			char	   *new_tensor = (char *) (to + new_shape.offset[t]);
+			const char *old_tensor = (const char *) (from + old_shape.offset[t]);
 
 			if (t == TENSOR_USER_ID && new_shape.user_id > 0)
-				move_table(new_place, old_place, sizeof(float) * new_shape.user_id, &cut, room);
+				move_table(new_tensor, old_tensor, sizeof(float) * new_shape.user_id, &cut, room);
 			else
-				move_block(new_place, old_place, room, room);
+				move_block(new_tensor, old_tensor, room, room);
 		}
 		to += stage_size(&new_shape);
 		from += stage_size(&old_shape);

@@ -179,7 +179,7 @@ layer_norm(const float *params, const StageShape *shape, Tensor bias, float *mea
 	return norm;
 }
 
-/* The places of its gradients. */
+/* Where its gradients are. */
 static BatchNormGradient
 layer_norm_gradient(float *dparams, const StageShape *shape, Tensor bias)
 {

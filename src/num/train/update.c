@@ -129,7 +129,7 @@ scatter(Trainer *trainer, Tensor table, DirtyRows *dirty, int32_t row, const flo
 }
 
 /*
- * Adds the gradient dsum of the sums over a history to the movies of its places
+ * Adds the gradient dsum of the sums over a history to the movies of its rows
  * first .. first + n - 1, this participant's only; those are listed first, since
  * no processor could foresee a branch on who owns a movie.
  */

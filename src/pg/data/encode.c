@@ -216,10 +216,10 @@ movies_encode(const MovieList *list, const int32 *index, float *features,
 	}
 	for (int64 i = 0; i < list->n_movie_genres; i++)
 	{
-		int32		place = vocabulary_index(list->genres, list->genre[i].genre);
+		int32		flag = vocabulary_index(list->genres, list->genre[i].genre);
 
-		if (place >= 0)
-			features[index[list->genre[i].movie] * width + place] = 1;
+		if (flag >= 0)
+			features[index[list->genre[i].movie] * width + flag] = 1;
 	}
 }
 

@@ -97,7 +97,7 @@ extern void movies_encode(const MovieList *list, const int32 *index, float *feat
 extern UserList *users_open(Oid relation);
 
 /*
- * Reads the attributes of users who have ratings.  ids gives codes, index the place
+ * Reads the attributes of users who have ratings.  ids gives codes, index that
  * of a code among the n_users, n_trainval their training rows.
  */
 extern void users_read(UserList *list, const IdMap *ids, const int32 *index,

@@ -165,13 +165,13 @@ return_movies(FunctionCallInfo fcinfo, int64 min_ratings, const char *order, con
 		fcinfo,
 		psprintf("WITH counted AS (SELECT movie_id, pg_catalog.count(rating) AS n,"
 				 "  pg_catalog.avg(rating) AS mean FROM %s GROUP BY movie_id),"
-				 " placed AS (SELECT *, pg_catalog.row_number() OVER (ORDER BY %s) AS place"
+				 " ranked AS (SELECT *, pg_catalog.row_number() OVER (ORDER BY %s) AS rank"
 				 "  FROM counted WHERE n OPERATOR(pg_catalog.>=) $2"
-				 "  ORDER BY place LIMIT $1)"
+				 "  ORDER BY rank LIMIT $1)"
 				 " SELECT p.movie_id::pg_catalog.int8, m.title::pg_catalog.text, p.n,"
-				 "  p.mean::pg_catalog.float4 FROM placed AS p"
+				 "  p.mean::pg_catalog.float4 FROM ranked AS p"
 				 " LEFT JOIN %s AS m ON m.movie_id OPERATOR(pg_catalog.=) p.movie_id"
-				 " ORDER BY p.place",
+				 " ORDER BY p.rank",
 				 ratings, order, movies),
 		params);
 }
@@ -264,16 +264,16 @@ group_value(Oid users, const char *attribute)
  * the order of the attribute's own type.
  */
 static void
-append_attribute(StringInfo query, const char *attribute, int place)
+append_attribute(StringInfo query, const char *attribute, int number)
 {
 	appendStringInfo(query,
-					 "%s SELECT %d AS place, pg_catalog.row_number() OVER (ORDER BY value) AS row,"
+					 "%s SELECT %d AS number, pg_catalog.row_number() OVER (ORDER BY value) AS row,"
 					 "  '%s'::pg_catalog.text AS attribute, value::pg_catalog.text,"
 					 "  users, ratings, mean"
 					 " FROM (SELECT %s AS value, pg_catalog.count(*) AS users,"
 					 "  coalesce(pg_catalog.sum(c.n), 0)::pg_catalog.int8 AS ratings," GROUP_MEAN
 					 "   AS mean FROM known AS c GROUP BY %s) AS grouped",
-					 place > 0 ? " UNION ALL" : "", place, attribute, attribute, attribute);
+					 number > 0 ? " UNION ALL" : "", number, attribute, attribute, attribute);
 }
 
 /*
@@ -313,7 +313,7 @@ mlrec_user_demographics(PG_FUNCTION_ARGS)
 						  "  pg_catalog.sum(rating::pg_catalog.float8) AS total FROM %s"
 						  "  GROUP BY user_id) AS c ON c.user_id OPERATOR(pg_catalog.=) u.user_id)"
 						  " SELECT attribute, value, users, ratings, mean"
-						  " FROM (%s) AS listed ORDER BY place, row",
+						  " FROM (%s) AS listed ORDER BY number, row",
 						  columns.data, relation_quoted(users),
 						  ratings_source(ratings, user_rating_columns,
 										 lengthof(user_rating_columns)), parts.data),

@@ -13,7 +13,7 @@
 #include "pg/util/encoding.h"
 
 /*
- * Reads n names at *cursor and moves it behind them; returns the place of each
+ * Reads n names at *cursor and moves it behind them; returns the index of each
  * among the model's own names, or -1, palloc'd.
  */
 static int32 *

@@ -131,7 +131,7 @@ measure_model(const Ratings *ratings, const Model *model, const EvaluateOptions 
 /* ---------------------------------------------------------------------- JSON */
 
 /*
- * "name": at the current place of an object, after a comma unless it is the
+ * "name": at the current end of an object, after a comma unless it is the
  * first there.  Names are our own and need no escapes.
  */
 static void

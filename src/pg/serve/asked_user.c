@@ -73,7 +73,7 @@ middling_rating(const CachedModel *model, int64 movie_id)
 	return header->mean_rating + (movie < 0 ? 0 : bias[movie] * header->deviation);
 }
 
-/* A session is one sitting, whose movies are apart by their places alone. */
+/* A session is one sitting, whose movies are apart by their order alone. */
 static UserState *
 session_state(const Serving *serving, const AskedUser *asked)
 {

@@ -156,15 +156,14 @@ sort_recommendations(Recommendation *items, int32 n_items, int32 n)
 	for (int32 i = 0; i < n_items && n > 0; i++)
 	{
 		Recommendation item = items[i];
-		int32		place;
+		int32		at;
 
 		if (kept == n && compare_recommendations(&item, &items[n - 1]) >= 0)
 			continue;
 		kept = Min(kept + 1, n);
-		for (place = kept - 1; place > 0 && compare_recommendations(&item, &items[place -
-																	1]) < 0; place--)
-			items[place] = items[place - 1];
-		items[place] = item;
+		for (at = kept - 1; at > 0 && compare_recommendations(&item, &items[at - 1]) < 0; at--)
+			items[at] = items[at - 1];
+		items[at] = item;
 	}
 }
 

@@ -244,16 +244,16 @@ compute_movie_halves(Batch *batch)
 
 /* The candidates of a slot as pairs. */
 static void
-add_pairs(const Batch *batch, int32 place, RankPair *pairs)
+add_pairs(const Batch *batch, int32 slot, RankPair *pairs)
 {
-	const Topk *topk = &batch->slots[place].topk;
+	const Topk *topk = &batch->slots[slot].topk;
 
 	for (int32 i = 0; i < topk->n; i++)
 	{
 		int32		movie = topk->entry[i].index;
 
-		pairs[i].user = batch->rank_vectors + (Size) place * VECTOR_DIMS;
-		pairs[i].user_half = batch->halves + (Size) place * PAIR_HALF;
+		pairs[i].user = batch->rank_vectors + (Size) slot * VECTOR_DIMS;
+		pairs[i].user_half = batch->halves + (Size) slot * PAIR_HALF;
 		pairs[i].movie = catalogue_rank_vector(batch->serving->catalogue, movie);
 		pairs[i].movie_half = batch->movie_halves == NULL ? NULL :
 			batch->movie_halves + (Size) movie * PAIR_HALF;
@@ -265,14 +265,14 @@ add_pairs(const Batch *batch, int32 place, RankPair *pairs)
  * go to items; returns their number.
  */
 static int32
-order_slot(Batch *batch, int32 place, float *predictions, Recommendation *items)
+order_slot(Batch *batch, int32 slot, float *predictions, Recommendation *items)
 {
 	int32		n;
 
-	batch->workspace.topk = batch->slots[place].topk;
+	batch->workspace.topk = batch->slots[slot].topk;
 	batch->workspace.predictions = predictions;
 	n = recommend_order(&batch->workspace, batch->serving, batch->request,
-						batch->vectors + (Size) place * VECTOR_DIMS, batch->temperatures[place]);
+						batch->vectors + (Size) slot * VECTOR_DIMS, batch->temperatures[slot]);
 	memcpy(items, batch->workspace.items, sizeof(Recommendation) * n);
 	return n;
 }

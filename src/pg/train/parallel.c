@@ -87,7 +87,7 @@ PGDLLEXPORT void mlrec_train_worker(dsm_segment *seg, shm_toc *toc);
  * Takes room for an array and, in the process that has it, copies it there.
  */
 static const void *
-place(Arena *arena, const void *source, Size size)
+copy_into(Arena *arena, const void *source, Size size)
 {
 	void	   *at = arena_take(arena, 1, size);
 
@@ -111,25 +111,26 @@ carve(TeamMemory *memory, Arena *arena, const StageShape *shape, const Ratings *
 
 	memory->shared = ARENA_ARRAY(arena, TeamShared, 1);
 	*own = *ratings;
-	own->start = place(arena, ratings->start, sizeof(int64) * (users + 1));
-	own->n_train = place(arena, ratings->n_train, sizeof(int32) * users);
-	own->n_trainval = place(arena, ratings->n_trainval, sizeof(int32) * users);
-	own->movie = place(arena, ratings->movie, sizeof(int32) * rows);
-	own->rating = place(arena, ratings->rating, sizeof(float) * rows);
-	own->prefix = place(arena, ratings->prefix, sizeof(int32) * rows);
-	own->attribute = place(arena, ratings->attribute, users * N_ATTRIBUTES);
-	own->movie_features = place(arena, ratings->movie_features,
-								sizeof(float) * movies * (ratings->n_genres + 1));
-	own->time = place(arena, ratings->time, sizeof(int64) * rows);
+	own->start = copy_into(arena, ratings->start, sizeof(int64) * (users + 1));
+	own->n_train = copy_into(arena, ratings->n_train, sizeof(int32) * users);
+	own->n_trainval = copy_into(arena, ratings->n_trainval, sizeof(int32) * users);
+	own->movie = copy_into(arena, ratings->movie, sizeof(int32) * rows);
+	own->rating = copy_into(arena, ratings->rating, sizeof(float) * rows);
+	own->prefix = copy_into(arena, ratings->prefix, sizeof(int32) * rows);
+	own->attribute = copy_into(arena, ratings->attribute, users * N_ATTRIBUTES);
+	own->movie_features = copy_into(arena, ratings->movie_features,
+									sizeof(float) * movies * (ratings->n_genres + 1));
+	own->time = copy_into(arena, ratings->time, sizeof(int64) * rows);
 	own->user_ids = own->movie_ids = NULL;
 	own->movie_listed = NULL;
 	memory->movie_stats.mean_rating = movie_stats->mean_rating;
 	memory->movie_stats.deviation = movie_stats->deviation;
-	memory->movie_stats.ratings = (int32 *) place(arena, movie_stats->ratings, sizeof(int32) *
-												  movies);
-	memory->movie_stats.bias = (float *) place(arena, movie_stats->bias, sizeof(float) * movies);
-	memory->movie_stats.popularity = (float *) place(arena, movie_stats->popularity, sizeof(float) *
-													 movies);
+	memory->movie_stats.ratings =
+		(int32 *) copy_into(arena, movie_stats->ratings, sizeof(int32) * movies);
+	memory->movie_stats.bias =
+		(float *) copy_into(arena, movie_stats->bias, sizeof(float) * movies);
+	memory->movie_stats.popularity =
+		(float *) copy_into(arena, movie_stats->popularity, sizeof(float) * movies);
 
 	/* the trainer measures the data through these arrays, so it gets the source's */
 	memory->trainer = arena_take(arena, 1,
