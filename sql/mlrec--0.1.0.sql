@@ -694,7 +694,7 @@ retrieval_epochs, 1 to 1000: so many; null, 4, or up to 20 for few ratings. rank
 seed: the same seed gives the same model, whatever the number of workers.
 workers, 0 to 3: processes beside this one; NULL: 1. Fewer are taken where the server has none to spare.
 activate: true, false, or if_better: only if the model beats the active one and popularity on validation ratings.
-like_threshold: a rating from here on is a like; NULL: the smallest rating at or above the mean of the training ratings. softmax_weight, 0 to 100: of telling likes from the whole catalogue, against telling them from other ratings.
+like_threshold: a rating from here on is a like; NULL: the smallest rating at or above the mean of the training ratings. softmax_weight, 0 to 100: of finding what comes next in the whole catalogue, against telling likes from other ratings.
 history: whether users are told by their own earlier ratings too.
 user_ids: whether users are told by their ids too; false: the model holds no id and no vector of any user.
 from_model: the model to start from; NULL: from scratch.

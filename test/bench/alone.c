@@ -84,6 +84,18 @@ open_model_file(const char *path)
  * One user
  * ------------------------------------------------------------------------- */
 
+/* The ratings are as if of one sitting, of which this is the end. */
+static void
+know_order(UserInput *input)
+{
+	float	   *decay = room(sizeof(float) * input->n_history);
+
+	for (int i = 0; i < input->n_history; i++)
+		decay[i] = 1;
+	input->history_decay = decay;
+	input->left = 1;
+}
+
 /* Reads the histories; returns the number of users. */
 static int
 read_histories(UserInput *inputs, const Bench *bench, const char *path)
@@ -132,6 +144,8 @@ read_histories(UserInput *inputs, const Bench *bench, const char *path)
 	if (n == 0)
 		fail("there are no histories in %s", path);
 	fclose(file);
+	for (int i = 0; i < n; i++)
+		know_order(&inputs[i]);
 	return n;
 }
 
@@ -187,6 +201,7 @@ recommend(const Bench *bench, const UserInput *input, uint8_t *skip, float *cand
 {
 	float		vector[VECTOR_DIMS];
 	float		rank_vector[VECTOR_DIMS];
+	float		temperature;
 	TopkEntry	entry[RETRIEVE];
 	Topk		topk;
 	float		rating[RETRIEVE];
@@ -196,7 +211,7 @@ recommend(const Bench *bench, const UserInput *input, uint8_t *skip, float *cand
 	for (int i = 0; i < input->n_history; i++)
 		if (input->history_movie[i] >= 0)
 			skip[input->history_movie[i]] = 1;
-	model_users(bench->model, input, 1, vector, rank_vector, scratch);
+	model_users(bench->model, input, 1, vector, &temperature, rank_vector, scratch);
 	search(&topk, entry, bench, vector, IVF_BY_COSINE, 1, skip);
 	for (int i = 0; i < topk.n; i++)
 		memcpy(candidates + i * VECTOR_DIMS,
@@ -272,8 +287,9 @@ print_products(const char *file, int users)
 
 			for (int stage = 0; stage < N_STAGES; stage++)
 			{
-				product(out, in, weight, batch, shape[stage].user_inputs, shape[stage].hidden);
-				product(out, in, weight, batch, shape[stage].hidden, VECTOR_DIMS);
+				product(out, in, weight, batch, shape[stage].user_inputs,
+						shape[stage].user_hidden);
+				product(out, in, weight, batch, shape[stage].user_hidden, VECTOR_DIMS);
 			}
 			for (int movie = 0; movie < n; movie += MOVIES)
 			{

@@ -30,11 +30,11 @@
 #include "num/data/batch.h"
 #include "num/net/layers.h"
 #include "num/net/tensors.h"
+#include "num/train/retrieval_loss.h"
 #include "timing.h"
 
-/* Rows of the softmax at a time, as in the trainer, and the share of liked rows in it. */
-#define SOFTMAX_ROWS 64
-#define SOFTMAX_SAMPLE 0.3
+/* The share of rows in the softmax whether liked or not: with the history in order. */
+#define IN_ORDER 0.5
 
 /* The part of an epoch that is measured: one in so many shards. */
 #define PART 4
@@ -125,12 +125,12 @@ shard(Work *work, const Epoch *epoch)
 	const StageShape *shape = &epoch->shape;
 	int			rows = epoch->rows;
 
-	layer(work, rows, shape->user_inputs, shape->hidden);
-	layer(work, rows, shape->hidden, VECTOR_DIMS);
+	layer(work, rows, shape->user_inputs, shape->user_hidden);
+	layer(work, rows, shape->user_hidden, VECTOR_DIMS);
 	if (shape->stage == STAGE_RETRIEVAL)
 	{
-		layer(work, rows, shape->movie_inputs, shape->hidden);
-		layer(work, rows, shape->hidden, VECTOR_DIMS);
+		layer(work, rows, shape->movie_inputs, shape->movie_hidden);
+		layer(work, rows, shape->movie_hidden, VECTOR_DIMS);
 		for (int at = 0; at < epoch->softmax_rows; at += SOFTMAX_ROWS)
 			layer(work, epoch->softmax_rows - at < SOFTMAX_ROWS ? epoch->softmax_rows - at :
 				  SOFTMAX_ROWS, VECTOR_DIMS, epoch->movies);
@@ -173,6 +173,7 @@ print_epoch(char **argument)
 	long		batch = number(argument[6]);
 	double		liked = (double) number(argument[4]) / rows;
 	int			processes = (int) number(argument[7]);
+	double		in_order;
 	double		shards;
 	Epoch		epoch = {.movies = (int) number(argument[3])};
 
@@ -181,7 +182,8 @@ print_epoch(char **argument)
 	epoch.rows = (int) (batch / N_SHARDS);
 	shards = (double) rows / epoch.rows;
 	epoch.shards = (int) (shards / PART) / processes * processes;
-	epoch.softmax_rows = (int) lrint(epoch.rows * liked * SOFTMAX_SAMPLE);
+	in_order = liked > 0 && epoch.shape.recents > 0 ? IN_ORDER : 0;
+	epoch.softmax_rows = (int) lrint(epoch.rows * (in_order + (1 - in_order) * liked));
 	if (epoch.shards == 0)
 		fail("too few rows");
 	printf("%.6f\n", together(multiply, &epoch, processes) * shards / epoch.shards);

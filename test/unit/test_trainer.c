@@ -355,7 +355,6 @@ test_given_rates(void)
 	small_free(&data);
 }
 
-/* A rate at which every number runs away: the first parameters stay. */
 /*
  * The average of all parameters, step by step, is what rows that are brought up to date
  * only now and then have in the end.
@@ -395,6 +394,7 @@ test_average(Stage stage)
 	small_free(&data);
 }
 
+/* A rate at which every number runs away: the first parameters stay. */
 static void
 test_running_away(Stage stage)
 {

@@ -13,13 +13,12 @@
 /* The average is over about so many epochs. */
 #define AVERAGE_EPOCHS 1.0f
 
-/* 0 where the stage lacks the table. */
+/* 0 where the stage lacks the table.  Of a narrow one the padding may count as rows. */
 static int64_t
 table_rows(const StageShape *shape, Tensor table)
 {
 	int32_t		width = shape->width[table];
 
-	/* no padding is as long as a row */
 	return width > 0 ? (shape->offset[table + 1] - shape->offset[table]) / width : 0;
 }
 

@@ -7,8 +7,9 @@
  *
  *		average <- average + a (params - average)		after each step
  *
- * with 1 / a the steps of an epoch.  It is what is validated and kept, while
- * training goes on from the parameters themselves.
+ * with 1 / a the steps of an epoch.  It is what is validated and kept.  Training goes on
+ * from the parameters themselves or, after an epoch that was not the best, from the best
+ * averages.
  */
 #ifndef MLREC_TRAIN_AVERAGE_H
 #define MLREC_TRAIN_AVERAGE_H
@@ -20,7 +21,8 @@ typedef struct Average
 {
 	float	   *params;			/* [stage_size] */
 	int32_t    *seen[N_TENSORS];	/* of a table [rows]: the number of steps that the
-									 * average of a row has seen; each row has one owner */
+									 * average of a row has seen; in a step each row has one
+									 * owner, see update.c, as it has at the end of an epoch */
 	float		share;			/* a, the same for all */
 } Average;
 
@@ -35,8 +37,8 @@ extern void average_numbers(Trainer *trainer, int64_t first, int64_t end);
 
 /*
  * Before a step changes a row of a table, or at the end of an epoch: makes the row's
- * average what it is after so many steps, if the row has not changed since the last
- * call.
+ * average what it is after so many steps.  No step changes a row without having called
+ * this first.
  */
 extern void average_row(Trainer *trainer, Tensor table, int64_t row, int32_t steps);
 

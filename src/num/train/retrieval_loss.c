@@ -22,10 +22,9 @@
  * corrected by the logarithm of the chance that its movie is in a batch (Yi et
  * al., RecSys 2019).
  *
- * The softmax is shared out by movies: each participant takes its rows of the whole
- * batch, block by block, with its own movies.  A row's sum is known when
- * all have met; then the movies' gradients are complete where they are, and only
- * the rows' are in parts.
+ * The softmax is shared out by movies: each participant takes all rows that are in it,
+ * block by block, with its own movies.  A row's sum is known when all have met; then
+ * the movies' gradients are complete where they are, and only the rows' are in parts.
  */
 #include "num/train/trainer_state.h"
 

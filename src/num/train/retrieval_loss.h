@@ -6,13 +6,16 @@
 
 #include "num/train/trainer.h"
 
-/* Rows of the softmax at a time; with MovieLens 1M a batch has fewer. */
+/* Rows of the softmax at a time. */
 #define SOFTMAX_ROWS 384
 
 /* The softmax over movies: its parts are the shards of movies. */
 typedef struct SoftmaxWork
 {
-	/* shared: a shard of rows owns its queries, one of movies its part of the rest */
+	/*
+	 * Shared: a shard of rows owns its queries, one of movies its part of the rest.
+	 * Rows are those of batch.asked, in their order.
+	 */
 	float	   *query;			/* [slots][VECTOR_DIMS] temperature * user */
 	float	   *offset;			/* [max_movies] added to the cosines */
 	SoftmaxPart *part;			/* [N_SHARDS][slots] */

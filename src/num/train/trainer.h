@@ -106,7 +106,7 @@ extern void trainer_run(Trainer *trainer, void (*report) (void *arg, const Epoch
 /* The share of the best epoch: of the parameters. */
 extern Share trainer_share(const Trainer *trainer);
 
-/* The parameters: [stage_size] floats in shared memory. */
+/* The parameters: [stage_size] floats in shared memory; during report the validated ones. */
 extern const float *trainer_params(const Trainer *trainer);
 
 #endif							/* MLREC_TRAIN_TRAINER_H */

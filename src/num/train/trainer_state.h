@@ -10,7 +10,7 @@
  *
  *	movies	vectors of the movies that the batch needs			(movies shared out)
  *	rows	user vectors, head and loss							(rows shared out)
- *	softmax	retrieval: over the movies, for some liked rows at a
+ *	softmax	retrieval: over the movies, for a block of rows at a
  *			time, with a barrier for each such block			(movies shared out)
  *	back	to the user inputs, in ranking at the end of `rows`	(rows shared out)
  *			to the movies' inputs								(movies shared out)
@@ -77,7 +77,8 @@ struct Trainer
 	/* trainer.c; shared */
 	Control    *control;		/* the leader's */
 	Epoch		epoch;
-	float	   *params;			/* [stage_size] written by update.c */
+	float	   *params;			/* [stage_size] written by update.c, set back by trainer.c;
+								 * average.params while those are validated */
 	Average		average;		/* average.c */
 	float	   *best;			/* [stage_size] those of the best epoch */
 	float	   *dweights;		/* [N_SHARDS][n_weights] a shard owns its own */
