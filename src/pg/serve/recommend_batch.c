@@ -155,19 +155,19 @@ prepare_slots(Batch *batch)
 static void
 offer_chunk(BatchSlot *slot, const Catalogue *catalogue, float *scores, int32 first, int32 count)
 {
-	float		bar = scan_threshold(&slot->topk) - SCORE_ERROR;
-	int32		texts[CHUNK_MOVIES];
+	float		threshold = scan_threshold(&slot->topk) - SCORE_ERROR;
+	int32		kept[CHUNK_MOVIES];
 	float		exact[CHUNK_MOVIES];
 	int32		n = 0;
 
 	for (int32 i = 0; i < count; i++)
 	{
-		texts[n] = i;
-		n += scores[i] > bar;
+		kept[n] = i;
+		n += scores[i] > threshold;
 	}
-	scan_scores(exact, &slot->query, catalogue_vector(catalogue, first), texts, n);
+	scan_scores(exact, &slot->query, catalogue_vector(catalogue, first), kept, n);
 	for (int32 i = 0; i < n; i++)
-		scores[texts[i]] = exact[i];
+		scores[kept[i]] = exact[i];
 	topk_push_block(&slot->topk, scores, first, count, catalogue->hidden + first);
 }
 
