@@ -368,6 +368,7 @@ test_average(Stage stage)
 	Team		team = {0, 1, team_wait, NULL, small_check_interrupts};
 	int64_t		size = stage_size(&shape);
 	float	   *expected = malloc(sizeof(float) * size);
+	int			taken = 0;
 	void	   *shared;
 	Trainer    *trainer;
 
@@ -382,8 +383,10 @@ test_average(Stage stage)
 		for (int64_t batch = 0; batch < trainer->plan.n_batches; batch++)
 		{
 			step_train(trainer, epoch, batch);
+			taken++;
 			for (int64_t i = 0; i < size; i++)
-				expected[i] += 1.0f / trainer->plan.n_batches * (trainer->params[i] - expected[i]);
+				expected[i] += (trainer->params[i] - expected[i]) /
+					fminf(taken, trainer->plan.n_batches);
 		}
 	average_tables(trainer, 3 * trainer->plan.n_batches);
 	CHECK(largest_difference(expected, trainer->average.params, size) < 1e-5);

@@ -3,15 +3,15 @@
  *
  * A step reaches few rows of a table, and the average of the others has to be brought
  * nearer to them all the same.  That is put off until a step is about to change a row:
- * what is left of the difference after k steps is its (1 - a)^k.
+ * what is left of the difference after some steps is the product of their 1 - a.
  */
 #include "num/train/trainer_state.h"
 
 #include <math.h>
 #include <string.h>
 
-/* The average is over about so many epochs. */
-#define AVERAGE_EPOCHS 1.0f
+/* With a smaller share of the difference a float would stand still. */
+#define MOST_STEPS 10000
 
 /* 0 where the stage lacks the table.  Of a narrow one the padding may count as rows. */
 static int64_t
@@ -30,7 +30,8 @@ average_carve(Trainer *trainer, Arena *arena)
 
 	if (!trainer->options.averaged)
 		return;
-	average->share = fminf(1, 1 / (AVERAGE_EPOCHS * trainer->plan.n_batches));
+	average->steps = trainer->plan.n_batches < MOST_STEPS ? (int32_t) trainer->plan.n_batches :
+		MOST_STEPS;
 	average->params = ARENA_ARRAY(arena, float, stage_size(shape));
 	for (Tensor table = TENSOR_FIRST_TABLE; table < N_TENSORS; table++)
 		average->seen[table] = ARENA_ARRAY(arena, int32_t, table_rows(shape, table));
@@ -48,6 +49,18 @@ average_begin(Trainer *trainer)
 		memset(trainer->average.seen[table], 0, sizeof(int32_t) * table_rows(shape, table));
 }
 
+/* The share that is left, after `to` steps, of the average after `from`: from < to. */
+static float
+left_over(const Average *average, int32_t from, int32_t to)
+{
+	int32_t		mean_until = to < average->steps ? to : average->steps;
+
+	if (from < mean_until)
+		/* the product of 1 - 1 / t over the steps between */
+		return (float) from / mean_until * left_over(average, mean_until, to);
+	return powf(1 - 1.0f / average->steps, (float) (to - from));
+}
+
 /* Brings the averages of n numbers nearer to them by a share of what is between. */
 static void
 approach(float *restrict average, const float *restrict params, float share, int64_t n)
@@ -59,9 +72,11 @@ approach(float *restrict average, const float *restrict params, float share, int
 void
 average_numbers(Trainer *trainer, int64_t first, int64_t end)
 {
+	int32_t		step = (int32_t) trainer->control->step;
+
 	if (trainer->options.averaged)
 		approach(trainer->average.params + first, trainer->params + first,
-				 trainer->average.share, end - first);
+				 1 - left_over(&trainer->average, step, step + 1), end - first);
 }
 
 void
@@ -78,7 +93,7 @@ average_row(Trainer *trainer, Tensor table, int64_t row, int32_t steps)
 	if (*seen == steps)
 		return;
 	approach(trainer->average.params + at, trainer->params + at,
-			 1 - powf(1 - trainer->average.share, (float) (steps - *seen)), width);
+			 1 - left_over(&trainer->average, *seen, steps), width);
 	*seen = steps;
 }
 

@@ -7,7 +7,8 @@
  *
  *		average <- average + a (params - average)		after each step
  *
- * with 1 / a the steps of an epoch.  It is what is validated and kept.  Training goes on
+ * where 1 / a is the number of steps of an epoch, or of those taken so far if fewer: then
+ * it is the plain mean.  It is what is validated and kept.  Training goes on
  * from the parameters themselves or, after an epoch that was not the best, from the best
  * averages.
  */
@@ -23,7 +24,7 @@ typedef struct Average
 	int32_t    *seen[N_TENSORS];	/* of a table [rows]: the number of steps that the
 									 * average of a row has seen; in a step each row has one
 									 * owner, see update.c, as it has at the end of an epoch */
-	float		share;			/* a, the same for all */
+	int32_t		steps;			/* the largest 1 / a */
 } Average;
 
 /* Carves the memory of trainer->average. */
