@@ -5,6 +5,7 @@ import os
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 
 import psycopg
@@ -59,20 +60,33 @@ class Service:
     def __init__(self, port=None, **settings):
         self.port = port or free_port()
         self.url = f"http://127.0.0.1:{self.port}/"
+        self.log = tempfile.TemporaryFile("w+")
         self.process = subprocess.Popen(
             [sys.executable, os.path.join(WEB, "app.py"), "--port", str(self.port), "--no-access-log",
-             "--log-level", "error"], env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1", **settings})
+             "--log-level", "error"], env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1", **settings}, stderr=self.log)
         for _ in range(300):
             try:
                 socket.create_connection(("127.0.0.1", self.port)).close()
                 return
             except OSError:
                 time.sleep(0.1)
-        raise RuntimeError("the service did not start")
+        raise RuntimeError(f"the service did not start: {self.complaints()}")
+
+    def complaints(self):
+        """What the service has written to its log."""
+        self.log.seek(0)
+        return self.log.read()
 
     def stop(self):
         self.process.terminate()
         self.process.wait(30)
+
+    def send(self, data, wait=True):
+        """Bytes that need not be HTTP, and the first that come back."""
+        with socket.create_connection(("127.0.0.1", self.port)) as connection:
+            connection.settimeout(30)
+            connection.sendall(data)
+            return connection.recv(65536) if wait else b""
 
     def ask(self, path, body=None, method=None, **headers):
         """(status, what came: parsed if it is JSON, headers)"""
@@ -86,4 +100,4 @@ class Service:
         text = answer.read().decode()
         connection.close()
         is_json = answer.getheader("content-type", "").startswith("application/json")
-        return answer.status, json.loads(text) if is_json else text, dict(answer.getheaders())
+        return answer.status, json.loads(text) if is_json and text else text, dict(answer.getheaders())
