@@ -111,18 +111,21 @@ DECLARE
 	answer json;
 BEGIN
 	SELECT a.ratings, a.movies INTO ratings, movies FROM mlrec_api.active_model() AS a;
+	IF ratings IS NULL OR NOT mlrec_api.has_column(ratings, 'rating') THEN
+		RETURN '[]';
+	END IF;
 	EXECUTE format(
 		'SELECT coalesce(json_agg(b), ''[]'') FROM (
 			SELECT r.movie_id, m.title, m.genres, r.rating FROM %s AS r LEFT JOIN %s AS m
 			ON m.movie_id = r.movie_id WHERE r.user_id = $1
-			ORDER BY r.rating DESC, r.rated_at DESC, r.movie_id LIMIT $2) AS b',
-		coalesce(ratings, '(SELECT 0 AS user_id, 0 AS movie_id, 0 AS rating, 0 AS rated_at LIMIT 0)'),
-		coalesce(movies, '(SELECT 0 AS movie_id, '''' AS title, '''' AS genres LIMIT 0)'))
+			ORDER BY r.rating DESC, %s r.movie_id LIMIT $2) AS b',
+		ratings, coalesce(movies, '(SELECT 0 AS movie_id, '''' AS title, '''' AS genres LIMIT 0)'),
+		CASE WHEN mlrec_api.has_column(ratings, 'rated_at') THEN 'r.rated_at DESC,' END)
 		INTO answer USING user_id, n;
 	RETURN answer;
 END $$;
 COMMENT ON FUNCTION mlrec_api.best_rated(bigint, integer) IS
-	'[{"movie_id", "title", "genres", "rating"}]: the n movies that a user has rated highest, the latest first among equals';
+	'[{"movie_id", "title", "genres", "rating"}]: the n movies that a user has rated highest, the latest first among equals; none where the ratings are events';
 
 CREATE FUNCTION mlrec_api.user_profile(user_id bigint) RETURNS json
 	LANGUAGE sql STABLE
@@ -156,7 +159,7 @@ CREATE FUNCTION mlrec_api.recommend(user_id bigint, top_k_retrieve integer DEFAU
 	RETURNS json LANGUAGE sql STABLE
 	BEGIN ATOMIC
 		SELECT :mlrec.recommend_json(user_id, top_k_retrieve, top_n_final, order_by => order_by,
-			diversity => diversity::real, exclude_seen => exclude_seen, candidates => candidates,
+			diversity => round(diversity::numeric, 6)::real, exclude_seen => exclude_seen, candidates => candidates,
 			exclude => exclude);
 	END;
 COMMENT ON FUNCTION mlrec_api.recommend IS
@@ -245,6 +248,8 @@ BEGIN
 		time_column := ', rated_at';
 		time_value := ', ' || time_value;
 	END IF;
+	-- Two requests of a guest at once: the second finds the row of the first.
+	PERFORM pg_advisory_xact_lock(hashtext('mlrec_api.rate'), hashint8(user_id));
 	EXECUTE format('UPDATE %s SET rating = $3%s WHERE user_id = $1 AND movie_id = $2', ratings, set_time)
 		USING user_id, movie_id, rating;
 	GET DIAGNOSTICS written = ROW_COUNT;

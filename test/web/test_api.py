@@ -7,7 +7,7 @@ import threading
 import time
 import unittest
 
-from service import HERE, SECRET, Service, install, prepare, server, sql
+from service import HERE, SECRET, WEB, Service, install, prepare, server, sql
 
 
 def shape(value):
@@ -31,6 +31,16 @@ class Api(unittest.TestCase):
 
     def ok(self, path, body=None, **headers):
         status, answer, _ = self.service.ask(path, body, **headers)
+        self.assertEqual(status, 200, answer)
+        return answer
+
+    def wait_until_ok(self):
+        """The answer of a service that is busy, or without a database, for a while."""
+        for _ in range(100):
+            status, answer, _ = self.service.ask("/recommend", {"user_id": 1})
+            if status == 200:
+                break
+            time.sleep(0.2)
         self.assertEqual(status, 200, answer)
         return answer
 
@@ -103,14 +113,50 @@ class Api(unittest.TestCase):
                               "candidates": ([0] * 2001, ["x"], 7), "exclude": ([-1], [2**63])}.items():
             for value in values:
                 self.refused(422, field, "/recommend", {"user_id": 1, field: value})
-        self.refused(422, "diversity", "/recommend", b'{"user_id": 1, "diversity": NaN}', Content_Type="application/json")
+        as_json = {"Content_Type": "application/json"}
+        for value in (b"NaN", b"-Infinity", b"1e999", b"[]", b'"\\ud800"'):
+            self.refused(422, "diversity", "/recommend", b'{"user_id": 1, "diversity": %s}' % value, **as_json)
+        self.assertEqual(len(self.ok("/recommend", {"user_id": 1, "diversity": 1e-320})["recommendations"]), 10)
+        self.refused(422, "candidates", "/recommend", {"user_id": 1, "candidates": [1, None]})
         self.refused(422, "n", "/movie/1/similar?n=0")
         self.refused(422, "body", "/recommend", b"")
-        self.refused(422, "body", "/recommend", b'{"user_id": 1' + b" " * 66000 + b"}", Content_Type="application/json")
-        for body in (b"{", b"[" * 60000, b"\xff", b"null", b"[]", b'"x"'):
-            status, answer, _ = self.service.ask("/recommend", body, Content_Type="application/json")
+        self.refused(422, "body", "/recommend", b'{"user_id": 1' + b" " * 66000 + b"}", **as_json)
+        for body in (b"{", b"[" * 60000, b"\xff", b"null", b"[]", b'"x"', b"\0", b'{"user_id": ' + b"9" * 5000 + b"}",
+                     b'{"user_id": 1, "\\ud800": 2}'):
+            status, answer, _ = self.service.ask("/recommend", body, **as_json)
             self.assertIn(status, (400, 422), answer)
+        for kind in ("text/plain", "multipart/form-data", "a/b/c", ';="'):
+            self.refused(422, "body", "/recommend", b'{"user_id": 1}', Content_Type=kind)
         self.assertEqual(sql("SELECT count(*) > 40000 FROM ratings")[0][0], True)
+
+    def test_odd_requests(self):
+        """What no browser sends: an answer all the same, and no traceback in the service's log."""
+        for path in ("/page/%00", "/page/" + "a" * 300, "/page/" + "%F0%9F%98%80" * 100, "/page/..%2fapp.py", "/page/..",
+                     "/page", "/page/", "/api/", "/%00", "/swagger-ui/x", "//", "/user/", "/movie/1/similar/"):
+            with self.subTest(path):
+                self.refused(404, None, path)
+        for method in ("OPTIONS", "PUT", "DELETE", "TRACE", "FOO"):
+            self.refused(405, None, "/recommend", method=method)
+        for path in ("/", "/api", "/user/1", "/docs", "/page/page.js"):
+            status, body, headers = self.service.ask(path, method="HEAD")
+            self.assertEqual((status, body), (200, ""))
+            self.assertGreater(int(headers["content-length"]), 0)
+        post, chunk = b"POST /recommend HTTP/1.1\r\nHost: x\r\n", b'e\r\n{"user_id": 1}\r\n0\r\n\r\n'
+        for status, request in (
+                (b"422", post + b"Transfer-Encoding: chunked\r\n\r\n" + chunk),
+                (b"422", post + b"Content-Length: 14\r\nTransfer-Encoding: chunked\r\n\r\n" + chunk),
+                (b"422", post + b"Content-Length: 10000000\r\n\r\n" + b"x" * 10000000),
+                (b"400", post + b"Content-Length: -1\r\n\r\n"), (b"400", b"\x16\x03\x01\x02\0\x01\0"),
+                (b"404", b"GET /api/ HTTP/1.1\r\nHost: [\r\n\r\n"),
+                (b"40", b"GET /page/x HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+                        b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n")):
+            with self.subTest(request[:100]):
+                self.assertIn(b"HTTP/1.1 " + status, self.service.send(request))
+        for turn in range(60):  # gone before the body is there, or before the answer is
+            self.service.send(post + b'Content-Length: 14\r\n\r\n{"user_id": 1}'[:-1 - turn % 2 * 8], wait=False)
+            self.service.send(b"GET /explore HTTP/1.1\r\nHost: x\r\n\r\n", wait=False)
+        self.wait_until_ok()
+        self.assertNotIn("Traceback", self.service.complaints())
 
     def test_one_read_only_transaction_with_role_and_claims(self):
         sql("CREATE OR REPLACE FUNCTION mlrec_api.health() RETURNS json LANGUAGE sql AS $$ SELECT json_build_object("
@@ -170,6 +216,63 @@ class Api(unittest.TestCase):
             sql("UPDATE mlrec_model SET active = true")
         self.ok("/api")
 
+    def test_503_while_something_is_missing(self):
+        """Each renamed and named back: every route answers, and none with a 500 or a 400."""
+        requests = [("/api", None), ("/stats", None), ("/user/1", None), ("/movie/1", None), ("/movie/1/similar", None),
+                    ("/explore", None), ("/recommend", {"user_id": 1}), ("/user/1/why/1", None)]
+        for kind, name in (("TABLE", "ratings"), ("TABLE", "movies"), ("TABLE", "users"), ("ROLE", "mlrec_web"),
+                           ("SCHEMA", "mlrec_api")):
+            sql(f"ALTER {kind} {name} RENAME TO elsewhere")
+            try:
+                for path, body in requests:
+                    with self.subTest(f"{name} {path}"):
+                        status, answer, _ = self.service.ask(path, body)
+                        self.assertEqual(status, 503, answer)
+                        self.assertTrue(answer["detail"])
+            finally:
+                sql(f"ALTER {kind} elsewhere RENAME TO {name}")
+        self.assertEqual([self.service.ask(*request)[0] for request in requests], [200] * len(requests))
+        self.assertNotIn("Traceback", self.service.complaints())
+
+    def test_a_model_that_comes_and_goes(self):
+        statuses, done = set(), threading.Event()
+
+        def client():
+            while not done.is_set():
+                statuses.update(self.service.ask(path, body)[0] for path, body in (
+                    ("/recommend", {"user_id": 1}), ("/movie/1/similar", None), ("/stats", None), ("/explore", None)))
+        clients = [threading.Thread(target=client) for _ in range(3)]
+        for each in clients:
+            each.start()
+        try:
+            for turn in range(20):
+                sql("UPDATE mlrec_model SET active = %s", turn % 2 == 1)
+                time.sleep(0.05)
+        finally:
+            done.set()
+            for each in clients:
+                each.join()
+        self.assertEqual(statuses, {200, 503})
+        self.ok("/recommend", {"user_id": 1})
+
+    def test_without_the_database_or_the_extension(self):
+        for name, detail in (("postgres", "mlrec_"), ("nowhere", "cannot be reached")):
+            service = Service(DATABASE_URL=f"host={os.environ['PGHOST']} user=postgres dbname={name}")
+            try:
+                for path, body in (("/api", None), ("/recommend", {"user_id": 1})):
+                    status, answer, _ = service.ask(path, body)
+                    self.assertEqual((status, detail in answer["detail"]), (503, True), answer)
+            finally:
+                service.stop()
+
+    def test_ratings_without_time_or_value(self):
+        for column, best in (("rated_at", 10), ("rating", 0)):
+            sql(f"ALTER TABLE ratings RENAME {column} TO elsewhere")
+            try:
+                self.assertEqual(len(self.ok("/user/7")["best_rated"]), best)
+            finally:
+                sql(f"ALTER TABLE ratings RENAME elsewhere TO {column}")
+
     def test_tokens_and_row_security(self):
         try:
             import jwt
@@ -191,7 +294,11 @@ class Api(unittest.TestCase):
             self.assertEqual(service.ask("/stats", Authorization=token(sub="3", exp=1))[0], 401)
             self.assertEqual(service.ask("/stats", Authorization="Bearer " + jwt.encode({"sub": "3"}, None, "none"))[0], 401)
             self.assertEqual(service.ask("/stats", Authorization=token(role="pg_monitor"))[0], 403)
-            self.assertEqual(service.ask("/stats", Authorization=token(role="nobody; RESET ROLE"))[0], 400)
+            self.assertEqual(service.ask("/stats", Authorization=token(role="nobody; RESET ROLE"))[0], 503)
+            for nobody in (None, "none", 5, ["mlrec_web"], "\0", "\ud800"):  # two of them would be the service's user
+                self.assertEqual(service.ask("/stats", Authorization=token(role=nobody))[0], 401, nobody)
+            self.assertEqual(service.ask("/stats", Authorization=token(sub="\ud800"))[0], 400)
+            self.assertEqual(service.ask("/stats", Authorization="Bearer \xff." + "a." * 20000)[0], 401)
         finally:
             service.stop()
             sql("ALTER TABLE ratings DISABLE ROW LEVEL SECURITY; DROP POLICY own ON ratings")
@@ -208,7 +315,16 @@ class Api(unittest.TestCase):
             self.assertEqual(self.ok(f"/user/{guest}")["ratings"], 1)
             self.refused(422, "user_id", "/rate", {"user_id": 1, "movie_id": 1, "rating": 5})
             self.refused(422, "rating", "/rate", {"user_id": guest, "movie_id": 1, "rating": 6})
+            self.refused(422, "rating", "/rate", b'{"user_id": 1000000007, "movie_id": 1, "rating": NaN}',
+                         Content_Type="application/json")
             self.refused(404, None, "/rate", {"user_id": guest, "movie_id": 777777, "rating": 5})
+            crowd = [threading.Thread(target=self.ok, args=("/rate", {
+                "user_id": guest, "movie_id": movies[1], "rating": value})) for value in (1, 2, 3, 4) * 4]
+            for each in crowd:
+                each.start()
+            for each in crowd:
+                each.join()
+            self.assertEqual(sql("SELECT count(*) FROM ratings WHERE user_id = %s", guest), [(2,)])
         finally:
             sql("DELETE FROM ratings WHERE user_id = %s", guest)
         with self.assertRaises(Exception) as caught:
@@ -241,7 +357,18 @@ class Api(unittest.TestCase):
                     for status, answer in operation["responses"].items():
                         if status != "422":
                             self.assertIn("example", answer["content"]["application/json"])
-        self.assertIn("example", described["paths"]["/recommend"]["post"]["requestBody"]["content"]["application/json"])
+        for path in ("/recommend", "/rate"):
+            self.assertIn("example", described["paths"][path]["post"]["requestBody"]["content"]["application/json"])
+
+    def test_examples_are_as_answers(self):
+        """The documentation's types are made of them."""
+        named = lambda value: {name: named(part) for name, part in value.items()} if isinstance(value, dict) else \
+            [named(part) for part in value[:1]] if isinstance(value, list) else None
+        with open(os.path.join(HERE, "shapes.json")) as shapes, open(os.path.join(WEB, "examples.json")) as examples:
+            shown = [named(about.get("answer")) for about in json.load(examples).values()]
+            for request, expected in json.load(shapes).items():
+                with self.subTest(request):
+                    self.assertIn(named(expected), shown)
 
     def test_two_clients_at_once(self):
         wrong = []
@@ -291,22 +418,17 @@ class Api(unittest.TestCase):
         server("stop")
         try:
             status, answer, _ = self.service.ask("/api")
-            self.assertEqual((status, answer["detail"]), (503, "the database cannot be reached"))
+            self.assertEqual((status, answer["detail"]), (503, "the database cannot be reached, or is too busy"))
             self.refused(503, None, "/recommend", {"user_id": 1})
         finally:
             server("start")
-        for _ in range(100):
-            status, answer, _ = ask()
-            if status == 200:
-                break
-            time.sleep(0.2)
-        self.assertEqual(answer, before)
+        self.assertEqual(self.wait_until_ok(), before)
 
 
 class Install(unittest.TestCase):
     def test_refused_without_the_extension(self):
         prepare()
-        result = subprocess.run(["psql", "-X", "-q", "-f", os.path.join(HERE, "../../src/web/api.sql"), "postgres"],
+        result = subprocess.run(["psql", "-X", "-q", "-f", os.path.join(WEB, "api.sql"), "postgres"],
                                 capture_output=True, text=True)
         self.assertNotEqual(result.returncode, 0)
         self.assertIn('the extension mlrec is not in database "postgres"', result.stderr)
