@@ -141,6 +141,8 @@ class Page(unittest.TestCase):
         self.assertEqual(len(shown), len(reasons))
         for (title,), text in zip(reasons[:-1], shown):
             self.assertIn(title, text)
+        self.assertNotIn("+0.00", [value.text for value in self.all("#reasons .bar-value")])
+        self.assertEqual(self.js("return document.activeElement.id"), "movie-title")
         first = self.one("#movie-title").text
         self.all("#similar .title")[0].click()
         self.wait(lambda: self.one("#movie-title").text != first)
@@ -192,6 +194,19 @@ class Page(unittest.TestCase):
         type(self).service = Service(port, MLREC_WEB_WRITE="1", MLREC_WEB_DOCS=os.environ["MLREC_WEB_DOCS"])
         self.wait(lambda: not self.one("#away").is_displayed())
         self.wait(lambda: "user 2" in self.one("#list-title").text)
+        self.browser.get_log("browser")
+
+    def test_a_refusal_is_not_an_absence(self):
+        sql("REVOKE SELECT ON ratings FROM mlrec_web")
+        try:
+            self.one("#next").click()
+            self.wait(lambda: "refuses" in self.one("#away").text)
+            self.assertIn("permission denied", self.one("#away").text)
+            self.assertIn("online", self.one("#health").text)
+        finally:
+            sql("GRANT SELECT ON ratings TO mlrec_web")
+        self.one("#retry").click()
+        self.wait(lambda: not self.one("#away").is_displayed())
         self.browser.get_log("browser")
 
     def test_keyboard_and_names(self):

@@ -21,7 +21,7 @@ function make(tag, attributes = {}, ...children) {
 }
 
 const number = (x, digits = 0) => x === null || x === undefined ? "–" :
-	x.toLocaleString("en", { minimumFractionDigits: digits, maximumFractionDigits: digits });
+	x.toLocaleString("en", { minimumFractionDigits: digits, maximumFractionDigits: digits }).replace("-", "−");
 const count = (n, what) => `${number(n)} ${what}${n === 1 ? "" : "s"}`;
 const bare = movie => movie.title ? movie.title.replace(/ \(\d{4}\)$/, "") : `Movie ${movie.movie_id}`;
 const genres = movie => (movie.genres || "").split("|").filter(genre => genre);
@@ -70,11 +70,14 @@ const post = (path, body, options = {}) => ask(path, {
 
 function away(error) {
 	if (error.name === "AbortError") return;
+	clearTimeout(away.timer);
+	const refused = error.status >= 400 && error.status < 500;
 	$("away").hidden = false;
+	$("away-title").textContent = refused ? "The service refuses this." : "The service does not answer.";
 	$("away-reason").textContent = [error.message, error.hint].filter(part => part).join(". ");
+	if (refused) return;
 	$("health").textContent = "away";
 	$("health").className = "health bad";
-	clearTimeout(away.timer);
 	away.timer = setTimeout(start, 5000);
 }
 
@@ -188,8 +191,9 @@ async function rate(movie, rating) {
 
 function reason(row, most) {
 	const popularity = row.because_movie_id === null;
+	const digits = popularity ? 2 : Math.max(2, 1 - Math.floor(Math.log10(most)));  // so that the largest has two of its own
 	return make("li", {}, bar(popularity ? "Everybody likes it" : `${isGuest() ? "Your" : "Their"} ${number(row.your_rating)} ★ for ${row.title}`,
-		(row.contribution > 0 ? "+" : "") + number(row.contribution, 2), Math.abs(row.contribution) / most,
+		(row.contribution > 0 ? "+" : "") + number(row.contribution, digits), Math.abs(row.contribution) / most,
 		popularity ? "popular" : row.contribution < 0 ? "against" : "for"));
 }
 
@@ -218,6 +222,7 @@ async function show(id) {
 				(other.similarity + 1) / 2, "retrieval"))));
 		if (!$("movie").open) $("movie").showModal();
 		$("movie").scrollTop = 0;
+		$("movie-title").focus();
 		explain(id);
 	} catch (error) {
 		away(error);
@@ -325,7 +330,7 @@ async function statistics() {
 // ---- Controls ----
 
 function download() {
-	const quote = value => value === null ? "" : /[",\n]/.test(value) ? `"${String(value).replaceAll('"', '""')}"` : value;
+	const quote = value => value === null ? "" : /[",\r\n]/.test(value) ? `"${String(value).replaceAll('"', '""')}"` : value;
 	const names = ["rank", "movie_id", "title", "genres", "year", "ranking_score", "retrieval_score"];
 	const lines = [names, ...list.map(movie => names.map(name => quote(movie[name])))].map(line => `${line.join(",")}\r\n`);
 	const link = make("a", { download: `recommendations-user-${state.user}.csv`,
@@ -359,7 +364,8 @@ function read() {
 	const given = new URLSearchParams(location.search);
 	for (const key of ["user", "n", "k", "diversity"]) {
 		const value = Number(given.get(key));
-		if (given.has(key) && value >= Number($(key).min) && value <= Number($(key).max)) state[key] = value;
+		if (given.has(key) && value >= Number($(key).min) && value <= Number($(key).max))
+			state[key] = key === "diversity" ? value : Math.round(value);
 	}
 	if (given.get("order") === "relevance") state.order = "relevance";
 }
