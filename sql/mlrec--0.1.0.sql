@@ -727,7 +727,7 @@ COMMENT ON FUNCTION @extschema@.recommend(bigint, integer, integer, integer, big
 user_id: any; unknown users get movies by what is known of them. top_k_retrieve: at least 1. top_n_final: at least 0.
 model_id NULL: the active model. candidates: only these movies. exclude: not these. exclude_seen: not those that the user has rated, as this transaction sees ratings.
 All filters hold before the candidates are cut, so there are fewer rows only if fewer movies are eligible.
-order_by: rating, or relevance, which adds the retrieval score and popularity; NULL is relevance for a model of events, else rating. diversity, 0 to 1: how much movies must differ from those before them.
+order_by: rating, or relevance, which adds the retrieval score and popularity; NULL is rating; a model of events orders by relevance in any case. diversity, 0 to 1: how much movies must differ from those before them.
 as_of: only ratings given before are known, and it is asked then. history, history_ratings: with user_id null, a session without a user: movies in the order in which they were seen, and their ratings (null: not rated).
 ranking_score: the predicted rating on the scale of the ratings, clamped to it; rows are ordered by the prediction before that, then by the cosine; of events, the chance that the movie is among those that the user chooses next, in a time as long as that of the validation part. retrieval_score: the cosine, -1 to 1.
 Errors: an argument null or out of range, no model, a relation of the model that is missing or may not be read.';

@@ -64,7 +64,16 @@ ROLLBACK;
 -- everything serves
 SELECT count(*) FROM recommend(1, 50, 5);
 SELECT count(*) FROM recommend(1, 400, 400, exclude_seen => false);
-SELECT count(DISTINCT user_id) FROM recommend_all(50, 5);
+-- to all users what each one gets, whatever the order asked for, also from few candidates
+BEGIN;
+CREATE TEMPORARY TABLE everyone AS SELECT * FROM recommend_all(6, 5);
+SELECT count(DISTINCT user_id), count(*) FILTER (WHERE a IS DISTINCT FROM s) AS differing
+	FROM everyone AS a FULL JOIN (SELECT u.user_id, r.* FROM (SELECT DISTINCT user_id FROM everyone) AS u,
+		recommend(u.user_id, 6, 5, order_by => 'rating') AS r) AS s USING (user_id, rank);
+SELECT count(*) AS differing FROM everyone AS a FULL JOIN (SELECT u.user_id, r.* FROM
+		(SELECT DISTINCT user_id FROM everyone) AS u, recommend(u.user_id, 6, 5) AS r) AS s USING (user_id, rank)
+	WHERE a IS DISTINCT FROM s;
+COMMIT;
 SELECT count(*) > 1 AS explained FROM explain_recommendation(1, :first);
 SELECT count(*) FROM similar_movies(:first, 5);
 SELECT status FROM recommender_health();

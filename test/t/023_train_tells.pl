@@ -56,7 +56,7 @@ like(told("SELECT user_id, movie_id, rating, date '2020-01-01' + (rated_at - 100
 	qr/NOTICE:  a rating has the time of \d\d % of its user's others\nDETAIL:  In training a fixed random order/,
 	'few times');
 
-my $events = qr/are taken as events\nDETAIL:  An event says that a user chose a movie.*\nHINT:  Order recommendations by relevance/;
+my $events = qr/are taken as events\nDETAIL:  An event says that a user chose a movie.*\nHINT:  Recommendations are ordered by relevance/;
 like(told('SELECT user_id, movie_id, 1 AS rating, rated_at FROM r WHERE rating = 5'),
 	qr/NOTICE:  all ratings of relation public\.seen are 1: they $events/, 'ratings that are all equal');
 my $said = told('SELECT user_id, movie_id, rated_at FROM r WHERE rating = 5');

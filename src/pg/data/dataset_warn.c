@@ -65,7 +65,8 @@ notice_events(const Dataset *dataset)
 			 errmsg("relation %s has no column \"rating\": its rows are taken as events",
 					relation_quoted(facts->ratings)),
 			 errdetail("An event says that a user chose a movie, not what they thought of it."),
-			 errhint("Order recommendations by relevance: order_by => 'relevance'.")));
+			 errhint("Recommendations are ordered by relevance. Where movies are chosen again, "
+					 "ask with exclude_seen => false.")));
 	if (facts->n_replaced > 0)
 		ereport(NOTICE,
 				(errmsg_plural("%lld event is of a user and a movie that have an earlier one",

@@ -101,6 +101,13 @@ retrieve(RankWorkspace *workspace, const Serving *serving, const RecommendReques
  * In which order
  * ------------------------------------------------------------------------- */
 
+void
+recommend_settle_order(RecommendRequest *request, const Serving *serving)
+{
+	if (serving->model->header->events)
+		request->by_relevance = true;
+}
+
 int32
 recommend_candidates(const Serving *serving, const RecommendRequest *request)
 {
@@ -251,7 +258,7 @@ recommend_order(RankWorkspace *workspace, const Serving *serving, const Recommen
 		item->movie_id = catalogue_id(catalogue, item->movie);
 		item->retrieval = serve_cosine(user_vector, catalogue_vector(catalogue, item->movie));
 		item->ranking = serve_score(serving, item->movie, temperature, item->retrieval, prediction);
-		item->order = !request->by_relevance && !serving->model->header->events ? prediction :
+		item->order = !request->by_relevance ? prediction :
 			serve_relevance(serving, item->movie, temperature, item->retrieval, prediction);
 	}
 	sort_recommendations(workspace->items, n, diverse ? n : n_wanted);
@@ -267,8 +274,7 @@ recommend_one(RankWorkspace *workspace, Serving *serving, RecommendRequest *requ
 	UserState  *state = asked_user_state(serving, asked);
 	UserVectors user;
 
-	if (request->default_order)
-		request->by_relevance = serving->model->header->events != 0;
+	recommend_settle_order(request, serving);
 	recommend_open_workspace(workspace, serving, request);
 	serve_user_vectors(serving, state, &user);
 	retrieve(workspace, serving, request, mask_movies(serving, request, state), &user);
@@ -330,8 +336,7 @@ recommend_read_request(FunctionCallInfo fcinfo, RecommendRequest *request)
 	request->exclude = PG_ARGISNULL(5) ? NULL : PG_GETARG_ARRAYTYPE_P(5);
 	serve_refuse_null(fcinfo, 6, "exclude_seen");
 	request->exclude_seen = PG_GETARG_BOOL(6);
-	request->default_order = PG_ARGISNULL(7);
-	request->by_relevance = !request->default_order && order_argument(fcinfo, 7);
+	request->by_relevance = !PG_ARGISNULL(7) && order_argument(fcinfo, 7);
 	request->diversity = serve_fraction(fcinfo, 8, "diversity");
 }
 

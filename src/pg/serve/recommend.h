@@ -14,7 +14,6 @@ typedef struct RecommendRequest
 	int32		retrieve;		/* candidates by the retrieval score */
 	int32		n;				/* rows wanted */
 	bool		by_relevance;	/* else by the predicted rating */
-	bool		default_order;	/* by relevance if the model is of events */
 	float		diversity;		/* 0 to 1 */
 	bool		exclude_seen;
 	ArrayType  *candidates;		/* bigint[]; NULL: all movies */
@@ -59,6 +58,9 @@ extern void recommend_read_request(FunctionCallInfo fcinfo, RecommendRequest *re
  */
 extern int32 recommend_one(RankWorkspace *workspace, Serving *serving, RecommendRequest *request,
 						   const AskedUser *asked);
+
+/* Events have no rating: their order is by relevance, whatever is asked for. */
+extern void recommend_settle_order(RecommendRequest *request, const Serving *serving);
 
 /* How many candidates there can be. */
 extern int32 recommend_candidates(const Serving *serving, const RecommendRequest *request);

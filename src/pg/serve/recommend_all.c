@@ -379,6 +379,7 @@ mlrec_recommend_all(PG_FUNCTION_ARGS)
 
 	InitMaterializedSRF(fcinfo, 0);
 	serve_begin(&serving, fcinfo, 0);
+	recommend_settle_order(&request, &serving);
 	stream.serving = &serving;
 	stream.batch = batch_create(&serving, &request, (ReturnSetInfo *) fcinfo->resultinfo);
 	list_people(&stream, user_ids);

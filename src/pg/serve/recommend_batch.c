@@ -13,7 +13,8 @@
  * The product sums in another order than a search for one user (scan.h), so of
  * two movies with nearly the same score one user's list could have the one here and
  * the other there.  Therefore scores that may be among the best, a small part of
- * all, are computed again as the search does it.
+ * all, are computed again as the search does it.  By relevance the score is the
+ * logit, else the cosine, as in recommend.c.
  *
  * The candidates of some users at a time go through the ranking network, with
  * the movies' halves of its first layer computed once for all users, as long as
@@ -38,7 +39,8 @@
 
 /*
  * More than two sums of the products of VECTOR_DIMS numbers of two unit vectors
- * can differ by: each is off by less than VECTOR_DIMS * 2^-24.
+ * can differ by: each is off by less than VECTOR_DIMS * 2^-24.  The share of a
+ * logit's temperature and popularity that two logits can differ by.
  */
 #define SCORE_ERROR 1e-5f
 
@@ -128,6 +130,13 @@ list_seen(BatchSlot *slot, const Catalogue *catalogue)
 	slot->next_seen = 0;
 }
 
+/* By what the score of movies has the cosine of the user of a slot. */
+static float
+score_scale(const Batch *batch, int32 slot)
+{
+	return batch->request->by_relevance ? batch->temperatures[slot] : 1;
+}
+
 /* The users' vectors and empty heaps. */
 static void
 prepare_slots(Batch *batch)
@@ -146,50 +155,79 @@ prepare_slots(Batch *batch)
 	model_users(model, inputs, batch->n_slots, batch->vectors, batch->temperatures,
 				batch->rank_vectors, batch->tower_scratch);
 	for (int32 i = 0; i < batch->n_slots; i++)
-		scan_prepare(&batch->slots[i].query, batch->vectors + (Size) i * VECTOR_DIMS, 1,
-					 scan_level());
+		scan_prepare(&batch->slots[i].query, batch->vectors + (Size) i * VECTOR_DIMS,
+					 score_scale(batch, i), scan_level());
 	model_user_halves(model, batch->rank_vectors, batch->n_slots, batch->halves);
 }
 
-/* Offers up to CHUNK_MOVIES movies by scores that may be off by SCORE_ERROR. */
-static void
-offer_chunk(BatchSlot *slot, const Catalogue *catalogue, float *scores, int32 first, int32 count)
+/* Movies of the catalogue, up to BLOCK_MOVIES or CHUNK_MOVIES */
+typedef struct MovieRange
 {
-	float		threshold = scan_threshold(&slot->topk) - SCORE_ERROR;
+	int32		first;
+	int32		count;
+	const float *popularity;	/* what is added to their scores; NULL: nothing */
+} MovieRange;
+
+/* Offers up to CHUNK_MOVIES movies by their cosines, which may be off by SCORE_ERROR. */
+static void
+offer_chunk(BatchSlot *slot, const Catalogue *catalogue, const MovieRange *range, float *scores,
+			float scale)
+{
+	float		threshold = scan_threshold(&slot->topk);
 	int32		kept[CHUNK_MOVIES];
 	float		exact[CHUNK_MOVIES];
 	int32		n = 0;
 
-	for (int32 i = 0; i < count; i++)
+	for (int32 i = 0; i < range->count; i++)
 	{
+		float		popularity = range->popularity != NULL ? range->popularity[i] : 0;
+
+		scores[i] = scale * scores[i] + popularity;
 		kept[n] = i;
-		n += scores[i] > threshold;
+		n += scores[i] > threshold - SCORE_ERROR * (scale + popularity);
 	}
-	scan_scores(exact, &slot->query, catalogue_vector(catalogue, first), kept, n);
+	scan_scores(exact, &slot->query, catalogue_vector(catalogue, range->first), kept, n);
 	for (int32 i = 0; i < n; i++)
-		scores[kept[i]] = exact[i];
-	topk_push_block(&slot->topk, scores, first, count, catalogue->hidden + first);
+		scores[kept[i]] = exact[i] + (range->popularity != NULL ? range->popularity[kept[i]] : 0);
+	topk_push_block(&slot->topk, scores, range->first, range->count,
+					catalogue->hidden + range->first);
 }
 
-/* Scores `count` movies, from `first` on, for all users of the batch. */
+/* Offers all of a block. */
 static void
-score_block(Batch *batch, int32 first, int32 count)
+offer_block(BatchSlot *slot, const Catalogue *catalogue, const MovieRange *block, float *scores,
+			float scale)
+{
+	for (int32 at = 0; at < block->count; at += CHUNK_MOVIES)
+	{
+		MovieRange	chunk = {
+			block->first + at, Min(CHUNK_MOVIES, block->count - at),
+			block->popularity != NULL ? block->popularity + at : NULL
+		};
+
+		offer_chunk(slot, catalogue, &chunk, scores + at, scale);
+	}
+}
+
+/* Scores the movies of a block for all users of the batch. */
+static void
+score_block(Batch *batch, const MovieRange *block)
 {
 	const Catalogue *catalogue = batch->serving->catalogue;
+	int32		end = block->first + block->count;
 
 	CHECK_FOR_INTERRUPTS();
 	dense_scores(batch->scores, BLOCK_MOVIES, batch->vectors, batch->n_slots,
-				 catalogue_vector(catalogue, first), count);
+				 catalogue_vector(catalogue, block->first), block->count);
 	for (int32 i = 0; i < batch->n_slots; i++)
 	{
 		BatchSlot  *slot = &batch->slots[i];
 		float	   *scores = batch->scores + (Size) i * BLOCK_MOVIES;
 
-		for (; slot->next_seen < slot->n_seen && slot->seen[slot->next_seen] < first + count;
+		for (; slot->next_seen < slot->n_seen && slot->seen[slot->next_seen] < end;
 			 slot->next_seen++)
-			scores[slot->seen[slot->next_seen] - first] = -INFINITY;
-		for (int32 at = 0; at < count; at += CHUNK_MOVIES)
-			offer_chunk(slot, catalogue, scores + at, first + at, Min(CHUNK_MOVIES, count - at));
+			scores[slot->seen[slot->next_seen] - block->first] = -INFINITY;
+		offer_block(slot, catalogue, block, scores, score_scale(batch, i));
 	}
 }
 
@@ -198,11 +236,22 @@ static void
 score_movies(Batch *batch)
 {
 	const Catalogue *catalogue = batch->serving->catalogue;
+	const float *popularity = batch->request->by_relevance ?
+		model_file_section(batch->serving->model->header, MODEL_FILE_MOVIE_POPULARITY) : NULL;
+	MovieRange	block = {0};
 
-	for (int32 at = 0; at < catalogue->n_known; at += BLOCK_MOVIES)
-		score_block(batch, at, Min(BLOCK_MOVIES, catalogue->n_known - at));
-	for (int32 at = catalogue->n_known; at < catalogue->n_movies; at += BLOCK_MOVIES)
-		score_block(batch, at, Min(BLOCK_MOVIES, catalogue->n_movies - at));
+	for (; block.first < catalogue->n_known; block.first += block.count)
+	{
+		block.count = Min(BLOCK_MOVIES, catalogue->n_known - block.first);
+		block.popularity = popularity != NULL ? popularity + block.first : NULL;
+		score_block(batch, &block);
+	}
+	block.popularity = NULL;
+	for (; block.first < catalogue->n_movies; block.first += block.count)
+	{
+		block.count = Min(BLOCK_MOVIES, catalogue->n_movies - block.first);
+		score_block(batch, &block);
+	}
 }
 
 /* Leaves the movies out that the user has seen. */
