@@ -33,9 +33,11 @@
 
 /*
  * A temperature at which the cosine decides nothing but ties of popularity, whose steps
- * are ln((n + 1) / n) for n likes.
+ * are ln((n + 1) / n) for n likes; and one at which it decides only among movies that
+ * nobody liked: to all others it adds nothing that a float can hold.
  */
 #define TIE_TEMPERATURE 1e-4f
+#define LEAST_TEMPERATURE 1e-20f
 
 typedef struct Tuning
 {
@@ -356,16 +358,32 @@ fit_chance(Tuning *tuning, ModelFileHeader *header)
 	header->chance_slope = (float) line[1];
 }
 
-/* Weights by the validation rows; the sums are then those of the order that is left. */
+/* Whether the order that the header has now is better than popularity's. */
+static bool
+beats_popularity(Tuning *tuning)
+{
+	tuning->ndcg = 0;
+	tuning->ndcg_popularity = 0;
+	tuning->n_users = 0;
+	visit_users(tuning, measure);
+	return tuning->n_users >= LEAST_JUDGES && tuning->ndcg > tuning->ndcg_popularity;
+}
+
+/*
+ * Weights by the validation rows; returns the NDCG of the order that is left.  Where few
+ * have liked anything, ties are most of popularity's order, so the cosine has to earn
+ * these as well.
+ */
 static double
 choose_order(Tuning *tuning, ModelFileHeader *header)
 {
 	fit_weights(tuning, header);
-	visit_users(tuning, measure);
-	if (tuning->n_users >= LEAST_JUDGES && tuning->ndcg > tuning->ndcg_popularity)
+	if (beats_popularity(tuning))
 		return tuning->ndcg / tuning->n_users;
 	header->temperature = TIE_TEMPERATURE;
 	header->relevance_rating = 0;
+	if (!beats_popularity(tuning))
+		header->temperature = LEAST_TEMPERATURE;
 	return tuning->ndcg_popularity / tuning->n_users;
 }
 

@@ -23,12 +23,12 @@ extern size_t relevance_scratch(const ModelFileHeader *header, const Ratings *ra
  * ratings are known, they make the liked validation rows likely, of all users that
  * have such rows, or of a seeded sample of 20,000.  If the order is then no better
  * than that of popularity, by NDCG@10 over five users at least, it is made that of
- * popularity, ties by the cosine.  Of events it also fits the chance that a movie is
- * among those that a user, who goes on to choose any, chooses in a time as long as that
- * of the validation part.  Without such rows nothing changes.  Returns the
- * NDCG, NaN without rows; in popularity_ndcg that of the most popular movies, for
- * comparison; they are equal if popularity's order was taken.  check_interrupts is
- * called every few milliseconds, and may not return.
+ * popularity, ties by the cosine if that is better, else by the index.  Of events it also
+ * fits the chance that a movie is among those that a user, who goes on to choose any,
+ * chooses in a time as long as that of the validation part.  Without such rows nothing
+ * changes.  Returns the NDCG, NaN without rows; in popularity_ndcg that of the most
+ * popular movies, for comparison; they are equal if popularity's order was taken.
+ * check_interrupts is called every few milliseconds, and may not return.
  */
 extern double relevance_tune(void *file, const Ratings *ratings, double *popularity_ndcg,
 							 void (*check_interrupts) (void), void *scratch);

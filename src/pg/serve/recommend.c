@@ -141,8 +141,8 @@ compare_recommendations(const void *a, const void *b)
 
 	if (x->order != y->order)
 		return x->order > y->order ? -1 : 1;
-	if (x->retrieval != y->retrieval)
-		return x->retrieval > y->retrieval ? -1 : 1;
+	if (x->tie != y->tie)
+		return x->tie > y->tie ? -1 : 1;
 	return x->movie_id < y->movie_id ? -1 : x->movie_id > y->movie_id;
 }
 
@@ -260,6 +260,8 @@ recommend_order(RankWorkspace *workspace, const Serving *serving, const Recommen
 		item->ranking = serve_score(serving, item->movie, temperature, item->retrieval, prediction);
 		item->order = !request->by_relevance ? prediction :
 			serve_relevance(serving, item->movie, temperature, item->retrieval, prediction);
+		/* relevance has as much of the cosine as is good for it */
+		item->tie = request->by_relevance ? 0 : item->retrieval;
 	}
 	sort_recommendations(workspace->items, n, diverse ? n : n_wanted);
 	if (diverse && n > 1)

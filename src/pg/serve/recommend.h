@@ -28,6 +28,7 @@ typedef struct Recommendation
 	float		retrieval;		/* cosine */
 	float		ranking;		/* predicted rating, as it is shown */
 	float		order;			/* what rows are ordered by, larger first */
+	float		tie;			/* and those where it is equal, before their ids */
 } Recommendation;
 
 /* Room to work in, for any number of users one after the other */
