@@ -55,15 +55,16 @@ test_shares(void)
 	Share		all = fit(1, 0, USERS);
 	Share		half = fit(0.5, 1, USERS);
 
-	/* two users are put in who have shown nothing; these weigh nearly the same */
-	CHECK_NEAR(all.share, USERS / (USERS + 2.0), 0.01);
+	/* one user tells nothing, two are put in who have shown nothing; all weigh nearly the same */
+	CHECK_NEAR(all.share, (USERS - 1) / (USERS + 1.0), 0.01);
 	CHECK_NEAR(all.rmse, (1 - all.share) * all.base_rmse, 1e-5);
 	CHECK_NEAR(all.base_rmse, sqrt(1 / 3.0), 0.02);
 	/* less than the half by about the error */
 	CHECK(half.share > 0.37 && half.share < 0.49);
 	CHECK(half.rmse < half.base_rmse);
 	CHECK(fit(2, 0.1, USERS).share == all.share);
-	CHECK(fit(1, 0, 2).share < 0.52);
+	CHECK_NEAR(fit(1, 0, 2).share, 1 / 3.0, 0.02);
+	CHECK_NEAR(fit(1, 0, 1).share, 0, 1e-6);
 	CHECK(fit(-0.5, 1, USERS).share == 0);
 	CHECK(fit(0, 1, USERS).share < 0.02);
 	CHECK(fit(-0.5, 1, USERS).rmse == fit(-0.5, 1, USERS).base_rmse);
