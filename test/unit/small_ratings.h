@@ -5,6 +5,7 @@
 #ifndef SMALL_RATINGS_H
 #define SMALL_RATINGS_H
 
+#include <math.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -27,6 +28,7 @@ typedef struct SmallSpec
 	int32_t		every_test;		/* likewise, behind those */
 	int32_t		newcomers;		/* users whose rows are all test rows */
 	float		equal;			/* the rating of all rows, 0: 1 to 5 */
+	bool		events;			/* rows have weights */
 	bool		leave_one_out;
 	uint64_t	seed;
 } SmallSpec;
@@ -42,6 +44,7 @@ typedef struct SmallRatings
 	int32_t    *n_trainval;
 	int32_t    *movie;
 	float	   *rating;
+	float	   *weight;			/* NULL: no events */
 	int64_t    *time;
 	int32_t    *prefix;
 	uint8_t    *attribute;
@@ -77,6 +80,8 @@ small_user(SmallRatings *data, const SmallSpec *spec, int32_t user)
 		/* one after the other from anywhere: no movie comes twice */
 		data->movie[row] = (first + i) % spec->n_movies;
 		data->rating[row] = spec->equal ? spec->equal : 1 + rng_below(spec->seed + 3, row, 5);
+		if (spec->events)
+			data->weight[row] = logf(2 + rng_below(spec->seed + 10, row, 9));
 		data->time[row] = (int64_t) 20000 * (1000 * user + i / 2);	/* a quarter of a day apart */
 		data->prefix[row] = spec->leave_one_out ? data->n_train[user] : i / 2 * 2;
 	}
@@ -125,6 +130,7 @@ small_ratings(const SmallSpec *spec)
 	data.n_trainval = malloc(sizeof(int32_t) * spec->n_users);
 	data.movie = malloc(sizeof(int32_t) * n_rows);
 	data.rating = malloc(sizeof(float) * n_rows);
+	data.weight = spec->events ? malloc(sizeof(float) * n_rows) : NULL;
 	data.time = malloc(sizeof(int64_t) * n_rows);
 	data.prefix = malloc(sizeof(int32_t) * n_rows);
 	data.attribute = malloc(spec->n_users * N_ATTRIBUTES);
@@ -137,7 +143,7 @@ small_ratings(const SmallSpec *spec)
 		.second = 1,
 		.user_ids = data.ids, .movie_ids = data.ids, .start = data.start,
 		.n_train = data.n_train, .n_trainval = data.n_trainval, .movie = data.movie,
-		.rating = data.rating, .time = data.time, .prefix = data.prefix,
+		.rating = data.rating, .weight = data.weight, .time = data.time, .prefix = data.prefix,
 		.attribute = data.attribute, .movie_features = data.features,
 		.movie_listed = data.listed
 	};
@@ -166,6 +172,7 @@ small_free(SmallRatings *data)
 	free(data->n_trainval);
 	free(data->movie);
 	free(data->rating);
+	free(data->weight);
 	free(data->time);
 	free(data->prefix);
 	free(data->attribute);

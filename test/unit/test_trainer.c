@@ -124,13 +124,15 @@ test_gradients(const SmallSpec *spec, Stage stage, int32_t history, int32_t batc
 	StageShape	shape = team_shape(stage, &data.ratings, history);
 	TrainOptions options = team_options(stage, batch_size, 1);
 	Team		team = {0, 1, team_wait, NULL, small_check_interrupts};
-	void	   *shared = team_memory(trainer_shared_size(&shape, &data.ratings, &options));
 	float	   *gradient = malloc(sizeof(float) * stage_size(&shape));
+	void	   *shared;
 	Trainer    *trainer;
 	Slope		slope = {batch_loss, NULL, 6e-3, 0.01};
 
 	options.weight_decay = 0;
 	options.softmax_weight = softmax_weight;
+	options.events = spec->events;
+	shared = team_memory(trainer_shared_size(&shape, &data.ratings, &options));
 	trainer = team_attach(shared, &shape, &data, &options, &team);
 	trainer_begin(trainer, NULL);
 	trainer->control->rate = 0;
@@ -174,7 +176,10 @@ test_all_gradients(void)
 {
 	SmallSpec	leave_one_out = ordinary;
 	SmallSpec	odd = ordinary;
+	SmallSpec	events = ordinary;
 
+	events.events = true;
+	events.equal = 1;
 	leave_one_out.leave_one_out = true;
 	odd.n_users++;				/* and one segment too few for full batches */
 	test_gradients(&ordinary, STAGE_RETRIEVAL, 8, 64, 0.5f);
@@ -183,9 +188,11 @@ test_all_gradients(void)
 	test_gradients(&ordinary, STAGE_RETRIEVAL, 0, 512, 0.5f);
 	test_gradients(&leave_one_out, STAGE_RETRIEVAL, 8, 512, 0.5f);
 	test_gradients(&large, STAGE_RETRIEVAL, 8, 512, 0.5f);
+	test_gradients(&events, STAGE_RETRIEVAL, 8, 64, 0.75f);
 	test_gradients(&ordinary, STAGE_RANKING, 8, 2048, 0);
 	test_gradients(&ordinary, STAGE_RANKING, 0, 64, 0);
 	test_gradients(&leave_one_out, STAGE_RANKING, 8, 512, 0);
+	test_gradients(&events, STAGE_RANKING, 8, 2048, 0);
 }
 
 /* ------------------------------------------------------------ the same bits */
