@@ -146,7 +146,7 @@ rank_among_all(const LiveLists *lists, const float *score, int32_t movie)
 
 	for (int32_t other = 0; other < lists->evaluator->ratings->n_movies; other++)
 		rank += !lists->skip[other] &&
-			(score[other] > score[movie] || (score[other] == score[movie] && other < movie));
+			(score[other] > score[movie] || (other < movie && score[other] == score[movie]));
 	return rank;
 }
 
@@ -210,7 +210,7 @@ rank_among_candidates(LiveLists *lists, const float *score, const float *ranking
 			header->relevance_rating * lists->predicted[i];
 	for (int32_t i = 0; i < topk.n; i++)
 		rank += lists->predicted[i] > lists->predicted[index] ||
-			(lists->predicted[i] == lists->predicted[index] && i < index);
+			(i < index && lists->predicted[i] == lists->predicted[index]);
 	return rank;
 }
 
