@@ -58,14 +58,24 @@ choose(const double *weight, uint64_t seed)
 	}
 }
 
+/* Pulled to a weight of the cosine, and popularity. */
 static void
-fit(double *weight, int32_t first, int32_t n)
+fit_near(double *weight, double cosine, int32_t first, int32_t n)
 {
 	Choices		choices = {n, start + first, feature, chosen};
 
+	weight[CHOICE_COSINE] = cosine;
+	weight[CHOICE_RATING] = 0;
+	weight[CHOICE_POPULARITY] = 1;
 	checks = 0;
 	choice_fit(weight, &choices, count_check);
 	CHECK(checks >= n);
+}
+
+static void
+fit(double *weight, int32_t first, int32_t n)
+{
+	fit_near(weight, 0, first, n);
 }
 
 static void
@@ -88,7 +98,7 @@ test_truth(double cosine, double rating, double popularity)
 	}
 }
 
-/* Of nobody popularity remains, of two users nearly, of many what they chose by. */
+/* Of nobody the first weights remain, of two users nearly, of many what they chose by. */
 static void
 test_few(void)
 {
@@ -105,6 +115,10 @@ test_few(void)
 	CHECK(two[CHOICE_COSINE] > 0 && two[CHOICE_COSINE] < 0.5);
 	CHECK(two[CHOICE_POPULARITY] > 0.7);
 	CHECK(many[CHOICE_COSINE] > 1.5 && many[CHOICE_POPULARITY] < 0.4);
+	fit_near(none, 3, 0, 0);
+	CHECK(none[CHOICE_COSINE] == 3);
+	fit_near(two, 3, 0, 2);
+	CHECK_NEAR(two[CHOICE_COSINE], 3, 0.6);
 }
 
 /* Several choices of a user count together as one; who takes all or nothing does not. */

@@ -18,9 +18,8 @@
 #define MAX_ROUNDS 30
 #define MAX_HALVINGS 20
 
-/* The weights are pulled to PRIOR as if by so many users. */
+/* The weights are pulled to those that are given as if by so many users. */
 #define PRIOR_USERS 20.0
-static const double prior[N] = {[CHOICE_POPULARITY] = 1};
 
 /* The criterion at some weights. */
 typedef struct Fit
@@ -103,7 +102,8 @@ add_user(Fit *fit, const double *weight, const float *feature, const uint8_t *ch
 }
 
 static Fit
-fit_at(const double *weight, const Choices *choices, void (*check_interrupts) (void))
+fit_at(const double *weight, const double *prior, const Choices *choices,
+	   void (*check_interrupts) (void))
 {
 	Fit			fit = {0};
 
@@ -153,7 +153,7 @@ newton_step(double *step, const Fit *fit)
 
 /* Goes along the step as far as the value rises; returns whether it does. */
 static bool
-go(double *weight, Fit *fit, const double *step, const Choices *choices,
+go(double *weight, Fit *fit, const double *step, const double *prior, const Choices *choices,
    void (*check_interrupts) (void))
 {
 	double		scale = 1;
@@ -165,7 +165,7 @@ go(double *weight, Fit *fit, const double *step, const Choices *choices,
 
 		for (int j = 0; j < N; j++)
 			next[j] = weight[j] + scale * step[j];
-		there = fit_at(next, choices, check_interrupts);
+		there = fit_at(next, prior, choices, check_interrupts);
 		if (there.value > fit->value)
 		{
 			memcpy(weight, next, sizeof(next));
@@ -180,10 +180,11 @@ void
 choice_fit(double *weight, const Choices *choices, void (*check_interrupts) (void))
 {
 	Fit			fit;
+	double		prior[N];
 	double		step[N];
 
-	memcpy(weight, prior, sizeof(prior));
-	fit = fit_at(weight, choices, check_interrupts);
+	memcpy(prior, weight, sizeof(prior));
+	fit = fit_at(weight, prior, choices, check_interrupts);
 	for (int round = 0; round < MAX_ROUNDS; round++)
 	{
 		double		length = 0;
@@ -191,7 +192,7 @@ choice_fit(double *weight, const Choices *choices, void (*check_interrupts) (voi
 		newton_step(step, &fit);
 		for (int i = 0; i < N; i++)
 			length += fabs(step[i]);
-		if (!(length > 1e-6) || !go(weight, &fit, step, choices, check_interrupts))
+		if (!(length > 1e-6) || !go(weight, &fit, step, prior, choices, check_interrupts))
 			break;
 	}
 }

@@ -7,7 +7,7 @@
  * is concave, so they move smoothly with the data.  Each user counts alike, whatever
  * the number of movies chosen.
  *
- * The weights are pulled to popularity alone, as if by some users: where there are
+ * The weights are pulled to what they are before, as if by some users: where there are
  * few to learn from, that is what remains.
  */
 #ifndef MLREC_EVAL_CHOICE_H
@@ -33,8 +33,8 @@ typedef struct Choices
 } Choices;
 
 /*
- * weight [N_CHOICE_FEATURES].  Features are finite.  check_interrupts is called for
- * each user, and may not return.
+ * Fits weight [N_CHOICE_FEATURES], pulled to what it is.  Features are finite.
+ * check_interrupts is called for each user, and may not return.
  */
 extern void choice_fit(double *weight, const Choices *choices, void (*check_interrupts) (void));
 
