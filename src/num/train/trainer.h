@@ -46,7 +46,8 @@ typedef struct TrainOptions
 } TrainOptions;
 
 /* Sets the dropouts of ids and histories, the weight decay and the averaging of a stage. */
-extern void trainer_default_regularisation(TrainOptions *options, Stage stage);
+extern void trainer_default_regularisation(TrainOptions *options, Stage stage,
+										   bool random_split);
 
 /* The others that train with us. */
 typedef struct Team

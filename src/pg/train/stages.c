@@ -119,7 +119,8 @@ stage_options(const Training *training, Stage stage)
 		.early_stopping = true,
 	};
 
-	trainer_default_regularisation(&options, stage);
+	trainer_default_regularisation(&options, stage,
+								   training->dataset->ratings.leave_one_out);
 	set_schedule(&options, training, stage);
 	return options;
 }
