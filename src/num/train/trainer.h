@@ -34,6 +34,7 @@ typedef struct TrainOptions
 	float		id_dropout;		/* share of segments whose user is shown as unknown */
 	float		history_dropout;	/* share of segments whose user is shown as a
 									 * newcomer: no history, no id */
+	float		tower_dropout;	/* of the towers' hidden layers */
 	float		weight_decay;
 	bool		averaged;		/* the parameters are averaged over the latest steps, see
 								 * average.h */
@@ -45,7 +46,7 @@ typedef struct TrainOptions
 	uint64_t	seed;
 } TrainOptions;
 
-/* Sets the dropouts of ids and histories, the weight decay and the averaging of a stage. */
+/* Sets the dropouts, the weight decay and the averaging of a stage. */
 extern void trainer_default_regularisation(TrainOptions *options, Stage stage,
 										   bool random_split);
 
