@@ -93,7 +93,9 @@ ask_without(int32_t without, float *retrieval, float *temperature, float *rankin
 static void
 test_without(int32_t n_history)
 {
-	int32_t		without[] = {0, 7, 10, 1, n_history - 1};
+	int32_t		without[] = {
+		n_history * 5 / 6, 0, 7, 10, 1, n_history - 1, n_history - 2, n_history / 2
+	};
 	enum { N = sizeof(without) / sizeof(without[0]) };
 	float		retrieval[N * VECTOR_DIMS];
 	float		temperature[N];

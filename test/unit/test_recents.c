@@ -1,13 +1,16 @@
 /*
  * The history in order: the sums against their definition, growing against from
- * scratch, and the way back against differences.
+ * scratch, without a row against from scratch, and the way back against differences.
  */
 #include "gradient.h"
+
+#include <string.h>
 
 #include "num/net/recents.h"
 
 #define MOVIES 15
 #define LENGTH 12				/* rows */
+#define LONG 5000
 #define SUMS (RECENT_SUMS * RECENT_DIMS)
 
 static const double half_life[RECENT_SUMS] = {1, 2, 5, 15, 50};
@@ -112,6 +115,83 @@ test_growing(void)
 		CHECK(out[i] == 0);
 }
 
+/* ---------------------------------------------------------------- without a row */
+
+static double
+difference_of(const Recents *a, const Recents *b)
+{
+	double		worst = 0;
+
+	for (int k = 0; k < RECENT_SUMS; k++)
+	{
+		worst = worst_of(worst, largest_difference(a->sum[k], b->sum[k], RECENT_DIMS));
+		worst = worst_of(worst, fabs(a->count[k] - b->count[k]));
+	}
+	return worst;
+}
+
+static void
+test_without(void)
+{
+	Recents		whole;
+	RecentsTail tail;
+
+	recents_begin(&whole, table, gate);
+	recents_add(&whole, &rows, 0, LENGTH);
+	recents_tail_begin(&tail);
+	for (int row = LENGTH - 1; row >= 0; row--)
+	{
+		int32_t		others[LENGTH];
+		Recents		scratch;
+		Recents		out;
+
+		if (movie[row] >= 0)
+		{
+			memcpy(others, movie, sizeof(others));
+			others[row] = -1;
+			recents_begin(&scratch, table, gate);
+			recents_add(&scratch, &(RecentRows) {others, level, decay}, 0, LENGTH);
+			recents_without(&out, &whole, &tail, &rows, row);
+			CHECK_NEAR(difference_of(&out, &scratch), 0, 1e-5);
+			CHECK(difference_of(&out, &whole) > 1e-4);
+		}
+		recents_tail_add(&tail, &whole, &rows, row, row + 1);
+	}
+}
+
+/* However long the history is, what its latest 1,500 ratings leave of the rest is nothing. */
+static void
+test_tail(void)
+{
+	static int32_t long_movie[LONG];
+	static uint8_t long_level[LONG];
+	static float long_decay[LONG];
+	RecentRows	all = {long_movie, long_level, long_decay};
+	Recents		whole;
+	Recents		end;
+	RecentsTail tail;
+	int			from = LONG;
+
+	for (int i = 0; i < LONG; i++)
+	{
+		long_movie[i] = i % MOVIES;
+		long_level[i] = i % RECENT_LEVELS;
+		long_decay[i] = 1;
+	}
+	recents_begin(&whole, table, gate);
+	end = whole;
+	recents_add(&whole, &all, 0, LONG);
+	recents_tail_begin(&tail);
+	for (; from > 0 && !recents_tail_is_all(&tail); from--)
+		recents_tail_add(&tail, &whole, &all, from - 1, from);
+	CHECK(from >= LONG - 1500 && from <= LONG - 1000);
+	memcpy(end.sum, tail.sum, sizeof(end.sum));
+	memcpy(end.count, tail.count, sizeof(end.count));
+	CHECK_NEAR(difference_of(&whole, &end), 0, 1e-3);
+	recents_tail_add(&tail, &whole, &all, from - 1, from);
+	CHECK(recents_tail_is_all(&tail));
+}
+
 /* ---------------------------------------------------------------- the way back */
 
 #define MIDDLE 6				/* a moment that is looked at too */
@@ -174,6 +254,8 @@ main(void)
 	fill_random(&coefficient[0][0], 2 * SUMS, 1, 4);
 	test_levels();
 	test_growing();
+	test_without();
+	test_tail();
 	test_backward();
 	return unit_finish();
 }

@@ -25,22 +25,29 @@ typedef struct Slope
 	float		recents[RECENT_SUMS * RECENT_DIMS]; /* by the sums in order */
 } Slope;
 
+/* The end of a history in order, as far as it was gone back through. */
+typedef struct Tail
+{
+	RecentsTail recents;
+	int32_t		from;			/* its first rating; 0: not begun */
+} Tail;
+
 static int32_t
 known_movie(const Influence *influence, int32_t i, float *deviation)
 {
 	return model_history_movie(influence->model, influence->input, i, deviation);
 }
 
-/* The user's history in order without one rating, -1: all. */
+/* The user's history in order. */
 static void
-begin_recents(Recents *recents, const Influence *influence, int32_t without)
+begin_recents(Recents *recents, const Influence *influence)
 {
 	const Model *model = influence->model;
 
 	recents_begin(recents, tensor(model_params(model, STAGE_RETRIEVAL),
 								  model_shape(model, STAGE_RETRIEVAL), TENSOR_RECENTS),
 				  model_gates(model));
-	model_add_recents(model, recents, influence->input, 0, without);
+	model_add_recents(model, recents, influence->input, 0);
 }
 
 /* Whether a stage looks at the order of the history, and there is something to see. */
@@ -67,7 +74,7 @@ influence_begin(Influence *influence, const Model *model, const UserInput *input
 					  tensor(model_params(model, stage), shape, TENSOR_HISTORY), shape->history,
 					  shape->history_gain, influence->sum[stage]);
 		if (with_recents(influence, stage))
-			begin_recents(&influence->recents, influence, -1);
+			begin_recents(&influence->recents, influence);
 		for (int32_t from = 0; from < input->n_history; from += BLOCK)
 		{
 			int32_t		left = input->n_history - from;
@@ -80,19 +87,63 @@ influence_begin(Influence *influence, const Model *model, const UserInput *input
 	}
 }
 
+/* Ratings from .. to - 1 in order, in the caller's arrays. */
+static RecentRows
+recent_rows(int32_t *movie, uint8_t *level, const Influence *influence, int32_t from, int32_t to)
+{
+	for (int32_t i = from; i < to; i++)
+		movie[i - from] = model_recent_movie(influence->model, influence->input, i,
+											 &level[i - from]);
+	return (RecentRows) {movie, level, influence->input->history_decay + from};
+}
+
+/*
+ * The end of the history that is behind a rating, or as much of it as leaves nothing of
+ * what was before.  It grows if it is asked for earlier and earlier ratings.
+ */
+static void
+go_back(Tail *tail, const Influence *influence, int32_t rating)
+{
+	int32_t		movie[RECENT_ROWS];
+	uint8_t		level[RECENT_ROWS];
+
+	if (tail->from <= rating)
+	{
+		recents_tail_begin(&tail->recents);
+		tail->from = influence->input->n_history;
+	}
+	while (tail->from > rating + 1 && !recents_tail_is_all(&tail->recents))
+	{
+		int32_t		n = tail->from - (rating + 1);
+		int32_t		from = tail->from - (n < RECENT_ROWS ? n : RECENT_ROWS);
+		RecentRows	rows = recent_rows(movie, level, influence, from, tail->from);
+
+		recents_tail_add(&tail->recents, &influence->recents, &rows, 0, tail->from - from);
+		tail->from = from;
+	}
+}
+
 /* The history in order without a rating, unless that is -1: x [RECENT_INPUTS]. */
 static void
-gather_recents(float *x, const Influence *influence, int32_t without)
+gather_recents(float *x, const Influence *influence, Tail *tail, int32_t without)
 {
-	Recents		recents;
+	const Recents *recents = &influence->recents;
+	Recents		others;
+	int32_t		movie;
+	uint8_t		level;
 
 	memset(x, 0, sizeof(float) * RECENT_INPUTS);
 	if (!with_recents(influence, STAGE_RETRIEVAL))
 		return;
 	if (without >= 0)
-		begin_recents(&recents, influence, without);
-	recents_features(x, NULL, without >= 0 ? &recents : &influence->recents,
-					 influence->input->left);
+	{
+		RecentRows	row = recent_rows(&movie, &level, influence, without, without + 1);
+
+		go_back(tail, influence, without);
+		recents_without(&others, recents, &tail->recents, &row, 0);
+		recents = &others;
+	}
+	recents_features(x, NULL, recents, influence->input->left);
 }
 
 /*
@@ -100,7 +151,7 @@ gather_recents(float *x, const Influence *influence, int32_t without)
  * if that is negative.  Returns the user's bias.
  */
 static float
-gather(float *x, const Influence *influence, Stage stage, int32_t without)
+gather(float *x, const Influence *influence, Stage stage, Tail *tail, int32_t without)
 {
 	const StageShape *shape = model_shape(influence->model, stage);
 	const UserInput *input = influence->input;
@@ -113,7 +164,7 @@ gather(float *x, const Influence *influence, Stage stage, int32_t without)
 	if (shape->history > 0)
 		history_features(x + user_input_history(shape), history, movie, deviation);
 	if (shape->recents > 0)
-		gather_recents(x + user_input_recents(shape), influence, movie < 0 ? -1 : without);
+		gather_recents(x + user_input_recents(shape), influence, tail, movie < 0 ? -1 : without);
 	return without < 0 ? history_bias(history) : history_bias_without(history, deviation);
 }
 
@@ -129,10 +180,11 @@ influence_without(const Influence *influence, const int32_t *without, int n,
 		TowerPass	pass = {
 			scratch, hidden, stage == STAGE_RETRIEVAL ? retrieval : ranking, n, DROPOUT_OFF
 		};
+		Tail		tail = {.from = 0};
 
 		for (int i = 0; i < n; i++)
 			bias[i] = gather(pass.x + (size_t) i * shape->user_inputs, influence, stage,
-							 without[i]);
+							 &tail, without[i]);
 		model_user_tower(influence->model, stage, &pass, bias, temperature);
 	}
 }
@@ -242,7 +294,7 @@ hidden_gradient(float *dhidden, float *dbias, const Influence *influence, Stage 
 	float		dvector[VECTOR_DIMS];
 	float		temperature;
 	float		cosine;
-	float		bias = gather(x, influence, stage, -1);
+	float		bias = gather(x, influence, stage, NULL, -1);
 
 	*dbias = 0;
 	user_tower_predict(vector, hidden, x, params, shape, 1);
@@ -324,20 +376,18 @@ add_estimates(float *out, const Influence *influence, Stage stage, const Slope *
 static void
 add_recent_estimates(float *out, const Influence *influence, Slope *slope)
 {
-	const Model *model = influence->model;
-	const UserInput *input = influence->input;
-	const float *gates = model_gates(model);
+	const float *gates = model_gates(influence->model);
 	int32_t		movie[RECENT_ROWS];
 	uint8_t		level[RECENT_ROWS];
 	float		drow[RECENT_ROWS * RECENT_DIMS];
 
-	for (int32_t to = input->n_history, from; to > 0; to = from)
+	for (int32_t to = influence->input->n_history, from; to > 0; to = from)
 	{
+		RecentRows	rows;
+
 		from = to > RECENT_ROWS ? to - RECENT_ROWS : 0;
-		for (int32_t i = from; i < to; i++)
-			movie[i - from] = model_recent_movie(model, input, i, &level[i - from]);
-		recents_backward(slope->recents, drow,
-						 &(RecentRows) {movie, level, input->history_decay + from}, 0, to - from);
+		rows = recent_rows(movie, level, influence, from, to);
+		recents_backward(slope->recents, drow, &rows, 0, to - from);
 		for (int32_t i = 0; i < to - from; i++)
 		{
 			const float *row = influence->recents.table + ((int64_t) movie[i] + 1) * RECENT_DIMS;

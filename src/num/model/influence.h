@@ -3,10 +3,11 @@
  *
  * A user's history is pooled once; a rating is then left out by taking from the
  * running sums what it has added.  So a question costs one pass of the user
- * towers, however long the history is.  Only the history in order, if anything is left
- * of it, is gone through again, since those before a rating move up.  For long
- * histories that is still a pass for each rating: the estimate, a gradient taken once,
- * costs each rating two dot products, and tells which ratings are worth asking about.
+ * towers, however long the history is.  In the history in order those before the rating
+ * move up, so it is gone back through from its end to the rating, or to where nothing is
+ * left of what was before.  For long histories that is still a pass of the towers for
+ * each rating: the estimate, a gradient taken once, costs each rating two dot products,
+ * and tells which ratings are worth asking about.
  */
 #ifndef MLREC_MODEL_INFLUENCE_H
 #define MLREC_MODEL_INFLUENCE_H
@@ -30,6 +31,7 @@ extern void influence_begin(Influence *influence, const Model *model, const User
  * Vectors of the user as they would be without one of the ratings: row i without
  * the rating without[i] of the input's history.  retrieval [n * VECTOR_DIMS]: unit
  * length.  temperature [n].  ranking [n * VECTOR_DIMS].  scratch: model_users_scratch(n) floats.
+ * The latest ratings first costs least.
  */
 extern void influence_without(const Influence *influence, const int32_t *without, int n,
 							  float *retrieval, float *temperature, float *ranking,

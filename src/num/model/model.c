@@ -165,8 +165,7 @@ model_recent_movie(const Model *model, const UserInput *input, int32_t i, uint8_
 }
 
 void
-model_add_recents(const Model *model, Recents *recents, const UserInput *input, int32_t from,
-				  int32_t without)
+model_add_recents(const Model *model, Recents *recents, const UserInput *input, int32_t from)
 {
 	int32_t		movie[HISTORY_BLOCK];
 	uint8_t		level[HISTORY_BLOCK];
@@ -178,11 +177,7 @@ model_add_recents(const Model *model, Recents *recents, const UserInput *input, 
 		int32_t		n = left < HISTORY_BLOCK ? left : HISTORY_BLOCK;
 
 		for (int32_t i = 0; i < n; i++)
-		{
 			movie[i] = model_recent_movie(model, input, at + i, &level[i]);
-			if (at + i == without)
-				movie[i] = -1;
-		}
 		recents_add(recents, &rows, 0, n);
 	}
 }
@@ -229,7 +224,7 @@ gather_histories(float *x, Gathering *gathering, const Model *model, Stage stage
 		memset(x + user_input_recents(shape), 0, sizeof(float) * RECENT_INPUTS);
 		return;
 	}
-	model_add_recents(model, &gathering->recents, input, gathering->known_recents, -1);
+	model_add_recents(model, &gathering->recents, input, gathering->known_recents);
 	gathering->known_recents = input->n_history;
 	recents_features(x + user_input_recents(shape), NULL, &gathering->recents, input->left);
 }

@@ -129,14 +129,13 @@ extern float model_rating(const ModelFileHeader *header, float prediction);
 /*
  * For those who pool a history themselves: the movie of a rating, -1 if the model has no
  * train ratings of it, so that it says nothing; the same with the level of recents.h; and
- * the ratings from `from` on, but one
- * (-1: all), added to the history in order.
+ * the ratings from `from` on added to the history in order.
  */
 extern int32_t model_known_movie(const Model *model, const UserInput *input, int32_t i);
 extern int32_t model_recent_movie(const Model *model, const UserInput *input, int32_t i,
 								  uint8_t *level);
 extern void model_add_recents(const Model *model, Recents *recents, const UserInput *input,
-							  int32_t from, int32_t without);
+							  int32_t from);
 
 /*
  * The temperature of a user whose input to the retrieval stage is x [user_inputs], and

@@ -10,6 +10,7 @@
 
 #define LEVELS_PER_DEVIATION 8
 #define SECONDS_PER_DAY 86400.0
+#define TOO_LITTLE 1e-9f
 
 /* 2^(-1 / half-life), of 1, 2, 5, 15 and 50 ratings. */
 static const float kept[RECENT_SUMS] = {0.5f, 0.70710678f, 0.87055056f, 0.95484160f, 0.98623270f};
@@ -117,6 +118,68 @@ recents_add(Recents *recents, const RecentRows *rows, int64_t from, int64_t to)
 		for (int d = 0; d < RECENT_DIMS; d++)
 			recents->sum[k][d] *= passed;
 		recents->count[k] *= passed;
+	}
+}
+
+void
+recents_tail_begin(RecentsTail *tail)
+{
+	memset(tail, 0, sizeof(*tail));
+	for (int k = 0; k < RECENT_SUMS; k++)
+		tail->left[k] = 1;
+}
+
+MULTIVERSION void
+recents_tail_add(RecentsTail *tail, const Recents *whole, const RecentRows *rows, int64_t from,
+				 int64_t to)
+{
+	for (int64_t i = to - 1; i >= from; i--)
+	{
+		const float *restrict row = whole->table + ((int64_t) rows->movie[i] + 1) * RECENT_DIMS;
+		const float *restrict gate = whole->gate + rows->level[i] * RECENT_DIMS;
+		bool		added = rows->movie[i] >= 0;
+
+		for (int k = 0; k < RECENT_SUMS; k++)
+		{
+			float	   *restrict sum = tail->sum[k];
+			float		left = tail->left[k];
+
+			for (int d = 0; d < RECENT_DIMS && added; d++)
+				sum[d] += left * row[d] * gate[d];
+			tail->count[k] += added ? left : 0;
+			tail->left[k] = left * rows->decay[i] * (added ? kept[k] : 1);
+		}
+	}
+}
+
+/* The last of the half-lives is the longest. */
+bool
+recents_tail_is_all(const RecentsTail *tail)
+{
+	return tail->left[RECENT_SUMS - 1] < TOO_LITTLE;
+}
+
+/*
+ * Of the sums before the row there is left what is in the whole but not in the tail, nor
+ * from the row itself.  Without the row they have been forgotten once less.
+ */
+MULTIVERSION void
+recents_without(Recents *out, const Recents *whole, const RecentsTail *tail,
+				const RecentRows *rows, int64_t row)
+{
+	const float *restrict value = whole->table + ((int64_t) rows->movie[row] + 1) * RECENT_DIMS;
+	const float *restrict gate = whole->gate + rows->level[row] * RECENT_DIMS;
+
+	*out = *whole;
+	for (int k = 0; k < RECENT_SUMS; k++)
+	{
+		const float *restrict sum = tail->sum[k];
+		float		left = tail->left[k];
+
+		for (int d = 0; d < RECENT_DIMS; d++)
+			out->sum[k][d] = sum[d] +
+				(whole->sum[k][d] - sum[d] - left * value[d] * gate[d]) / kept[k];
+		out->count[k] = tail->count[k] + (whole->count[k] - tail->count[k] - left) / kept[k];
 	}
 }
 

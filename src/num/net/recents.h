@@ -90,6 +90,31 @@ extern void recents_add(Recents *recents, const RecentRows *rows, int64_t from, 
 extern void recents_features(float *out, float *scale, const Recents *recents, float left);
 
 /*
+ * A history in order from its end: what the rows behind a place have added to the sums,
+ * and what is left in them of the sums at that place.
+ */
+typedef struct RecentsTail
+{
+	float		sum[RECENT_SUMS][RECENT_DIMS];
+	float		count[RECENT_SUMS];
+	float		left[RECENT_SUMS];
+} RecentsTail;
+
+/* No rows yet. */
+extern void recents_tail_begin(RecentsTail *tail);
+
+/* Goes back over rows to - 1 .. from of a history whose table and gates are whole's. */
+extern void recents_tail_add(RecentsTail *tail, const Recents *whole, const RecentRows *rows,
+							 int64_t from, int64_t to);
+
+/* Whether of what was before the tail too little is left for a float to tell. */
+extern bool recents_tail_is_all(const RecentsTail *tail);
+
+/* out: the whole history without one row, which has a movie, and before the tail is next. */
+extern void recents_without(Recents *out, const Recents *whole, const RecentsTail *tail,
+							const RecentRows *rows, int64_t row);
+
+/*
  * The way back over rows to - 1 .. from.  dsum [RECENT_SUMS * RECENT_DIMS] is the
  * gradient by the sums behind row to - 1, and becomes that before row `from`;
  * drow [to - from][RECENT_DIMS] gets the gradients of what the rows have added.

@@ -54,6 +54,16 @@ typedef struct Reason
 	float		contribution;
 } Reason;
 
+/* The latest ratings first, as influence_without would have them. */
+static int
+compare_chosen(const void *a, const void *b)
+{
+	int32		x = *(const int32 *) a;
+	int32		y = *(const int32 *) b;
+
+	return x > y ? -1 : x < y;
+}
+
 static int
 compare_reasons(const void *a, const void *b)
 {
@@ -172,6 +182,7 @@ find_reasons(int32 *wanted, const Serving *serving, const UserInput *user, int32
 
 	influence_begin(&influence, serving->model->model, user);
 	k = choose_ratings(chosen, k, serving, &influence, movie);
+	qsort(chosen, k, sizeof(int32), compare_chosen);
 	find_contributions(reasons, serving, &influence, chosen, k, movie);
 	for (int32 i = 0; i < k; i++)
 	{
