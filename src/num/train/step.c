@@ -10,9 +10,9 @@
 #include "num/base/simd.h"
 
 /*
- * Rates of dropout inside the networks, beside that of the towers.  In ranking 0.2 of a history's sums took the
- * validation RMSE from 0.8436 with 0.3 to 0.8417 in a random split; in order it made
- * little difference.
+ * Rates of dropout inside the networks, beside that of the towers.  In ranking 0.2 of a
+ * history's sums took the validation RMSE from 0.8436 with 0.3 to 0.8417 in a random
+ * split; in order it made little difference.
  */
 #define HISTORY_INPUT_DROPOUT_RETRIEVAL 0.3f
 #define HISTORY_INPUT_DROPOUT_RANKING 0.2f
