@@ -18,7 +18,7 @@
  * and then the least liked movies come nearest without any loss or AUC to show
  * it.
  *
- * For a large catalogue the softmax is over the movies of the batch, each logit
+ * Where that would be most of the time the softmax is over the movies of the batch, each logit
  * corrected by the logarithm of the chance that its movie is in a batch (Yi et
  * al., RecSys 2019).
  *
