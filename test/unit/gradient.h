@@ -4,7 +4,8 @@
  * The networks compute in single precision, so a difference quotient is only
  * as good as its step: small enough for the curve, large enough for the
  * rounding.  Where the corner of a ReLU lies within a step a smaller one is
- * tried.  Tolerances are relative to the largest element of the gradient,
+ * tried, and at last the steps to either side: on the corner itself the gradient is
+ * the slope of one side.  Tolerances are relative to the largest element of the gradient,
  * or to its length for a step along it.  A gradient of nothing but zeros fails.
  */
 #ifndef GRADIENT_H
@@ -44,12 +45,13 @@ gradient_report(const char *what, int64_t element, double is, double should)
 #define GRADIENT_STEPS 8
 #define GRADIENT_STEP_FACTOR 0.4
 
+/* From x - below to x + above. */
 static inline double
-gradient_slope(const Slope *slope, float *x, double step)
+gradient_slope(const Slope *slope, float *x, double below, double above)
 {
 	float		old = *x;
-	float		up = (float) (old + step);
-	float		down = (float) (old - step);
+	float		up = (float) (old + above);
+	float		down = (float) (old - below);
 	double		difference;
 
 	*x = up;
@@ -87,19 +89,25 @@ static inline void
 check_element(const char *what, const Slope *slope, float *x, const float *gradient, int64_t i,
 			  double largest)
 {
-	double		step = slope->step;
-	double		should = 0;
+	static const double sides[][2] = {{1, 1}, {0, 1}, {1, 0}};
+	double		should[3] = {0};
 
-	for (int t = 0; t < GRADIENT_STEPS; t++, step *= GRADIENT_STEP_FACTOR)
+	for (int side = 0; side < 3; side++)
 	{
-		should = gradient_slope(slope, x + i, step);
-		if (fabs(gradient[i] - should) <= slope->tolerance * largest)
+		double		step = slope->step;
+
+		for (int t = 0; t < GRADIENT_STEPS; t++, step *= GRADIENT_STEP_FACTOR)
 		{
-			unit_passed++;
-			return;
+			should[side] = gradient_slope(slope, x + i, sides[side][0] * step,
+										  sides[side][1] * step);
+			if (fabs(gradient[i] - should[side]) <= slope->tolerance * largest)
+			{
+				unit_passed++;
+				return;
+			}
 		}
 	}
-	gradient_report(what, i, gradient[i], should);
+	gradient_report(what, i, gradient[i], should[0]);
 }
 
 /* Along itself, a gradient's slope is the square of its length. */
