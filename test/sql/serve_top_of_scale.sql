@@ -12,7 +12,7 @@ CREATE TABLE ratings AS
 	SELECT u AS user_id, m AS movie_id, CASE WHEN (u + m) % 2 = 0 THEN 5 ELSE 1 END AS rating,
 		1000000 + abs(hashint4(u * 1000 + m)) % 1000000 AS rated_at
 	FROM generate_series(1, 400) u, generate_series(1, 100) m WHERE abs(hashint4(u * 131 + m * 7)) % 100 < 40;
-SELECT max(model_id) AS model FROM train_recommender(retrieval_epochs => 3, ranking_epochs => 6,
+SELECT max(model_id) AS model FROM train_recommender(retrieval_epochs => 3, ranking_epochs => 12,
 	workers => 0) \gset
 CREATE TABLE listed AS
 	SELECT u AS user_id, r.* FROM generate_series(1, 400) u, recommend(u, 100, 10, :model, order_by => 'rating') r;
