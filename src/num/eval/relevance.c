@@ -48,7 +48,7 @@
  * nobody liked: to all others it adds nothing that a float can hold.
  */
 #define TIE_TEMPERATURE 1e-4f
-#define LEAST_TEMPERATURE 1e-20f
+#define NO_TEMPERATURE 1e-20f
 
 typedef struct Tuning
 {
@@ -61,7 +61,6 @@ typedef struct Tuning
 	uint8_t    *skip;			/* [n_movies] */
 	uint8_t    *liked;			/* [n_movies] */
 	int32_t		n_liked;
-	int32_t		n_known;		/* ratings before them */
 	int32_t		n;				/* candidates, or options */
 	TopkEntry  *options;		/* [MAX_OPTIONS] */
 	float	   *movies;			/* [MAX_OPTIONS * VECTOR_DIMS] */
@@ -83,7 +82,7 @@ typedef struct Tuning
 	float	   *feature;		/* [users * MAX_OPTIONS][N_CHOICE_FEATURES] */
 	uint8_t    *chosen;			/* [users * MAX_OPTIONS] */
 	int32_t		n_choosing;
-	int32_t		least_known;	/* of a user whose options are kept */
+	bool		newcomers;		/* who have not rated before are among them */
 } Tuning;
 
 static bool
@@ -209,7 +208,6 @@ know_user(Tuning *tuning, int32_t user)
 		.history_rating = row_values(ratings) + start
 	};
 
-	tuning->n_known = ratings->n_train[user];
 	memcpy(input.attribute, ratings->attribute + (int64_t) user * N_ATTRIBUTES, N_ATTRIBUTES);
 	model_users(tuning->model, &input, 1, tuning->retrieval, &tuning->temperature,
 				tuning->ranking, tuning->scratch);
@@ -255,7 +253,7 @@ predict(Tuning *tuning)
 					   tuning->movies, tuning->predicted, tuning->scratch);
 }
 
-/* Keeps the options of a user for the fit, if enough is known of them. */
+/* Keeps the options of a user for the fit. */
 static void
 collect(Tuning *tuning)
 {
@@ -263,8 +261,6 @@ collect(Tuning *tuning)
 	const float *popularity = model_file_section(tuning->header, MODEL_FILE_MOVIE_POPULARITY);
 	int64_t		first = tuning->start[tuning->n_choosing];
 
-	if (tuning->n_known < tuning->least_known)
-		return;
 	add_popular(tuning);
 	predict(tuning);
 	for (int32_t i = 0; i < tuning->n; i++)
@@ -311,9 +307,9 @@ mark_liked(Tuning *tuning, int32_t user)
 	}
 }
 
-/* Calls visit for the users of the sample that have liked validation rows. */
+/* Calls visit for the users of the sample that have liked validation rows, newcomers or not. */
 static void
-visit_users(Tuning *tuning, void (*visit) (Tuning *tuning))
+visit_users(Tuning *tuning, bool newcomers, void (*visit) (Tuning *tuning))
 {
 	const Ratings *ratings = tuning->ratings;
 	int64_t		n_left = count_users(ratings);
@@ -328,7 +324,7 @@ visit_users(Tuning *tuning, void (*visit) (Tuning *tuning))
 			continue;
 		n_wanted--;
 		mark_liked(tuning, user);
-		if (tuning->n_liked == 0)
+		if (tuning->n_liked == 0 || (!newcomers && ratings->n_train[user] < EVALUATE_WARM))
 			continue;
 		know_user(tuning, user);
 		find_candidates(tuning);
@@ -341,13 +337,13 @@ visit_users(Tuning *tuning, void (*visit) (Tuning *tuning))
  * All users
  * ------------------------------------------------------------------------- */
 
-/* Keeps the options of all users of whom so much is known. */
+/* Keeps the options of the users of the sample. */
 static void
-collect_options(Tuning *tuning, int32_t least_known)
+collect_options(Tuning *tuning, bool newcomers)
 {
-	tuning->least_known = least_known;
+	tuning->newcomers = newcomers;
 	tuning->n_choosing = 0;
-	visit_users(tuning, collect);
+	visit_users(tuning, newcomers, collect);
 }
 
 /*
@@ -359,7 +355,7 @@ fit_weights(Tuning *tuning, ModelFileHeader *header)
 {
 	Choices		choices = {tuning->n_choosing, tuning->start, tuning->feature, tuning->chosen};
 	double		weight[N_CHOICE_FEATURES] = {
-		[CHOICE_COSINE] = tuning->least_known > 0, [CHOICE_POPULARITY] = 1
+		[CHOICE_COSINE] = !tuning->newcomers, [CHOICE_POPULARITY] = 1
 	};
 	double		popularity;
 
@@ -380,7 +376,7 @@ fit_chance(Tuning *tuning, ModelFileHeader *header)
 	Choices		choices;
 	double		line[2];
 
-	collect_options(tuning, 0);
+	collect_options(tuning, true);
 	choices = (Choices) {tuning->n_choosing, tuning->start, tuning->feature, tuning->chosen};
 	choice_calibrate(line, weight, &choices, tuning->check_interrupts);
 	header->chance_intercept = (float) line[0];
@@ -394,7 +390,7 @@ beats_popularity(Tuning *tuning)
 	tuning->ndcg = 0;
 	tuning->ndcg_popularity = 0;
 	tuning->n_users = 0;
-	visit_users(tuning, measure);
+	visit_users(tuning, true, measure);
 	return tuning->n_users >= LEAST_JUDGES && tuning->ndcg > tuning->ndcg_popularity;
 }
 
@@ -412,7 +408,7 @@ choose_order(Tuning *tuning, ModelFileHeader *header)
 	header->temperature = TIE_TEMPERATURE;
 	header->relevance_rating = 0;
 	if (!beats_popularity(tuning))
-		header->temperature = LEAST_TEMPERATURE;
+		header->temperature = NO_TEMPERATURE;
 	return tuning->ndcg_popularity / tuning->n_users;
 }
 
@@ -426,9 +422,9 @@ relevance_tune(void *file, const Ratings *ratings, double *popularity_ndcg,
 
 	*popularity_ndcg = NAN;
 	open_tuning(&tuning, file, ratings, check_interrupts, scratch);
-	collect_options(&tuning, EVALUATE_WARM);
+	collect_options(&tuning, false);
 	if (tuning.n_choosing < LEAST_CHOOSING)
-		collect_options(&tuning, 0);
+		collect_options(&tuning, true);
 	if (tuning.n_choosing == 0)
 		return NAN;
 	ndcg = choose_order(&tuning, header);
@@ -445,6 +441,6 @@ relevance_ndcg(const void *file, const Ratings *ratings,
 	Tuning		tuning;
 
 	open_tuning(&tuning, file, ratings, check_interrupts, scratch);
-	visit_users(&tuning, measure);
+	visit_users(&tuning, true, measure);
 	return tuning.n_users > 0 ? tuning.ndcg / tuning.n_users : NAN;
 }
