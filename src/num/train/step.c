@@ -9,13 +9,7 @@
 #include "num/base/rng.h"
 #include "num/base/simd.h"
 
-/*
- * Rates of dropout inside the networks, beside that of the towers.  In ranking 0.2 of a
- * history's sums took the validation RMSE from 0.8436 with 0.3 to 0.8417 in a random
- * split; in order it made little difference.
- */
-#define HISTORY_INPUT_DROPOUT_RETRIEVAL 0.3f
-#define HISTORY_INPUT_DROPOUT_RANKING 0.2f
+/* Rates of dropout inside the networks, beside those that differ between the stages. */
 #define RECENTS_INPUT_DROPOUT 0.2f
 #define RANKER_DROPOUT1 0.3f
 #define RANKER_DROPOUT2 0.2f
@@ -125,12 +119,11 @@ drop_inputs(const Trainer *trainer, int shard, float *x, int64_t vector)
 	const StageShape *shape = &trainer->shape;
 	int			width = 2 * shape->history;
 	int			sums = RECENT_SUMS * shape->recents;
-	float		rate = shape->stage == STAGE_RETRIEVAL ? HISTORY_INPUT_DROPOUT_RETRIEVAL :
-		HISTORY_INPUT_DROPOUT_RANKING;
 
 	dropout_apply(x + user_input_history(shape),
-				  step_dropout(trainer, PURPOSE_HISTORY_INPUT, shard, rate), vector * width,
-				  width);
+				  step_dropout(trainer, PURPOSE_HISTORY_INPUT, shard,
+							   trainer->options.sums_dropout),
+				  vector * width, width);
 	if (sums > 0)
 		dropout_apply(x + user_input_recents(shape),
 					  step_dropout(trainer, PURPOSE_RECENTS_INPUT, shard, RECENTS_INPUT_DROPOUT),

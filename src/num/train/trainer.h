@@ -34,8 +34,9 @@ typedef struct TrainOptions
 	float		id_dropout;		/* share of segments whose user is shown as unknown */
 	float		history_dropout;	/* share of segments whose user is shown as a
 									 * newcomer: no history, no id */
+	float		sums_dropout;	/* of the sums over a history */
 	float		tower_dropout;	/* of the towers' hidden layers */
-	float		weight_decay;
+	float		weight_decay;	/* L2 penalty of the embedding tables */
 	bool		averaged;		/* the parameters are averaged over the latest steps, see
 								 * average.h */
 	bool		anonymous;		/* every user is shown as unknown */
