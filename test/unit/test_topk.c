@@ -3,6 +3,7 @@
  */
 #include "unit.h"
 
+#include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -114,6 +115,25 @@ check_signed_zeros(void)
 		}
 }
 
+/* At least k scores reach the bound, and of many scores not many more than k. */
+static void
+check_bound(int n, int k, int values)
+{
+	static float scores[MAX_N];
+	float		bound;
+	int			reached = 0;
+
+	for (int i = 0; i < n; i++)
+		scores[i] = draw(values);
+	bound = topk_bound(scores, n, k);
+	for (int i = 0; i < n; i++)
+		reached += scores[i] >= bound;
+	CHECK(reached >= k || bound == -INFINITY);
+	CHECK((bound == -INFINITY) == (k > n / 4));
+	if (values > n && 16 * k <= n && k >= 16)
+		CHECK(reached < k + k / 2);
+}
+
 int
 main(void)
 {
@@ -126,6 +146,8 @@ main(void)
 		{
 			for (int form = 0; form < 4 * N_HOWS; form++)
 				check_case(sizes[s], ks[t], form & 1 ? 5 : 100000, form & 2, form / 4);
+			for (int ties = 0; ties < 2 && ks[t] > 0; ties++)
+				check_bound(sizes[s], ks[t], ties ? 5 : 100000);
 		}
 	}
 	check_signed_zeros();

@@ -15,8 +15,10 @@
  */
 #include "num/base/topk.h"
 
+#include <math.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <string.h>
 
 #include "num/base/precondition.h"
 #include "num/base/radix.h"
@@ -30,6 +32,9 @@
 
 /* With fewer newcomers than this, pushing them one by one is faster. */
 #define MIN_NEWCOMERS 24
+
+/* A bound is that of the best of so many scores each, or of more. */
+#define MIN_PARTS 4
 
 /* Up to this many are sorted by insertion. */
 #define FEW 12
@@ -322,6 +327,34 @@ void
 topk_push_all(Topk *topk, const float *scores, int32_t n, const uint8_t *skip)
 {
 	topk_push_block(topk, scores, 0, n, skip);
+}
+
+float
+topk_bound(const float *scores, int32_t n, int32_t k)
+{
+	int32_t		n_parts = n / MANY + 1 > MIN_PARTS ? n / MANY + 1 : MIN_PARTS;
+	int32_t		n_best = n / n_parts;
+	float		best[MANY];
+	int64_t		ranks[MANY];
+	int64_t		worst = INT64_MAX;
+
+	NUM_ASSERT(k > 0);
+	if (k > n_best)
+		return -INFINITY;
+	memcpy(best, scores, sizeof(float) * n_best);
+	for (int32_t part = 1; part < n_parts; part++)
+	{
+		const float *other = scores + (int64_t) part * n_best;
+
+		for (int32_t i = 0; i < n_best; i++)
+			best[i] = other[i] > best[i] ? other[i] : best[i];
+	}
+	for (int32_t i = 0; i < n_best; i++)
+		ranks[i] = rank((TopkEntry) {best[i], i});
+	select_largest(ranks, n_best, k);
+	for (int32_t i = 0; i < k; i++)
+		worst = ranks[i] < worst ? ranks[i] : worst;
+	return entry_of(worst).score;
 }
 
 void

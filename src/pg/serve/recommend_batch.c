@@ -8,7 +8,7 @@
  *		scores [users of the batch][movies of the block] -> a heap per user
  *
  * There is no mask per user.  What a user has seen gets a score of -INFINITY
- * in the block's scores, and falls out of the heap at the end.
+ * in the block's scores, and no score of that kind comes into the heap.
  *
  * The product sums in another order than a search for one user (scan.h), so of
  * two movies with nearly the same score one user's list could have the one here and
@@ -33,9 +33,6 @@
 #include "pg/serve/recommend_batch.h"
 
 #define BLOCK_MOVIES 4096
-
-/* Scores looked at together, each time with the worst of the heap as it is then */
-#define CHUNK_MOVIES 1024
 
 /*
  * More than two sums of the products of VECTOR_DIMS numbers of two unit vectors
@@ -160,7 +157,7 @@ prepare_slots(Batch *batch)
 	model_user_halves(model, batch->rank_vectors, batch->n_slots, batch->halves);
 }
 
-/* Movies of the catalogue, up to BLOCK_MOVIES or CHUNK_MOVIES */
+/* Movies of the catalogue, up to BLOCK_MOVIES */
 typedef struct MovieRange
 {
 	int32		first;
@@ -168,45 +165,45 @@ typedef struct MovieRange
 	const float *popularity;	/* what is added to their scores; NULL: nothing */
 } MovieRange;
 
-/* Offers up to CHUNK_MOVIES movies by their cosines, which may be off by SCORE_ERROR. */
+/* Makes scores of a block's cosines; what may not be shown gets none. */
 static void
-offer_chunk(BatchSlot *slot, const Catalogue *catalogue, const MovieRange *range, float *scores,
-			float scale)
+add_popularity(float *scores, const MovieRange *block, const uint8 *hidden, float scale)
 {
-	float		threshold = scan_threshold(&slot->topk);
-	int32		kept[CHUNK_MOVIES];
-	float		exact[CHUNK_MOVIES];
-	int32		n = 0;
-
-	for (int32 i = 0; i < range->count; i++)
+	for (int32 i = 0; i < block->count; i++)
 	{
-		float		popularity = range->popularity != NULL ? range->popularity[i] : 0;
+		float		popularity = block->popularity != NULL ? block->popularity[i] : 0;
 
-		scores[i] = scale * scores[i] + popularity;
-		kept[n] = i;
-		n += scores[i] > threshold - SCORE_ERROR * (scale + popularity);
+		scores[i] = hidden[i] ? -INFINITY : scale * scores[i] + popularity;
 	}
-	scan_scores(exact, &slot->query, catalogue_vector(catalogue, range->first), kept, n);
-	for (int32 i = 0; i < n; i++)
-		scores[kept[i]] = exact[i] + (range->popularity != NULL ? range->popularity[kept[i]] : 0);
-	topk_push_block(&slot->topk, scores, range->first, range->count,
-					catalogue->hidden + range->first);
 }
 
-/* Offers all of a block. */
+/*
+ * Offers a block by scores that may be off by SCORE_ERROR.  A score that is off may
+ * be in the place of another that is off the other way, therefore twice the error.
+ */
 static void
-offer_block(BatchSlot *slot, const Catalogue *catalogue, const MovieRange *block, float *scores,
-			float scale)
+offer_block(BatchSlot *slot, const Catalogue *catalogue, const MovieRange *block,
+			const float *scores, float scale)
 {
-	for (int32 at = 0; at < block->count; at += CHUNK_MOVIES)
-	{
-		MovieRange	chunk = {
-			block->first + at, Min(CHUNK_MOVIES, block->count - at),
-			block->popularity != NULL ? block->popularity + at : NULL
-		};
+	int32		kept[BLOCK_MOVIES];
+	float		exact[BLOCK_MOVIES];
+	float		threshold = Max(scan_threshold(&slot->topk),
+								topk_bound(scores, block->count, slot->topk.k));
+	int32		n = 0;
 
-		offer_chunk(slot, catalogue, &chunk, scores + at, scale);
+	threshold -= 2 * SCORE_ERROR * (scale + fabsf(threshold));
+	for (int32 i = 0; i < block->count; i++)
+	{
+		kept[n] = i;
+		n += scores[i] > threshold;
 	}
+	scan_scores(exact, &slot->query, catalogue_vector(catalogue, block->first), kept, n);
+	for (int32 i = 0; i < n; i++)
+	{
+		exact[i] += block->popularity != NULL ? block->popularity[kept[i]] : 0;
+		kept[i] += block->first;
+	}
+	topk_push_some(&slot->topk, exact, kept, n);
 }
 
 /* Scores the movies of a block for all users of the batch. */
@@ -227,6 +224,7 @@ score_block(Batch *batch, const MovieRange *block)
 		for (; slot->next_seen < slot->n_seen && slot->seen[slot->next_seen] < end;
 			 slot->next_seen++)
 			scores[slot->seen[slot->next_seen] - block->first] = -INFINITY;
+		add_popularity(scores, block, catalogue->hidden + block->first, score_scale(batch, i));
 		offer_block(slot, catalogue, block, scores, score_scale(batch, i));
 	}
 }
@@ -252,18 +250,6 @@ score_movies(Batch *batch)
 		block.count = Min(BLOCK_MOVIES, catalogue->n_movies - block.first);
 		score_block(batch, &block);
 	}
-}
-
-/* Leaves the movies out that the user has seen. */
-static void
-drop_seen(Topk *topk)
-{
-	int32		n = 0;
-
-	for (int32 i = 0; i < topk->n; i++)
-		if (!isinf(topk->entry[i].score))
-			topk->entry[n++] = topk->entry[i];
-	topk->n = n;
 }
 
 /* ---------------------------------------------------------------------------
@@ -342,7 +328,6 @@ rank_slots(Batch *batch, int32 *counts)
 	{
 		float	   *ratings = batch->ratings;
 
-		drop_seen(&batch->slots[i].topk);
 		add_pairs(batch, i, batch->pairs + n_pairs);
 		n_pairs += batch->slots[i].topk.n;
 		if (n_pairs < PAIR_ROWS && i + 1 < batch->n_slots)
