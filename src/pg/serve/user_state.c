@@ -217,16 +217,28 @@ compare_seen(const void *a, const void *b)
 	return x->rating < y->rating ? -1 : x->rating > y->rating;
 }
 
-static int
-compare_times(const void *a, const void *b)
+/* What a rating comes before others by, and which one it is */
+typedef struct RatingOrder
 {
-	const SeenMovie *x = a;
-	const SeenMovie *y = b;
+	int64		time;
+	uint64		tie_order;
+	const SeenMovie *item;
+} RatingOrder;
 
-	if (x->time != y->time)
-		return x->time < y->time ? -1 : 1;
-	return x->tie_order < y->tie_order ? -1 : 1;
+static inline int
+compare_times(const RatingOrder *a, const RatingOrder *b)
+{
+	if (a->time != b->time)
+		return a->time < b->time ? -1 : 1;
+	return a->tie_order < b->tie_order ? -1 : 1;
 }
+
+#define ST_SORT sort_by_time
+#define ST_ELEMENT_TYPE RatingOrder
+#define ST_COMPARE(a, b) compare_times(a, b)
+#define ST_SCOPE static
+#define ST_DEFINE
+#include "lib/sort_template.h"
 
 /* The weight of two events: a NaN is no weight. */
 static float
@@ -274,19 +286,24 @@ history_array(UserState *state, Size size)
 								  size * Max((Size) state->n_seen + state->n_other, 1));
 }
 
+/* Appends those of n movies that have a rating; returns how many there are then. */
+static int32
+append_rated(RatingOrder *ordered, int32 n_ordered, const SeenMovie *seen, int32 n)
+{
+	for (int32 i = 0; i < n; i++)
+		if (!isnan(seen[i].rating))
+			ordered[n_ordered++] = (RatingOrder) {seen[i].time, seen[i].tie_order, &seen[i]};
+	return n_ordered;
+}
+
 /* All that was rated, in order; returns how many. */
 static int32
-order_ratings(const UserState *state, SeenMovie *ordered)
+order_ratings(const UserState *state, RatingOrder *ordered)
 {
-	int32		n = 0;
+	int32		n = append_rated(ordered, 0, state->seen, state->n_seen);
 
-	for (int32 i = 0; i < state->n_seen; i++)
-		if (!isnan(state->seen[i].rating))
-			ordered[n++] = state->seen[i];
-	for (int32 i = 0; i < state->n_other; i++)
-		if (!isnan(state->other[i].rating))
-			ordered[n++] = state->other[i];
-	qsort(ordered, n, sizeof(SeenMovie), compare_times);
+	n = append_rated(ordered, n, state->other, state->n_other);
+	sort_by_time(ordered, n);
 	return n;
 }
 
@@ -299,14 +316,16 @@ fill_history(UserState *state)
 	int32	   *movie = history_array(state, sizeof(int32));
 	float	   *rating = history_array(state, sizeof(float));
 	float	   *decay = history_array(state, sizeof(float));
-	SeenMovie  *ordered = history_array(state, sizeof(SeenMovie));
+	RatingOrder *ordered = history_array(state, sizeof(RatingOrder));
 	int32		n = order_ratings(state, ordered);
 
 	for (int32 i = 0; i < n; i++)
 	{
-		movie[i] = ordered[i].movie;
-		rating[i] = state->events ? log1pf(ordered[i].rating) : ordered[i].rating;
-		decay[i] = timed && i > 0 ? clock_decay(clock, ordered[i - 1].time, ordered[i].time) : 0;
+		const SeenMovie *item = ordered[i].item;
+
+		movie[i] = item->movie;
+		rating[i] = state->events ? log1pf(item->rating) : item->rating;
+		decay[i] = timed && i > 0 ? clock_decay(clock, ordered[i - 1].time, item->time) : 0;
 	}
 	state->input.n_history = n;
 	state->input.history_movie = movie;
