@@ -67,6 +67,21 @@ is(sql(q{
 	'and to 100 users the same recommendations');
 my $local = sql('SELECT u, r.* FROM generate_series(1, 100) u, recommend(u, 100, 10, model_id => 1) r ORDER BY 1, 2');
 is(scalar(split /\n/, $local), 1000, 'ten to each');
+
+# What answers by the active model alone.
+my $others = q{
+	SELECT r::text FROM recommend_all(100, 3) r UNION ALL
+	SELECT u || r::text FROM generate_series(1, 30) u, recommend(u, 100, 5, order_by => 'relevance', as_of => '2001-08-11') r UNION ALL
+	SELECT r::text FROM recommend(NULL, 100, 5, history => ARRAY[17, 5], history_ratings => ARRAY[5, 4]) r UNION ALL
+	SELECT u || r::text FROM generate_series(1, 30) u, explain_recommendation(u, 17) r UNION ALL
+	SELECT user_profile(u)::text FROM generate_series(1, 30) u UNION ALL
+	SELECT r::text FROM evaluate_recommender() r
+	ORDER BY 1};
+sql('SELECT activate_recommender(1)');
+my $others_local = sql($others);
+cmp_ok(scalar(split /\n/, $others_local), '>', 2500, 'lists, explanations, profiles and metrics');
+sql('SELECT activate_recommender(2)');
+is(sql($others), $others_local, 'are those of local tables, too');
 sql('SELECT drop_recommender(1)');
 
 # Models to the workers.
@@ -79,6 +94,7 @@ for my $worker (@workers)
 	$worker->wait_for_subscription_sync($coordinator, $name);
 	is($worker->safe_psql('postgres', 'SELECT u, r.* FROM generate_series(1, 100) u, recommend(u, 100, 10) r ORDER BY 1, 2'),
 		$local, "$name answers for all users");
+	is($worker->safe_psql('postgres', $others), $others_local, '... and all that is asked');
 }
 sub caught_up { $coordinator->wait_for_catchup($_->name) for @workers; return; }
 
@@ -89,9 +105,7 @@ sql("ALTER ROLE CURRENT_USER SET $nested = on");
 my $lateral = 'SELECT count(*), count(DISTINCT u.user_id) FROM users u, LATERAL recommend(u.user_id, 40, 2) r';
 is(sql($lateral), '1200|600', 'LATERAL over distributed users');
 sql("ALTER ROLE CURRENT_USER RESET $nested");
-sql(q{SELECT create_distributed_function(
-	'recommend(bigint, integer, integer, integer, bigint[], bigint[], boolean, text, real)',
-	'user_id', colocate_with => 'ratings')});
+sql("SELECT create_distributed_function('recommend'::regproc, 'user_id', colocate_with => 'ratings')");
 my $place = sql('EXPLAIN SELECT * FROM recommend(5)');
 like($place, qr/Custom Scan \(Citus Adaptive\)/, 'a call goes to the worker that has the user');
 is(sql(join ';', map { "SELECT $_, r.* FROM recommend($_, 100, 10) r ORDER BY rank" } 1 .. 100), $local,
