@@ -151,7 +151,7 @@ test_user_tower(Stage stage, int32_t history, float dropout)
 	CHECK(user_input_recents(shape) == first + (history ? 2 * history + HISTORY_SCALARS : 0));
 	CHECK(shape->user_inputs == user_input_recents(shape) +
 		  (history && stage == STAGE_RETRIEVAL ? RECENT_INPUTS : 0));
-	CHECK(shape->user_id == (stage == STAGE_RANKING && history ? 0 : ID_DIMS));
+	CHECK(shape->user_id == (stage == STAGE_RANKING && history ? 0 : USER_ID_DIMS));
 	user_loss(NULL);
 	pass = tower_pass();
 	user_tower_backward(tower.dx, tower.dparams, tower.work, tower.coefficient,
@@ -201,13 +201,13 @@ test_movie_tower(Stage stage, float dropout)
 	Slope		slope = {movie_loss, NULL, 2e-3, 5e-3};
 	const StageShape *shape = &tower.shape;
 	bool		ranking = stage == STAGE_RANKING;
-	float		did[ROWS * ID_DIMS];
+	float		did[ROWS * VECTOR_DIMS];
 	TowerPass	pass;
 	int			width;
 
 	open_tower(stage, HISTORY_WIDTH, dropout);
 	width = shape->width[TENSOR_MOVIE_ID];
-	CHECK(width == (ranking ? VECTOR_DIMS : ID_DIMS));
+	CHECK(width == VECTOR_DIMS);
 	movie_loss(NULL);
 	pass = tower_pass();
 	movie_tower_backward(ranking ? NULL : did, tower.dparams, ranking ? NULL : tower.work,

@@ -162,8 +162,8 @@ check_new_rows(const StageShape *shape, float **params, const StageShape *old_sh
 					 sizeof(float) * width) == 0);
 	}
 	CHECK(memcmp(params[STAGE_RETRIEVAL] + shape[STAGE_RETRIEVAL].offset[TENSOR_USER_ID],
-				 params[STAGE_RETRIEVAL] + shape[STAGE_RETRIEVAL].offset[TENSOR_USER_ID] + ID_DIMS,
-				 sizeof(float) * ID_DIMS) == 0);
+				 params[STAGE_RETRIEVAL] + shape[STAGE_RETRIEVAL].offset[TENSOR_USER_ID] + USER_ID_DIMS,
+				 sizeof(float) * USER_ID_DIMS) == 0);
 }
 
 static void

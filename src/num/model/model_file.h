@@ -15,7 +15,7 @@
 #include "num/net/tensors.h"
 
 #define MODEL_FILE_MAGIC 0x6d6c7265632e696dULL
-#define MODEL_FILE_VERSION 7
+#define MODEL_FILE_VERSION 8
 #define MODEL_FILE_ALIGN 64
 
 typedef enum ModelFileSection

@@ -52,7 +52,7 @@ TENSOR(RANK_VARIANCE2, RANKING, 1, RANKER_HIDDEN2, ONES)
 
 /* embedding tables, from TENSOR_FIRST_TABLE on; row 0 is the unknown user or movie */
 TENSOR(USER_ID, BOTH, table_rows(shape->n_users), shape->user_id, EMBEDDING)
-TENSOR(MOVIE_ID, BOTH, table_rows(shape->n_movies), movie_id_width(shape), EMBEDDING)
+TENSOR(MOVIE_ID, BOTH, table_rows(shape->n_movies), VECTOR_DIMS, EMBEDDING)
 /* weighted by the rating's deviation | by 1 */
 TENSOR(HISTORY, BOTH, table_rows(shape->n_movies), 2 * shape->history, EMBEDDING)
 TENSOR(RECENTS, RETRIEVAL, table_rows(shape->n_movies), shape->recents, EMBEDDING)

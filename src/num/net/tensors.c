@@ -9,7 +9,7 @@
 #include "num/base/rng.h"
 
 #define RETRIEVAL_USER_HIDDEN MAX_USER_HIDDEN
-#define RETRIEVAL_MOVIE_HIDDEN 64
+#define RETRIEVAL_MOVIE_HIDDEN 128
 #define RANKING_HIDDEN 128
 
 /*
@@ -52,12 +52,6 @@ movie_width(const StageShape *shape)
 	return shape->stage == STAGE_RANKING ? VECTOR_DIMS : shape->movie_hidden;
 }
 
-static int32_t
-movie_id_width(const StageShape *shape)
-{
-	return shape->stage == STAGE_RANKING ? VECTOR_DIMS : ID_DIMS;
-}
-
 /* The table of tensors, for a shape. */
 static void
 tensor_specs(TensorSpec *spec, const StageShape *shape)
@@ -88,9 +82,9 @@ stage_shape(StageShape *shape, Stage stage, int32_t n_users, int32_t n_movies,
 	shape->history = history;
 	shape->history_gain = stage == STAGE_RETRIEVAL ? RETRIEVAL_HISTORY_GAIN : 1;
 	shape->recents = stage == STAGE_RETRIEVAL && history > 0 ? RECENT_DIMS : 0;
-	shape->user_id = stage == STAGE_RANKING && history > 0 ? 0 : ID_DIMS;
+	shape->user_id = stage == STAGE_RANKING && history > 0 ? 0 : USER_ID_DIMS;
 	shape->user_inputs = user_input_recents(shape) + (shape->recents ? RECENT_INPUTS : 0);
-	shape->movie_inputs = shape->n_features + (stage == STAGE_RETRIEVAL ? ID_DIMS : 0);
+	shape->movie_inputs = shape->n_features + (stage == STAGE_RETRIEVAL ? VECTOR_DIMS : 0);
 	shape->user_hidden = stage == STAGE_RETRIEVAL ? RETRIEVAL_USER_HIDDEN : RANKING_HIDDEN;
 	shape->movie_hidden = stage == STAGE_RETRIEVAL ? RETRIEVAL_MOVIE_HIDDEN : RANKING_HIDDEN;
 

@@ -8,8 +8,8 @@
  *			is no id beside a history: in training an id has seen its user's
  *			future ratings, the history has not, and the network would lean on
  *			the wrong one.  Recents, the history in order, are retrieval's.
- *	movie, retrieval: [id | genres, year] -> Dense(hidden, ReLU), dropout
- *			-> Dense(VECTOR_DIMS)
+ *	movie, retrieval: id + [id | genres, year] -> Dense(hidden, ReLU) ->
+ *			Dense(VECTOR_DIMS)
  *	movie, ranking: id + Dense([genres, year]).  A hidden layer here was tried and
  *			brought nothing: the movies' own embeddings say what it could say.
  *
@@ -33,7 +33,7 @@
 #include "num/data/ratings.h"
 
 #define VECTOR_DIMS 64			/* a user's or a movie's vector, in both stages */
-#define ID_DIMS 32				/* embedding of an id, as a tower's input */
+#define USER_ID_DIMS 32			/* embedding of a user's id, as a tower's input */
 #define ATTRIBUTE_DIMS 8		/* of gender, age, occupation */
 #define HISTORY_DIMS 32			/* width of each of the two pooled histories */
 #define HISTORY_SCALARS 3		/* mean deviation, log of the count, its damping */

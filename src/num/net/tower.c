@@ -152,7 +152,7 @@ user_tower_backward(float *dx, float *dparams, float *dhidden, const float *dout
 	first_layer_backward(dx, dparams, dhidden, pass, params, shape, TENSOR_USER_W1);
 }
 
-/* The ids' embeddings, which in ranking are the most part of a vector: out [rows][VECTOR_DIMS]. */
+/* The ids' embeddings, the most part of a vector: out [rows][VECTOR_DIMS]. */
 static void
 gather_ids(float *out, const int32_t *ids, const float *params, const StageShape *shape, int rows)
 {
@@ -167,16 +167,24 @@ gather_movies(float *x, const int32_t *ids, const float *features, const float *
 			  const StageShape *shape, int rows)
 {
 	int			n_features = shape->n_features;
-	int			id_dims = shape->width[TENSOR_MOVIE_ID];
 
 	for (int row = 0; row < rows; row++)
 	{
 		float	   *input = x + (int64_t) row * shape->movie_inputs;
 
-		memcpy(input, table_row(params, shape, TENSOR_MOVIE_ID, ids[row]), sizeof(float) * id_dims);
-		memcpy(input + id_dims, features + (int64_t) row * n_features,
+		memcpy(input, table_row(params, shape, TENSOR_MOVIE_ID, ids[row]),
+			   sizeof(float) * VECTOR_DIMS);
+		memcpy(input + VECTOR_DIMS, features + (int64_t) row * n_features,
 			   sizeof(float) * n_features);
 	}
+}
+
+/* Adds the ids' embeddings, which the inputs begin with: out [rows][VECTOR_DIMS]. */
+static void
+add_ids(float *out, const float *x, const StageShape *shape, int rows)
+{
+	for (int row = 0; row < rows; row++, out += VECTOR_DIMS, x += shape->movie_inputs)
+		simd_axpy(out, 1, x, VECTOR_DIMS);
 }
 
 void
@@ -192,6 +200,7 @@ movie_tower_forward(const TowerPass *pass, const int32_t *ids, const float *feat
 	}
 	gather_movies(pass->x, ids, features, params, shape, pass->rows);
 	two_layers_forward(pass, params, shape, TENSOR_MOVIE_W1);
+	add_ids(pass->out, pass->x, shape, pass->rows);
 }
 
 void
@@ -210,6 +219,7 @@ movie_tower_predict(float *out, float *hidden, float *x, const int32_t *ids,
 	}
 	gather_movies(x, ids, features, params, shape, rows);
 	two_layers_predict(out, hidden, x, params, shape, TENSOR_MOVIE_W1, rows);
+	add_ids(out, x, shape, rows);
 }
 
 void
@@ -229,7 +239,6 @@ movie_tower_backward(float *did, float *dparams, float *work, const float *dout,
 	dx = work + (int64_t) pass->rows * shape->movie_hidden;
 	second_layer_backward(dparams, work, dout, pass, params, shape, TENSOR_MOVIE_W1);
 	first_layer_backward(dx, dparams, work, pass, params, shape, TENSOR_MOVIE_W1);
-	for (int row = 0; row < pass->rows; row++)
-		memcpy(did + (int64_t) row * ID_DIMS, dx + (int64_t) row * inputs,
-			   sizeof(float) * ID_DIMS);
+	memcpy(did, dout, sizeof(float) * pass->rows * VECTOR_DIMS);
+	add_ids(did, dx, shape, pass->rows);
 }

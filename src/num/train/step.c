@@ -337,7 +337,7 @@ movie_pass(const Trainer *trainer, int shard, int32_t *from)
 	pass.hidden = movies_from(trainer->movies.hidden, *from, trainer->shape.movie_hidden);
 	pass.out = movies_from(trainer->movies.raw, *from, VECTOR_DIMS);
 	pass.rows = to - *from;
-	pass.dropout = step_dropout(trainer, PURPOSE_MOVIE, shard, trainer->options.tower_dropout);
+	pass.dropout = DROPOUT_OFF;
 	return pass;
 }
 
