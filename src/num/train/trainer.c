@@ -33,7 +33,14 @@ typedef struct Regularisation
 	float		weight_decay;
 } Regularisation;
 
-static const Regularisation retrieval = {0.1f, 0.3f, 0.2f, 3e-5f};
+/*
+ * Few epochs of retrieval leave little to regularise.  Fitted on the first 64 % of
+ * MovieLens 1M and looked at on the next 16 %, hit@10 live, recall@200 and NDCG@10 of
+ * warm users: 0.2540, 0.4780, 0.2481 with 0.3 of the sums and 0.2 of the hidden layer
+ * dropped; 0.2577, 0.4831, 0.2554 with 0.2 and 0.1; 0.2581, 0.4898, 0.2599 as here.  It
+ * costs 0.003 of the AUC.
+ */
+static const Regularisation retrieval = {0.1f, 0.1f, 0.0f, 3e-5f};
 static const Regularisation ranking = {0.2f, 0.2f, 0.2f, 2e-4f};
 
 /*
