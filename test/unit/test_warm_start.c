@@ -152,6 +152,8 @@ static void
 check_new_rows(const StageShape *shape, float **params, const StageShape *old_shape,
 			   float **old_params)
 {
+	const float *users = params[STAGE_RETRIEVAL] + shape[STAGE_RETRIEVAL].offset[TENSOR_USER_ID];
+
 	for (Stage stage = 0; stage < N_STAGES; stage++)
 	{
 		const float *row = params[stage] + shape[stage].offset[TENSOR_MOVIE_ID];
@@ -161,9 +163,7 @@ check_new_rows(const StageShape *shape, float **params, const StageShape *old_sh
 		CHECK(memcmp(row, old_params[stage] + old_shape[stage].offset[TENSOR_MOVIE_ID],
 					 sizeof(float) * width) == 0);
 	}
-	CHECK(memcmp(params[STAGE_RETRIEVAL] + shape[STAGE_RETRIEVAL].offset[TENSOR_USER_ID],
-				 params[STAGE_RETRIEVAL] + shape[STAGE_RETRIEVAL].offset[TENSOR_USER_ID] + USER_ID_DIMS,
-				 sizeof(float) * USER_ID_DIMS) == 0);
+	CHECK(memcmp(users, users + USER_ID_DIMS, sizeof(float) * USER_ID_DIMS) == 0);
 }
 
 static void
