@@ -36,8 +36,8 @@
 
 /*
  * More than two sums of the products of VECTOR_DIMS numbers of two unit vectors
- * can differ by: each is off by less than VECTOR_DIMS * 2^-24.  The share of a
- * logit's temperature and popularity that two logits can differ by.
+ * can differ by: each is off by less than VECTOR_DIMS * 2^-24.  The share of its
+ * temperature and of itself that two sums of a logit can differ by.
  */
 #define SCORE_ERROR 1e-5f
 
@@ -381,7 +381,8 @@ batch_finish(Batch *batch)
 	if (batch->n_slots > 0)
 	{
 		prepare_slots(batch);
-		score_movies(batch);
+		if (batch->k > 0)
+			score_movies(batch);
 		compute_movie_halves(batch);
 		n = rank_slots(batch, counts);
 		put_rows(batch, counts,
