@@ -228,6 +228,23 @@ test_movie_tower(Stage stage, float dropout)
 	close_tower();
 }
 
+/* What serving computes is what training does, but for the order of the sums. */
+static void
+test_movie_prediction(Stage stage)
+{
+	float		predicted[ROWS * VECTOR_DIMS];
+	int			differing = 0;
+
+	open_tower(stage, HISTORY_WIDTH, 0);
+	movie_loss(NULL);
+	movie_tower_predict(predicted, tower.work, tower.dx, ids, tower.features, tower.params,
+						&tower.shape, ROWS);
+	for (int i = 0; i < ROWS * VECTOR_DIMS; i++)
+		differing += !(fabsf(predicted[i] - tower.out[i]) < 1e-4f);
+	CHECK(differing == 0);
+	close_tower();
+}
+
 /* --------------------------------------------------------------------- layout */
 
 /*
@@ -283,5 +300,7 @@ main(void)
 	test_movie_tower(STAGE_RETRIEVAL, 0);
 	test_movie_tower(STAGE_RETRIEVAL, 0.2f);
 	test_movie_tower(STAGE_RANKING, 0);
+	test_movie_prediction(STAGE_RETRIEVAL);
+	test_movie_prediction(STAGE_RANKING);
 	return unit_finish();
 }

@@ -35,7 +35,7 @@ typedef struct TrainOptions
 	float		history_dropout;	/* share of segments whose user is shown as a
 									 * newcomer: no history, no id */
 	float		sums_dropout;	/* of the sums over a history */
-	float		tower_dropout;	/* of the towers' hidden layers */
+	float		tower_dropout;	/* of the user tower's hidden layer */
 	float		weight_decay;	/* L2 penalty of the embedding tables */
 	bool		averaged;		/* the parameters are averaged over the latest steps, see
 								 * average.h */
