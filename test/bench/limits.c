@@ -146,12 +146,14 @@ static void
 multiply(void *arg, int process, int processes)
 {
 	const Epoch *epoch = arg;
+	size_t		inputs = epoch->shape.user_inputs > RANKER_HIDDEN1 ? epoch->shape.user_inputs :
+		RANKER_HIDDEN1;
 	size_t		wide = epoch->movies > RANKER_HIDDEN1 ? epoch->movies : RANKER_HIDDEN1;
 	size_t		rows = epoch->rows > SOFTMAX_ROWS ? epoch->rows : SOFTMAX_ROWS;
 	Work		work = {
-		.in = room(sizeof(float) * epoch->rows * RANKER_HIDDEN1),
+		.in = room(sizeof(float) * rows * inputs),
 		.out = room(sizeof(float) * rows * wide),
-		.weight = room(sizeof(float) * RANKER_HIDDEN1 * wide)
+		.weight = room(sizeof(float) * inputs * wide)
 	};
 
 	if (process < 0)
