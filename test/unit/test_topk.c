@@ -12,6 +12,7 @@
 #include "num/base/topk.h"
 
 #define MAX_N 2500
+#define MAX_BOUND 5000
 
 static uint64_t state = 42;
 
@@ -119,7 +120,7 @@ check_signed_zeros(void)
 static void
 check_bound(int n, int k, int values)
 {
-	static float scores[MAX_N];
+	static float scores[MAX_BOUND];
 	float		bound;
 	int			reached = 0;
 
@@ -150,6 +151,10 @@ main(void)
 				check_bound(sizes[s], ks[t], ties ? 5 : 100000);
 		}
 	}
+	/* more scores than four times what one selection takes */
+	check_bound(4096, 200, 100000);
+	check_bound(MAX_BOUND, 200, 100000);
+	check_bound(MAX_BOUND, 1000, 5);
 	check_signed_zeros();
 	return unit_finish();
 }
