@@ -186,7 +186,7 @@ team_options(Stage stage, int32_t batch_size, int32_t epochs)
 		.early_stopping = true,
 	};
 
-	trainer_default_regularisation(&options, stage, false);
+	trainer_default_regularisation(&options, stage, false, 0);
 	return options;
 }
 

@@ -47,9 +47,12 @@ typedef struct TrainOptions
 	uint64_t	seed;
 } TrainOptions;
 
-/* Sets the dropouts, the weight decay and the averaging of a stage. */
+/*
+ * Sets the dropouts, the weight decay and the averaging of a stage.  few_rows says how
+ * much oftener the rows are gone through than enough rows are: from 0, not at all, to 1.
+ */
 extern void trainer_default_regularisation(TrainOptions *options, Stage stage,
-										   bool random_split);
+										   bool random_split, float few_rows);
 
 /* The others that train with us. */
 typedef struct Team

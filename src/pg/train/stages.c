@@ -66,17 +66,31 @@ report_epoch(void *arg, const EpochReport *epoch)
 		training->rates[stage][training->n_kept[stage]++] = epoch->learning_rate;
 }
 
-/* The epochs of the retrieval stage, unless they are given. */
+/* The epochs of the retrieval stage that so many ratings need. */
 static int32
-retrieval_epochs(const Training *training)
+epochs_needed(const Training *training)
 {
 	BatchPlan	plan;
 
-	if (training->options.epochs[STAGE_RETRIEVAL] > 0)
-		return training->options.epochs[STAGE_RETRIEVAL];
 	batch_plan(&plan, &training->dataset->ratings, training->options.batch_size);
 	return Max(RETRIEVAL_EPOCHS,
 			   Min(RETRIEVAL_STEPS / plan.n_batches + 1, RETRIEVAL_MAX_EPOCHS));
+}
+
+static int32
+retrieval_epochs(const Training *training)
+{
+	int32		given = training->options.epochs[STAGE_RETRIEVAL];
+
+	return given > 0 ? given : epochs_needed(training);
+}
+
+/* From 0, where there are enough ratings, to 1. */
+static float
+few_rows(const Training *training)
+{
+	return (float) (epochs_needed(training) - RETRIEVAL_EPOCHS) /
+		(RETRIEVAL_MAX_EPOCHS - RETRIEVAL_EPOCHS);
 }
 
 /* How the rate of a stage goes. */
@@ -120,7 +134,8 @@ stage_options(const Training *training, Stage stage)
 	};
 
 	trainer_default_regularisation(&options, stage,
-								   training->dataset->ratings.leave_one_out);
+								   training->dataset->ratings.leave_one_out,
+								   few_rows(training));
 	set_schedule(&options, training, stage);
 	return options;
 }
