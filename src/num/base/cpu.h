@@ -1,6 +1,7 @@
 /*
- * cpu.h: functions compiled for several generations of x86-64.  Hand-written kernels
- * (net/dense.c, index/scan.c) choose for themselves.
+ * cpu.h: what is asked of the processor: functions compiled for several generations of
+ * x86-64, and memory ahead of its use.  Hand-written kernels (net/dense.c, index/scan.c)
+ * choose for themselves.
  *
  * The dynamic linker picks the version when the module is loaded.  This needs
  * ifunc support in the C library and a compiler that knows the feature levels.
@@ -11,6 +12,7 @@
 #ifndef MLREC_BASE_CPU_H
 #define MLREC_BASE_CPU_H
 
+#include <stddef.h>
 #include <stdint.h>				/* of the C library, which defines __GLIBC__ */
 
 #if defined(__x86_64__) && defined(__GLIBC__) && \
@@ -23,5 +25,13 @@
 #define MULTIVERSION
 #define MULTIVERSION_AVX2
 #endif
+
+/* Asks for size bytes of memory that will be read soon. */
+static inline void
+prefetch(const void *memory, size_t size)
+{
+	for (size_t at = 0; at < size; at += 64)
+		__builtin_prefetch((const char *) memory + at);
+}
 
 #endif							/* MLREC_BASE_CPU_H */

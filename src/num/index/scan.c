@@ -22,6 +22,7 @@
 #include <math.h>
 #include <stddef.h>
 
+#include "num/base/cpu.h"
 #include "num/index/scan_kernels.h"
 
 /* Movies scored together by their vectors */
@@ -126,14 +127,6 @@ float
 scan_threshold(const Topk *topk)
 {
 	return topk->n < topk->k ? -INFINITY : topk->entry[0].score;
-}
-
-/* Prefetches memory that will be read. */
-static inline void
-prefetch(const void *memory, size_t size)
-{
-	for (size_t at = 0; at < size; at += 64)
-		__builtin_prefetch((const char *) memory + at);
 }
 
 /*

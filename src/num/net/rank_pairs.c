@@ -36,14 +36,6 @@ pairs_scratch(int n)
 /* How many pairs ahead a movie's numbers are asked for, which lie about in memory. */
 #define AHEAD 4
 
-/* Asks for an array of floats that will be read. */
-static inline void
-prefetch(const float *array, int n)
-{
-	for (int i = 0; i < n; i += 16)
-		__builtin_prefetch(array + i);
-}
-
 /* h1 [n][PAIR_HALF] = relu(the sums of the halves) */
 MULTIVERSION static void
 add_halves(float *restrict h1, const RankPair *pairs, int n)
@@ -54,7 +46,7 @@ add_halves(float *restrict h1, const RankPair *pairs, int n)
 		const float *restrict movie = pairs[i].movie_half;
 
 		if (i + AHEAD < n)
-			prefetch(pairs[i + AHEAD].movie_half, PAIR_HALF);
+			prefetch(pairs[i + AHEAD].movie_half, sizeof(float) * PAIR_HALF);
 		for (int j = 0; j < PAIR_HALF; j++)
 		{
 			float		sum = movie[j] + user[j];
@@ -124,7 +116,7 @@ pairs_predict(float *out, const FoldedRanker *folded, const RankPair *pairs, int
 	for (int i = 0; i < n; i++)
 	{
 		if (i + AHEAD < n)
-			prefetch(pairs[i + AHEAD].movie, VECTOR_DIMS);
+			prefetch(pairs[i + AHEAD].movie, sizeof(float) * VECTOR_DIMS);
 		out[i] = add_up(folded, h3 + (int64_t) i * RANKER_HIDDEN3, pairs[i].user, pairs[i].movie);
 	}
 }
