@@ -187,8 +187,8 @@ offer_block(BatchSlot *slot, const Catalogue *catalogue, const MovieRange *block
 {
 	int32		kept[BLOCK_MOVIES];
 	float		exact[BLOCK_MOVIES];
-	float		threshold = Max(scan_threshold(&slot->topk),
-								topk_bound(scores, block->count, slot->topk.k));
+	float		threshold = fmaxf(scan_threshold(&slot->topk),
+								  topk_bound(scores, block->count, slot->topk.k));
 	int32		n = 0;
 
 	threshold -= 2 * SCORE_ERROR * (scale + fabsf(threshold));
@@ -220,12 +220,13 @@ score_block(Batch *batch, const MovieRange *block)
 	{
 		BatchSlot  *slot = &batch->slots[i];
 		float	   *scores = batch->scores + (Size) i * BLOCK_MOVIES;
+		float		scale = score_scale(batch, i);
 
 		for (; slot->next_seen < slot->n_seen && slot->seen[slot->next_seen] < end;
 			 slot->next_seen++)
 			scores[slot->seen[slot->next_seen] - block->first] = -INFINITY;
-		add_popularity(scores, block, catalogue->hidden + block->first, score_scale(batch, i));
-		offer_block(slot, catalogue, block, scores, score_scale(batch, i));
+		add_popularity(scores, block, catalogue->hidden + block->first, scale);
+		offer_block(slot, catalogue, block, scores, scale);
 	}
 }
 

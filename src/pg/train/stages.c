@@ -77,6 +77,7 @@ epochs_needed(const Training *training)
 			   Min(RETRIEVAL_STEPS / plan.n_batches + 1, RETRIEVAL_MAX_EPOCHS));
 }
 
+/* Those that are run. */
 static int32
 retrieval_epochs(const Training *training)
 {
