@@ -20,6 +20,7 @@ typedef struct Tower
 	float	   *params;
 	float	   *dparams;
 	Dropout		dropout;
+	int			without_recents;
 	float		x[ROWS * MAX_INPUTS];
 	float		dx[ROWS * MAX_INPUTS];
 	float		hidden[ROWS * MAX_HIDDEN];
@@ -94,7 +95,9 @@ others_dirty(Tensor first, Tensor last)
 static TowerPass
 tower_pass(void)
 {
-	return (TowerPass) {tower.x, tower.hidden, tower.out, ROWS, tower.dropout};
+	return (TowerPass) {
+		tower.x, tower.hidden, tower.out, ROWS, tower.dropout, tower.without_recents
+	};
 }
 
 /* The embeddings come in by user_input; the history is what x holds already. */
@@ -179,6 +182,52 @@ test_user_tower(Stage stage, int32_t history, float dropout)
 		check_gradient("history in the input", &slope,
 					   tower.x + row * shape->user_inputs + first,
 					   dhistory + row * shape->user_inputs + first, shape->user_inputs - first);
+	close_tower();
+}
+
+/*
+ * Rows without the history in order come out as with one of zeros, whatever their inputs
+ * hold there, and nothing of them reaches its weights.
+ */
+static void
+test_without_recents(int without)
+{
+	Slope		slope = {user_loss, NULL, 2e-3, 5e-3};
+	const StageShape *shape = &tower.shape;
+	TowerPass	pass;
+	float		expected[ROWS * VECTOR_DIMS];
+	float		x[ROWS * MAX_INPUTS];
+	int			width;
+	int			recents;
+
+	open_tower(STAGE_RETRIEVAL, HISTORY_WIDTH, 0.2f);
+	width = shape->user_inputs;
+	recents = user_input_recents(shape);
+	memcpy(x, tower.x, sizeof(x));
+	for (int row = ROWS - without; row < ROWS; row++)
+		memset(tower.x + row * width + recents, 0, sizeof(float) * (width - recents));
+	user_loss(NULL);
+	memcpy(expected, tower.out, sizeof(expected));
+	memcpy(tower.x, x, sizeof(x));
+	tower.without_recents = without;
+	user_loss(NULL);
+	CHECK(largest_difference(expected, tower.out, ROWS * VECTOR_DIMS) < 1e-5);
+
+	pass = tower_pass();
+	memset(tower.dx, 0, sizeof(tower.dx));
+	user_tower_backward(tower.dx, tower.dparams, tower.work, tower.coefficient, tower.temperature,
+						&pass, tower.params, shape);
+	check_tensor("user w1, some rows without recents", TENSOR_USER_W1, &slope);
+	for (int row = ROWS - without; row < ROWS; row++)
+		for (int i = recents; i < width; i++)
+			CHECK(tower.dx[row * width + i] == 0);
+	memcpy(x, tower.dx, sizeof(x));
+	for (int row = 0; row < ROWS; row++)
+		check_gradient("history in the input", &slope,
+					   tower.x + row * width + user_input_history(shape),
+					   x + row * width + user_input_history(shape),
+					   width - user_input_history(shape));
+	tower.without_recents = 0;
 	close_tower();
 }
 
@@ -297,6 +346,8 @@ main(void)
 			test_user_tower(stage, history, 0);
 			test_user_tower(stage, history, 0.2f);
 		}
+	test_without_recents(5);
+	test_without_recents(ROWS);
 	test_movie_tower(STAGE_RETRIEVAL, 0);
 	test_movie_tower(STAGE_RETRIEVAL, 0.2f);
 	test_movie_tower(STAGE_RANKING, 0);

@@ -30,15 +30,43 @@ tower_inputs(const StageShape *shape, Tensor w1)
 	return w1 == TENSOR_USER_W1 ? shape->user_inputs : shape->movie_inputs;
 }
 
+/*
+ * The rows of a pass whose inputs in the first layer are of one width: all of a movie's;
+ * of users those with the history in order, or the others, whose inputs end before it.
+ */
+typedef struct RowGroup
+{
+	int64_t		first;
+	LayerSize	size;
+} RowGroup;
+
+#define MAX_ROW_GROUPS 2
+
+static int
+row_groups(RowGroup *group, const TowerPass *pass, const StageShape *shape, Tensor w1)
+{
+	int			inputs = tower_inputs(shape, w1);
+	int			full = pass->rows - pass->without_recents;
+
+	group[0] = (RowGroup) {0, layer_size(full, inputs, shape->width[w1])};
+	group[1] = (RowGroup) {full, layer_size(pass->without_recents, inputs, shape->width[w1])};
+	group[1].size.fan_in = user_input_recents(shape);
+	return pass->without_recents > 0 ? 2 : 1;
+}
+
 /* Two dense layers: out = relu_dropout(x w1 + b1) w2 + b2. */
 static void
 two_layers_forward(const TowerPass *pass, const float *params, const StageShape *shape, Tensor w1)
 {
 	int			rows = pass->rows;
 	int			width = shape->width[w1];
+	RowGroup	group[MAX_ROW_GROUPS];
+	int			n_groups = row_groups(group, pass, shape, w1);
 
-	matmul(pass->hidden, pass->x, tensor(params, shape, w1),
-		   layer_size(rows, tower_inputs(shape, w1), width), false);
+	for (int g = 0; g < n_groups; g++)
+		matmul(pass->hidden + group[g].first * width,
+			   pass->x + group[g].first * tower_inputs(shape, w1), tensor(params, shape, w1),
+			   group[g].size, false);
 	bias_relu_dropout_forward(pass->hidden, tensor(params, shape, w1 + 1), pass->dropout,
 							  rows, width);
 	matmul(pass->out, pass->hidden, tensor(params, shape, w1 + 2),
@@ -78,12 +106,18 @@ first_layer_backward(float *dx, float *dparams, float *dhidden, const TowerPass 
 					 const float *params, const StageShape *shape, Tensor w1)
 {
 	int			width = shape->width[w1];
-	LayerSize	first = layer_size(pass->rows, tower_inputs(shape, w1), width);
+	int			inputs = tower_inputs(shape, w1);
+	RowGroup	group[MAX_ROW_GROUPS];
+	int			n_groups = row_groups(group, pass, shape, w1);
 
 	bias_relu_dropout_backward(dhidden, dparams + shape->offset[w1 + 1], pass->hidden,
 							   pass->dropout, pass->rows, width);
-	matmul_gradient(dparams + shape->offset[w1], pass->x, dhidden, first, false);
-	matmul_transposed(dx, dhidden, tensor(params, shape, w1), first, false);
+	for (int g = 0; g < n_groups; g++)
+		matmul_gradient(dparams + shape->offset[w1], pass->x + group[g].first * inputs,
+						dhidden + group[g].first * width, group[g].size, g > 0);
+	for (int g = 0; g < n_groups; g++)
+		matmul_transposed(dx + group[g].first * inputs, dhidden + group[g].first * width,
+						  tensor(params, shape, w1), group[g].size, false);
 }
 
 void

@@ -41,6 +41,9 @@ typedef struct TowerPass
 	float	   *out;			/* [rows][VECTOR_DIMS] */
 	int			rows;
 	Dropout		dropout;
+	int			without_recents;	/* of users: the last so many rows are shown without the
+									 * history in order, and that part of their inputs, which
+									 * would be 0, is neither read nor written */
 } TowerPass;
 
 /* pass->out from pass->x. */

@@ -188,8 +188,6 @@ gather_segment(UserInputs to, Trainer *trainer, const BatchSegment *shown)
 		if (shown->with_recents)
 			gather_recents(x + user_input_recents(shape), to.recent_scale + i * RECENT_SUMS,
 						   trainer, shown, i, &known_recents);
-		else if (shape->recents > 0)
-			memset(x + user_input_recents(shape), 0, sizeof(float) * RECENT_INPUTS);
 	}
 }
 

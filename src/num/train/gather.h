@@ -50,8 +50,9 @@ extern void gather_begin(Trainer *trainer);
 extern void gather_gates(Trainer *trainer);
 
 /*
- * The inputs of the first n_vectors rows of what is shown for the user tower.  Used
- * in training and validation alike.
+ * The inputs of the first n_vectors rows of what is shown for the user tower; a history
+ * in order that is hidden leaves its part of them as it is.  Used in training and
+ * validation alike.
  */
 extern void gather_segment(UserInputs to, Trainer *trainer, const BatchSegment *shown);
 

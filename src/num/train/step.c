@@ -114,7 +114,7 @@ step_rate(const Trainer *trainer, int64_t step)
 
 /* Dropout of what is pooled, in a vector's input or in its gradient: x [user_inputs]. */
 static void
-drop_inputs(const Trainer *trainer, int shard, float *x, int64_t vector)
+drop_inputs(const Trainer *trainer, int shard, float *x, int64_t vector, bool with_recents)
 {
 	const StageShape *shape = &trainer->shape;
 	int			width = 2 * shape->history;
@@ -124,7 +124,7 @@ drop_inputs(const Trainer *trainer, int shard, float *x, int64_t vector)
 				  step_dropout(trainer, PURPOSE_HISTORY_INPUT, shard,
 							   trainer->options.sums_dropout),
 				  vector * width, width);
-	if (sums > 0)
+	if (with_recents)
 		dropout_apply(x + user_input_recents(shape),
 					  step_dropout(trainer, PURPOSE_RECENTS_INPUT, shard, RECENTS_INPUT_DROPOUT),
 					  vector * sums, sums);
@@ -139,7 +139,8 @@ user_pass(const Trainer *trainer, const UserActivations *activations, int shard)
 		.hidden = activations->hidden,
 		.out = activations->raw,
 		.rows = trainer->batch.shard_vectors[shard],
-		.dropout = step_dropout(trainer, PURPOSE_TOWER, shard, trainer->options.tower_dropout)
+		.dropout = step_dropout(trainer, PURPOSE_TOWER, shard, trainer->options.tower_dropout),
+		.without_recents = trainer->batch.without_recents[shard]
 	};
 
 	return pass;
@@ -159,10 +160,12 @@ forward_users(Trainer *trainer, int shard)
 		const BatchSegment *shown = &batch->segments[s];
 
 		gather_segment(user_inputs_from(&activations, shape, shown->vector), trainer, shown);
+		for (int32_t i = 0; i < shown->n_vectors; i++)
+			drop_inputs(trainer, shard,
+						activations.x + (int64_t) (shown->vector + i) * shape->user_inputs,
+						shown->vector + i, shown->with_recents);
 		check_interrupts(trainer);
 	}
-	for (int v = 0; v < pass.rows; v++)
-		drop_inputs(trainer, shard, activations.x + (int64_t) v * shape->user_inputs, v);
 	user_tower_forward(&pass, trainer->params, shape);
 	if (shape->stage == STAGE_RANKING)
 		put_biases(activations.raw, activations.bias, pass.rows);
@@ -183,7 +186,7 @@ backward_sums(Trainer *trainer, int shard, float *d, const BatchSegment *shown, 
 	bool		itself;
 	int32_t		end = history_end(trainer->ratings, segment->user, segment->row + i, &itself);
 
-	drop_inputs(trainer, shard, d, shown->vector + i);
+	drop_inputs(trainer, shard, d, shown->vector + i, shown->with_recents);
 	simd_scale(d + user_input_history(shape), shape->history_gain * history_scale(end - itself),
 			   2 * shape->history);
 	for (int k = 0; k < RECENT_SUMS && shown->with_recents; k++)

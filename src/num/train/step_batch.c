@@ -72,34 +72,52 @@ add_row(Trainer *trainer, const BatchSegment *shown, int32_t i)
 			trainer->options.softmax_weight * (shown->with_recents ? 1 : SOFTMAX_LATER)};
 }
 
-/* Takes a segment into the batch, with what is hidden of it. */
-static void
-show_segment(Trainer *trainer, const Segment *segment, int32_t slot, int32_t vector)
+/* What is shown of the batch's segment number `index`, and what is hidden. */
+static BatchSegment
+segment_shown(const Trainer *trainer, const Segment *segment, int64_t index)
 {
-	Batch	   *batch = &trainer->batch;
 	const TrainOptions *options = &trainer->options;
-	int32_t		index = batch->n_segments++;
-	BatchSegment *shown = &batch->segments[index];
 	bool		known = knows_ratings(trainer);
+	BatchSegment shown = {
+		.segment = segment,
+		.user_row = trainer->known.user_row[segment->user],
+		.n_vectors = known ? segment->n_rows : 1
+	};
 
-	shown->segment = segment;
-	shown->slot = slot;
-	shown->vector = vector;
-	shown->n_vectors = known ? segment->n_rows : 1;
-	shown->with_history = known &&
+	shown.with_history = known &&
 		!happens(trainer, PURPOSE_HISTORY, index, options->history_dropout);
-	shown->with_recents = shown->with_history && trainer->shape.recents > 0 &&
+	shown.with_recents = shown.with_history && trainer->shape.recents > 0 &&
 		ratings_in_order(trainer->ratings) &&
 		!happens(trainer, PURPOSE_RECENTS, index, options->recents_dropout);
-	shown->user_row = trainer->known.user_row[segment->user];
-
 	/* without ratings the user is a newcomer, who has no id either */
-	if ((known && !shown->with_history) ||
+	if ((known && !shown.with_history) ||
 		happens(trainer, PURPOSE_USER_ID, index, options->id_dropout))
-		shown->user_row = 0;
-	for (int32_t i = 0; i < segment->n_rows; i++)
-		add_row(trainer, shown, i);
-	batch->n_rows += segment->n_rows;
+		shown.user_row = 0;
+	return shown;
+}
+
+/* Takes the segments from .. to - 1 of the epoch's order into a shard that are shown so. */
+static void
+add_segments(Trainer *trainer, int shard, int64_t from, int64_t to, bool with_recents)
+{
+	Batch	   *batch = &trainer->batch;
+
+	for (int64_t i = from; i < to; i++)
+	{
+		const Segment *segment = &trainer->epoch.segments[trainer->epoch.order[i]];
+		BatchSegment shown = segment_shown(trainer, segment, i);
+
+		if (shown.with_recents != with_recents)
+			continue;
+		shown.slot = shard * trainer->plan.shard_rows + batch->shard_rows[shard];
+		shown.vector = batch->shard_vectors[shard];
+		for (int32_t row = 0; row < segment->n_rows; row++)
+			add_row(trainer, &shown, row);
+		batch->shard_rows[shard] += segment->n_rows;
+		batch->shard_vectors[shard] += shown.n_vectors;
+		batch->n_rows += segment->n_rows;
+		batch->segments[batch->n_segments++] = shown;
+	}
 }
 
 /* Lists the rows of each movie, in order. */
@@ -180,23 +198,18 @@ step_batch_describe(Trainer *trainer, int32_t epoch, int64_t number)
 	batch->n_asked = 0;
 	for (int shard = 0; shard < N_SHARDS; shard++)
 	{
-		int32_t		first = shard * trainer->plan.shard_rows;
-		int32_t		slot = first;
-		int32_t		vector = 0;
 		int64_t		from;
 		int64_t		to;
+		int32_t		with_recents;
 
 		batch_shard(&trainer->plan, number, shard, &from, &to);
 		batch->first_segment[shard] = batch->n_segments;
 		batch->first_asked[shard] = batch->n_asked;
-		for (int64_t i = from; i < to; i++)
-		{
-			show_segment(trainer, &trainer->epoch.segments[trainer->epoch.order[i]], slot, vector);
-			slot += batch->segments[batch->n_segments - 1].segment->n_rows;
-			vector += batch->segments[batch->n_segments - 1].n_vectors;
-		}
-		batch->shard_rows[shard] = slot - first;
-		batch->shard_vectors[shard] = vector;
+		batch->shard_rows[shard] = batch->shard_vectors[shard] = 0;
+		add_segments(trainer, shard, from, to, true);
+		with_recents = batch->shard_vectors[shard];
+		add_segments(trainer, shard, from, to, false);
+		batch->without_recents[shard] = batch->shard_vectors[shard] - with_recents;
 	}
 	batch->first_segment[N_SHARDS] = batch->n_segments;
 	batch->first_asked[N_SHARDS] = batch->n_asked;

@@ -47,7 +47,10 @@ typedef struct SoftmaxRow
 	float		weight;			/* of its cross-entropy in the loss */
 } SoftmaxRow;
 
-/* The batch at hand.  Slots and user vectors of a shard without rows stay as they were. */
+/*
+ * The batch at hand.  Slots and user vectors of a shard without rows stay as they were.
+ * The segments of a shard that are shown with the history in order come first.
+ */
 typedef struct Batch
 {
 	uint64_t	key;			/* of the step's random numbers */
@@ -61,6 +64,7 @@ typedef struct Batch
 	int32_t		n_rows;
 	int32_t		shard_rows[N_SHARDS];	/* rows in each shard */
 	int32_t		shard_vectors[N_SHARDS];	/* user vectors in each shard */
+	int32_t		without_recents[N_SHARDS];	/* so many of them, the last ones */
 	int32_t    *vector;			/* [slots] index into the shard's user vectors */
 	int32_t    *movie;			/* [slots] catalogue index */
 	int32_t    *position;		/* [slots] of the movie, in movies */

@@ -84,7 +84,7 @@ validate_movies(Trainer *trainer, const int32_t *movie, int32_t *movie_row, int 
 {
 	const StageShape *shape = &trainer->shape;
 	Validation *validation = &trainer->validation;
-	TowerPass	pass = {validation->x, validation->hidden, validation->vector, n, DROPOUT_OFF};
+	TowerPass	pass = {validation->x, validation->hidden, validation->vector, n, DROPOUT_OFF, 0};
 
 	for (int i = 0; i < n; i++)
 		movie_row[i] = trainer->movie_stats.ratings[movie[i]] > 0 ? movie[i] + 1 : 0;
@@ -134,7 +134,7 @@ validate_rows(Trainer *trainer, const Segment *segment, int64_t at)
 	int			n = segment->n_rows;
 	int32_t		other[VALIDATION_ROWS];
 	int32_t		movie_row[VALIDATION_ROWS];
-	TowerPass	pass = {users->x, users->hidden, users->raw, n, DROPOUT_OFF};
+	TowerPass	pass = {users->x, users->hidden, users->raw, n, DROPOUT_OFF, 0};
 	BatchSegment shown = {
 		.segment = segment,
 		.user_row = trainer->known.user_row[segment->user],
@@ -143,6 +143,7 @@ validate_rows(Trainer *trainer, const Segment *segment, int64_t at)
 		.n_vectors = n
 	};
 
+	pass.without_recents = shown.with_recents ? 0 : n;
 	gather_segment(user_inputs_from(users, shape, 0), trainer, &shown);
 	user_tower_forward(&pass, trainer->params, shape);
 	validate_movies(trainer, trainer->ratings->movie + segment->row, movie_row, n);
