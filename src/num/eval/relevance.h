@@ -20,10 +20,12 @@ extern size_t relevance_scratch(const ModelFileHeader *header, const Ratings *ra
 
 /*
  * Puts temperature and relevance_rating into the model file's header: where the train
- * ratings are known, they make the liked validation rows likely, of all users that
- * have such rows, or of a seeded sample of 20,000.  If the order is then no better
- * than that of popularity, by NDCG@10 over five users at least, it is made that of
- * popularity, ties by the cosine if that is better, else by the index.  Of events it also
+ * ratings are known, they make the liked validation rows likely, of the warm users that
+ * have such rows, of all where there are fewer than 50 of those, and of a seeded sample
+ * of 20,000 at most.  If the order is then no better than that of popularity, it is made
+ * that of popularity, ties by the cosine if that is better, else by the index.  It is
+ * better if the same users, five at least, have a greater NDCG@10, unless the others lose
+ * more than these gain, by two standard errors of their difference.  Of events it also
  * fits the chance that a movie is among those that a user, who goes on to choose any,
  * chooses in a time as long as that of the validation part.  Without such rows nothing
  * changes.  Returns the NDCG, NaN without rows; in popularity_ndcg that of the most
@@ -34,8 +36,8 @@ extern double relevance_tune(void *file, const Ratings *ratings, double *popular
 							 void (*check_interrupts) (void), void *scratch);
 
 /*
- * The same NDCG with the weights that the model file has.  Movies are indices into
- * the model file's catalogue, -1 for those it does not know.
+ * The NDCG of the same users with the weights that the model file has.  Movies are
+ * indices into the model file's catalogue, -1 for those it does not know.
  */
 extern double relevance_ndcg(const void *file, const Ratings *ratings,
 							 void (*check_interrupts) (void), void *scratch);
