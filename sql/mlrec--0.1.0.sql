@@ -689,8 +689,8 @@ A row of ratings without a column rating, or of ratings that are all equal, is a
 test_fraction, 0 to 0.9: the part of the ratings, the latest, that is kept for the test metrics; 0 has none.
 validation_fraction, 0 to 0.5: the latest part of the training part, which decides when to stop.
 split: chronological; leave_last: the last rating of each user is tested, the one before decides; or random with this seed, as it always is where there are no times (no column rated_at, or all are equal).
-batch_size, 1 to 65536 ratings. learning_rate, 1e-7 to 1, of Adam: of ranking, halved on plateaus; that of retrieval rises to 4 times it and falls to 0.
-retrieval_epochs, 1 to 1000: so many; null, 5, or up to 20 for few ratings. ranking_epochs, 1 to 1000: at most so many. patience, 0 to 1000: epochs without progress before a stage stops.
+batch_size, 1 to 65536 ratings. learning_rate, 1e-7 to 1, of Adam: of ranking, halved on plateaus; that of retrieval rises to 4 times it and stays.
+retrieval_epochs, 1 to 1000: so many; null, 6, or up to 20 for few ratings. ranking_epochs, 1 to 1000: at most so many. patience, 0 to 1000: epochs without progress before a stage stops.
 seed: the same seed gives the same model, whatever the number of workers.
 workers, 0 to 3: processes beside this one; NULL: 1. Fewer are taken where the server has none to spare.
 activate: true, false, or if_better: only if the model beats the active one and popularity on validation ratings.

@@ -379,7 +379,6 @@ test_average(Stage stage)
 	void	   *shared;
 	Trainer    *trainer;
 
-	options.averaged = true;
 	shared = team_memory(trainer_shared_size(&shape, &data.ratings, &options));
 	trainer = team_attach(shared, &shape, &data, &options, &team);
 	trainer_begin(trainer, NULL);

@@ -28,8 +28,6 @@ average_carve(Trainer *trainer, Arena *arena)
 	const StageShape *shape = &trainer->shape;
 	Average    *average = &trainer->average;
 
-	if (!trainer->options.averaged)
-		return;
 	average->steps = trainer->plan.n_batches < MOST_STEPS ? (int32_t) trainer->plan.n_batches :
 		MOST_STEPS;
 	average->params = ARENA_ARRAY(arena, float, stage_size(shape));
@@ -42,8 +40,6 @@ average_begin(Trainer *trainer)
 {
 	const StageShape *shape = &trainer->shape;
 
-	if (!trainer->options.averaged)
-		return;
 	memcpy(trainer->average.params, trainer->params, sizeof(float) * stage_size(shape));
 	for (Tensor table = TENSOR_FIRST_TABLE; table < N_TENSORS; table++)
 		memset(trainer->average.seen[table], 0, sizeof(int32_t) * table_rows(shape, table));
@@ -74,9 +70,8 @@ average_numbers(Trainer *trainer, int64_t first, int64_t end)
 {
 	int32_t		step = (int32_t) trainer->control->step;
 
-	if (trainer->options.averaged)
-		approach(trainer->average.params + first, trainer->params + first,
-				 1 - left_over(&trainer->average, step, step + 1), end - first);
+	approach(trainer->average.params + first, trainer->params + first,
+			 1 - left_over(&trainer->average, step, step + 1), end - first);
 }
 
 void
@@ -87,8 +82,6 @@ average_row(Trainer *trainer, Tensor table, int64_t row, int32_t steps)
 	int64_t		at = shape->offset[table] + row * width;
 	int32_t    *seen;
 
-	if (!trainer->options.averaged)
-		return;
 	seen = &trainer->average.seen[table][row];
 	if (*seen == steps)
 		return;

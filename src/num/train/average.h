@@ -17,7 +17,7 @@
 
 #include "num/train/trainer.h"
 
-/* Shared, and empty unless options.averaged. */
+/* Shared. */
 typedef struct Average
 {
 	float	   *params;			/* [stage_size] */

@@ -15,7 +15,7 @@
 #define RANKER_DROPOUT2 0.2f
 #define RANKER_DROPOUT3 0.1f
 
-/* The share of the steps of a cycle in which the rate rises. */
+/* The share of the steps in which the rate of all_epochs rises. */
 #define WARM_UP 0.15f
 
 void
@@ -101,15 +101,10 @@ float
 step_rate(const Trainer *trainer, int64_t step)
 {
 	double		steps = (double) trainer->options.epochs * trainer->plan.n_batches;
-	double		at = (step + 0.5) / steps;
+	double		risen = (step + 0.5) / (WARM_UP * steps);
 
-	if (!trainer->options.one_cycle)
-		return trainer->control->rate;
-	/* a straight rise, and a fall by half a cosine */
-	if (at < WARM_UP)
-		return (float) (trainer->options.learning_rate * at / WARM_UP);
-	return (float) (trainer->options.learning_rate *
-					(1 + cos(M_PI * (at - WARM_UP) / (1 - WARM_UP))) / 2);
+	return trainer->options.all_epochs && risen < 1 ?
+		(float) (trainer->control->rate * risen) : trainer->control->rate;
 }
 
 /* Dropout of what is pooled, in a vector's input or in its gradient: x [user_inputs]. */

@@ -74,7 +74,6 @@ trainer_default_regularisation(TrainOptions *options, Stage stage, bool random_s
 	options->sums_dropout = between(many->sums_dropout, few->sums_dropout, few_rows);
 	options->tower_dropout = between(many->tower_dropout, few->tower_dropout, few_rows);
 	options->weight_decay = between(many->weight_decay, few->weight_decay, few_rows);
-	options->averaged = stage == STAGE_RANKING;
 }
 
 /* The movies of a step, at the most. */
@@ -244,7 +243,7 @@ decide(Trainer *trainer, EpochReport *report)
 	report->train_loss = (float) (loss / trainer->ratings->n_train_rows);
 	report->learning_rate = step_rate(trainer, control->step - trainer->plan.n_batches / 2);
 	control->is_best = all_finite(trainer) &&
-		(!options->early_stopping || options->one_cycle || trainer->n_validation == 0 ||
+		(!options->early_stopping || options->all_epochs || trainer->n_validation == 0 ||
 		 error < control->best);
 	report->is_best = control->is_best;
 	if (control->is_best)
@@ -253,12 +252,12 @@ decide(Trainer *trainer, EpochReport *report)
 		control->share = report->share;
 	}
 	control->epochs_without = plateau ? control->epochs_without + 1 : 0;
-	if (plateau && !options->one_cycle)
+	if (plateau && !options->all_epochs)
 		control->rate *= PLATEAU_FACTOR;
 	if (options->rates && report->epoch < options->epochs)
 		control->rate = options->rates[report->epoch];
 	control->stop = report->epoch >= options->epochs ||
-		(plateau && options->early_stopping && !options->one_cycle &&
+		(plateau && options->early_stopping && !options->all_epochs &&
 		 control->epochs_without >= options->patience);
 }
 
@@ -272,26 +271,16 @@ copy_part(const Trainer *trainer, float *to, const float *from)
 	memcpy(to + first, from + first, sizeof(float) * (end - first));
 }
 
-/* The parameters that are validated and kept. */
-static float *
-judged(const Trainer *trainer)
-{
-	return trainer->options.averaged ? trainer->average.params : trainer->params;
-}
-
-/* Validates, decides and reports. */
+/* Validates the averages, decides and reports. */
 static void
 end_epoch(Trainer *trainer, EpochReport *result,
 		  void (*report) (void *arg, const EpochReport *), void *arg)
 {
 	float	   *trained = trainer->params;
 
-	if (trainer->options.averaged)
-	{
-		average_tables(trainer, (int32_t) (result->epoch * trainer->plan.n_batches));
-		barrier(trainer);
-	}
-	trainer->params = judged(trainer);
+	average_tables(trainer, (int32_t) (result->epoch * trainer->plan.n_batches));
+	barrier(trainer);
+	trainer->params = trainer->average.params;
 	validate(trainer);
 	barrier(trainer);
 	if (trainer->team.participant == 0)
@@ -310,8 +299,8 @@ keep_best(Trainer *trainer)
 	const Control *control = trainer->control;
 
 	if (control->is_best)
-		copy_part(trainer, trainer->best, judged(trainer));
-	else if (trainer->options.averaged)
+		copy_part(trainer, trainer->best, trainer->average.params);
+	else
 		copy_part(trainer, trainer->average.params, trainer->best);
 	if (!control->is_best || control->stop)
 		copy_part(trainer, trainer->params, trainer->best);

@@ -24,9 +24,9 @@ typedef struct TrainOptions
 	int32_t		epochs;			/* at most */
 	int32_t		patience;		/* epochs on a plateau before the end */
 	float		learning_rate;
-	bool		one_cycle;		/* the rate rises to learning_rate and falls to 0
-								 * within the epochs, all of which are run; else it is
-								 * halved on plateaus */
+	bool		all_epochs;		/* the rate rises to learning_rate and stays there for
+								 * the epochs, all of which are run; else it is halved on
+								 * plateaus */
 	float		like_threshold; /* a rating from here on is a like */
 	float		softmax_weight; /* of the softmax over the catalogue, 0: none */
 	float		recents_dropout;	/* share of segments that are shown as long after:
@@ -37,8 +37,6 @@ typedef struct TrainOptions
 	float		sums_dropout;	/* of the sums over a history */
 	float		tower_dropout;	/* of the user tower's hidden layer */
 	float		weight_decay;	/* L2 penalty of the embedding tables */
-	bool		averaged;		/* the parameters are averaged over the latest steps, see
-								 * average.h */
 	bool		anonymous;		/* every user is shown as unknown */
 	bool		events;			/* rows are no ratings, ratings.h: retrieval learns by
 								 * the softmax alone */
@@ -48,7 +46,7 @@ typedef struct TrainOptions
 } TrainOptions;
 
 /*
- * Sets the dropouts, the weight decay and the averaging of a stage.  few_rows says how
+ * Sets the dropouts and the weight decay of a stage.  few_rows says how
  * much oftener the rows are gone through than enough rows are: from 0, not at all, to 1.
  */
 extern void trainer_default_regularisation(TrainOptions *options, Stage stage,

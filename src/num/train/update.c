@@ -13,10 +13,9 @@
 
 /*
  * Embeddings learn at so many times the rate of the weights: a row has a
- * gradient in few steps only.  With the high rate of one cycle that is too much.
+ * gradient in few steps only.  With the high rate of retrieval that is too much.
  */
-#define TABLE_RATE 3.0f
-#define TABLE_RATE_ONE_CYCLE 1.0f
+static const float table_rate[N_STAGES] = {[STAGE_RETRIEVAL] = 1, [STAGE_RANKING] = 3};
 
 /* So many rows of a table that follow each other have one owner. */
 #define ROWS_TOGETHER 8
@@ -278,10 +277,9 @@ void
 step_update(Trainer *trainer)
 {
 	const StageShape *shape = &trainer->shape;
-	bool		one_cycle = trainer->options.one_cycle;
 	float		rate = step_rate(trainer, trainer->control->step);
-	AdamStep	tables = adam_step((one_cycle ? TABLE_RATE_ONE_CYCLE : TABLE_RATE) * rate,
-								   trainer->options.weight_decay, trainer->control->step + 1);
+	AdamStep	tables = adam_step(table_rate[shape->stage] * rate, trainer->options.weight_decay,
+								   trainer->control->step + 1);
 	AdamStep	weights = adam_step(rate, 0, trainer->control->step + 1);
 	int64_t		from;
 	int64_t		to;

@@ -20,13 +20,13 @@
 #define REFIT_EPOCHS 3
 
 /*
- * Retrieval is trained in one cycle of the rate, up to RETRIEVAL_RATE times that of the
- * ranking stage, and refitted in a low one of one epoch.  Few ratings are gone through
+ * Retrieval is trained at RETRIEVAL_RATE times the rate of the ranking stage, which its
+ * averages allow, and refitted in one epoch at a low one.  Few ratings are gone through
  * more often, for about as many steps as a million ratings take.
  */
 #define RETRIEVAL_RATE 4.0f
 #define RETRIEVAL_REFIT_RATE 1.0f
-#define RETRIEVAL_EPOCHS 5
+#define RETRIEVAL_EPOCHS 6
 #define RETRIEVAL_MAX_EPOCHS 20
 #define RETRIEVAL_STEPS 1500
 
@@ -100,8 +100,8 @@ set_schedule(TrainOptions *options, const Training *training, Stage stage)
 {
 	bool		refitting = training->report.refitting;
 
-	options->one_cycle = stage == STAGE_RETRIEVAL;
-	if (options->one_cycle)
+	options->all_epochs = stage == STAGE_RETRIEVAL;
+	if (options->all_epochs)
 	{
 		options->epochs = refitting ? 1 : retrieval_epochs(training);
 		options->learning_rate *= refitting ? RETRIEVAL_REFIT_RATE : RETRIEVAL_RATE;
