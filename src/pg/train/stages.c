@@ -15,9 +15,11 @@
 /*
  * Refitting goes on from the tuned parameters: what it has to add is the
  * validation rows, which are the latest.  Beginning anew, for all the epochs that
- * turned out best, takes more than twice as long and predicts no better.
+ * turned out best, takes more than twice as long and predicts no better.  It is one epoch
+ * for each REFIT_SHARE that turned out best: more than that overfits few ratings.
  */
 #define REFIT_EPOCHS 3
+#define REFIT_SHARE 3
 
 /*
  * Retrieval is trained at RETRIEVAL_RATE times the rate of the ranking stage, which its
@@ -109,7 +111,7 @@ set_schedule(TrainOptions *options, const Training *training, Stage stage)
 	}
 	if (!refitting)
 		return;
-	options->epochs = Min(training->n_kept[stage], REFIT_EPOCHS);
+	options->epochs = Min((training->n_kept[stage] + REFIT_SHARE - 1) / REFIT_SHARE, REFIT_EPOCHS);
 	options->early_stopping = false;
 	options->rates = training->rates[stage] + training->n_kept[stage] - options->epochs;
 }
