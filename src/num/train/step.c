@@ -3,7 +3,6 @@
  */
 #include "num/train/trainer_state.h"
 
-#include <math.h>
 #include <string.h>
 
 #include "num/base/rng.h"
