@@ -11,10 +11,7 @@
  * is pulled to the softmax's own weights.  On the last fifth of the first 80 % of
  * MovieLens 1M that took the static recall@200 of warm users from 0.464 to 0.474 and
  * their NDCG@10 from 0.229 to 0.235; without the pull to the softmax there was no gain.
- *
- * The same users judge whether the order is better than that of popularity.  Newcomers'
- * lists are nearly those of popularity and differ by chance: when all users judged, one
- * training in some twenty lost an order whose live lists were five times better.
+ * The same users judge whether the order is better than that of popularity (judges.h).
  */
 #include "num/eval/relevance.h"
 
@@ -26,6 +23,7 @@
 #include "num/base/topk.h"
 #include "num/eval/choice.h"
 #include "num/eval/evaluation.h"
+#include "num/eval/judges.h"
 #include "num/eval/metrics.h"
 #include "num/index/index_search.h"
 #include "num/net/dense.h"
@@ -40,15 +38,6 @@
 /* Popularity is worth at least so much of what it is in the softmax. */
 #define LEAST_POPULARITY 0.1
 
-/* With fewer users who have rated something, newcomers count too. */
-#define LEAST_CHOOSING 50
-
-/* The lists of fewer users do not tell which order is better. */
-#define LEAST_JUDGES 5
-
-/* Newcomers clearly lose by so many standard errors of the difference. */
-#define CLEARLY 2
-
 /*
  * A temperature at which the cosine decides nothing but ties of popularity, whose steps
  * are ln((n + 1) / n) for n likes; and one at which it decides only among movies that
@@ -56,15 +45,6 @@
  */
 #define TIE_TEMPERATURE 1e-4f
 #define NO_TEMPERATURE 1e-20f
-
-/* Sums over the lists of some users. */
-typedef struct Judges
-{
-	int64_t		n;
-	double		ndcg;
-	double		ndcg_popularity;
-	double		squares;		/* sum of those of the differences of the two */
-} Judges;
 
 typedef struct Tuning
 {
@@ -297,17 +277,11 @@ collect(Tuning *tuning)
 static void
 measure(Tuning *tuning)
 {
-	Judges	   *judges = tuning->is_warm ? &tuning->warm : &tuning->cold;
 	double		ndcg;
-	double		ndcg_popularity;
 
 	predict(tuning);
 	ndcg = ndcg_by_relevance(tuning);
-	ndcg_popularity = ndcg_by_popularity(tuning);
-	judges->n++;
-	judges->ndcg += ndcg;
-	judges->ndcg_popularity += ndcg_popularity;
-	judges->squares += (ndcg - ndcg_popularity) * (ndcg - ndcg_popularity);
+	judges_add(tuning->is_warm ? &tuning->warm : &tuning->cold, ndcg, ndcg_by_popularity(tuning));
 }
 
 /* Marks the liked validation rows. */
@@ -407,41 +381,13 @@ fit_chance(Tuning *tuning, ModelFileHeader *header)
 	header->chance_slope = (float) line[1];
 }
 
-/* Measures the lists by the order that the header has now; returns those that judge it. */
+/* Measures the lists by the order that the header has now; returns whose lists count. */
 static Judges
 judge(Tuning *tuning)
 {
-	const Judges *cold = &tuning->cold;
-	Judges		all;
-
 	tuning->warm = tuning->cold = (Judges) {0};
 	visit_users(tuning, true, measure);
-	if (tuning->warm.n >= LEAST_CHOOSING)
-		return tuning->warm;
-	all = tuning->warm;
-	all.n += cold->n;
-	all.ndcg += cold->ndcg;
-	all.ndcg_popularity += cold->ndcg_popularity;
-	return all;
-}
-
-static double
-gain(const Judges *judges)
-{
-	return judges->ndcg - judges->ndcg_popularity;
-}
-
-/*
- * Whether the order is better than popularity's, and newcomers do not clearly lose by it
- * more than the others gain.
- */
-static bool
-beats_popularity(const Tuning *tuning, const Judges *judges)
-{
-	const Judges *cold = &tuning->cold;
-
-	return judges->n >= LEAST_JUDGES && gain(judges) > 0 &&
-		(gain(&tuning->warm) + gain(cold) > 0 || gain(cold) >= -CLEARLY * sqrt(cold->squares));
+	return judges_counting(&tuning->warm, &tuning->cold);
 }
 
 /*
@@ -456,14 +402,14 @@ choose_order(Tuning *tuning, ModelFileHeader *header)
 
 	fit_weights(tuning, header);
 	judges = judge(tuning);
-	if (beats_popularity(tuning, &judges))
+	if (judges_prefer(&tuning->warm, &tuning->cold))
 		return judges;
 	header->temperature = TIE_TEMPERATURE;
 	header->relevance_rating = 0;
 	judges = judge(tuning);
-	if (!beats_popularity(tuning, &judges))
+	if (!judges_prefer(&tuning->warm, &tuning->cold))
 		header->temperature = NO_TEMPERATURE;
-	judges.ndcg = judges.ndcg_popularity;
+	judges.ndcg = judges.popularity_ndcg;
 	return judges;
 }
 
@@ -478,12 +424,12 @@ relevance_tune(void *file, const Ratings *ratings, double *popularity_ndcg,
 	*popularity_ndcg = NAN;
 	open_tuning(&tuning, file, ratings, check_interrupts, scratch);
 	collect_options(&tuning, false);
-	if (tuning.n_choosing < LEAST_CHOOSING)
+	if (tuning.n_choosing < JUDGES_ENOUGH)
 		collect_options(&tuning, true);
 	if (tuning.n_choosing == 0)
 		return NAN;
 	judges = choose_order(&tuning, header);
-	*popularity_ndcg = judges.ndcg_popularity / judges.n;
+	*popularity_ndcg = judges.popularity_ndcg / judges.n;
 	if (header->events)
 		fit_chance(&tuning, header);
 	return judges.ndcg / judges.n;

@@ -23,13 +23,11 @@ extern size_t relevance_scratch(const ModelFileHeader *header, const Ratings *ra
  * ratings are known, they make the liked validation rows likely, of the warm users that
  * have such rows, of all where there are fewer than 50 of those, and of a seeded sample
  * of 20,000 at most.  If the order is then no better than that of popularity, it is made
- * that of popularity, ties by the cosine if that is better, else by the index.  It is
- * better if the same users, five at least, have a greater NDCG@10, unless the others lose
- * more than these gain, by two standard errors of their difference.  Of events it also
- * fits the chance that a movie is among those that a user, who goes on to choose any,
- * chooses in a time as long as that of the validation part.  Without such rows nothing
- * changes.  Returns the NDCG, NaN without rows; in popularity_ndcg that of the most
- * popular movies, for comparison; they are equal if popularity's order was taken.
+ * that of popularity, ties by the cosine if that is better, else by the index: judges.h.
+ * Of events it also fits the chance that a movie is among those that a user, who goes on
+ * to choose any, chooses in a time as long as that of the validation part.  Without such
+ * rows nothing changes.  Returns the NDCG, NaN without rows; in popularity_ndcg that of
+ * the most popular movies, for comparison; they are equal if popularity's order was taken.
  * check_interrupts is called every few milliseconds, and may not return.
  */
 extern double relevance_tune(void *file, const Ratings *ratings, double *popularity_ndcg,

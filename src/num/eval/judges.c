@@ -1,0 +1,53 @@
+/*
+ * judges.c: see judges.h.
+ */
+#include "num/eval/judges.h"
+
+#include <math.h>
+
+/* The lists of fewer users do not tell which order is better. */
+#define LEAST_JUDGES 5
+
+/* A loss of so many standard errors is clear. */
+#define CLEARLY 2
+
+void
+judges_add(Judges *judges, double ndcg, double popularity_ndcg)
+{
+	double		difference = ndcg - popularity_ndcg;
+
+	judges->n++;
+	judges->ndcg += ndcg;
+	judges->popularity_ndcg += popularity_ndcg;
+	judges->squares += difference * difference;
+}
+
+Judges
+judges_counting(const Judges *warm, const Judges *cold)
+{
+	Judges		all = *warm;
+
+	if (warm->n >= JUDGES_ENOUGH)
+		return all;
+	all.n += cold->n;
+	all.ndcg += cold->ndcg;
+	all.popularity_ndcg += cold->popularity_ndcg;
+	all.squares += cold->squares;
+	return all;
+}
+
+static double
+gain(const Judges *judges)
+{
+	return judges->ndcg - judges->popularity_ndcg;
+}
+
+bool
+judges_prefer(const Judges *warm, const Judges *cold)
+{
+	Judges		counting = judges_counting(warm, cold);
+	bool		cold_lose = gain(cold) < -CLEARLY * sqrt(cold->squares);
+
+	return counting.n >= LEAST_JUDGES && gain(&counting) > 0 &&
+		!(cold_lose && gain(warm) + gain(cold) < 0);
+}
