@@ -698,7 +698,7 @@ like_threshold: a rating from here on is a like; NULL: the smallest rating at or
 history: whether users are told by their own earlier ratings too.
 user_ids: whether users are told by their ids too; false: the model holds no id and no vector of any user.
 from_model: the model to start from; NULL: from scratch.
-refit: go on for up to 3 epochs with all of the training part, at the last learning rates.
+refit: go on with all of the training part, for one epoch of retrieval at learning_rate and for 1 to 3 of ranking at the last rates that brought something.
 comment: kept with the model.
 Columns: losses and metrics of the validation part (NULL if the stage lacks them), seconds of the epoch, whether it was the best so far.
 Errors: an option out of range, relations or columns that are missing, a null key, rating or time (told with the row), no ratings, more memory than mlrec.training_memory. Then, and when cancelled, nothing is left.';

@@ -89,8 +89,9 @@ CALL train('on without', 'retrieval_epochs => 1, ranking_epochs => 1, refit => f
 	from_model => model(''no history'')');
 \set VERBOSITY default
 
--- Refitting: one epoch of retrieval, at a lower rate; three of ranking, at the rates of
--- the last three that brought something.  There is nothing left to validate.
+-- Refitting: one epoch of retrieval, at a lower rate; of ranking one for each three that
+-- brought something, three at most, at the rates of the last ones.  There is nothing left
+-- to validate.
 CALL train('refit', 'retrieval_epochs => 6, ranking_epochs => 4, learning_rate => 0.02, patience => 2');
 CREATE VIEW parts AS
 	SELECT *, count(*) FILTER (WHERE epoch = 1) OVER (PARTITION BY stage ORDER BY row_no) AS part
@@ -102,7 +103,8 @@ WITH kept AS (
 		count(*) OVER (PARTITION BY stage) AS n
 	FROM parts WHERE part = 1 AND is_best AND stage = 'ranking'
 ), last AS (
-	SELECT stage, epoch - greatest(n - 3, 0) AS epoch, learning_rate FROM kept WHERE epoch > n - 3
+	SELECT stage, epoch - (n - least((n + 2) / 3, 3)) AS epoch, learning_rate FROM kept
+	WHERE epoch > n - least((n + 2) / 3, 3)
 ), again AS (
 	SELECT stage, epoch, learning_rate FROM parts WHERE part = 2 AND stage = 'ranking'
 )

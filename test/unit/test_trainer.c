@@ -363,6 +363,33 @@ test_given_rates(void)
 }
 
 /*
+ * All epochs, though hardly anything is learned and patience is short: the rate rises and
+ * stays, and the last averages are the result.
+ */
+static void
+test_all_epochs(Stage stage, int32_t epochs)
+{
+	SmallRatings data = small_ratings(&ordinary);
+	TrainOptions options = team_options(stage, 64, epochs);
+	Trained		trained;
+
+	options.all_epochs = true;
+	options.patience = 1;
+	options.learning_rate = 1e-6f;
+	trained = team_train(&data, stage, HISTORY_DIMS, &options, 2, NULL);
+	CHECK(trained.n_epochs == epochs);
+	CHECK(epochs == 1 || trained.report[0].learning_rate < options.learning_rate);
+	for (int e = 0; e < epochs; e++)
+	{
+		CHECK(trained.report[e].is_best);
+		CHECK(e == 0 || trained.report[e].learning_rate == options.learning_rate);
+	}
+	CHECK(memcmp(trained.params, trained.best, sizeof(float) * trained.size) == 0);
+	team_free(&trained, &data, &options);
+	small_free(&data);
+}
+
+/*
  * The average of all parameters, step by step, is what rows that are brought up to date
  * only now and then have in the end.
  */
@@ -555,6 +582,8 @@ main(void)
 		test_running_away(stage);
 	}
 	test_given_rates();
+	test_all_epochs(STAGE_RETRIEVAL, 8);
+	test_all_epochs(STAGE_RETRIEVAL, 1);
 	test_poor_data();
 	test_row_does_not_know_itself(false);
 	test_row_does_not_know_itself(true);

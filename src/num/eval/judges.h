@@ -33,7 +33,8 @@ extern Judges judges_counting(const Judges *warm, const Judges *cold);
 
 /*
  * Whether those who count, five at least, gain by the order by relevance, unless the
- * others clearly lose by it, by two standard errors, and more than these gain.
+ * newcomers lose by it: by more than two standard errors, and by more than the warm users
+ * gain.
  */
 extern bool judges_prefer(const Judges *warm, const Judges *cold);
 

@@ -5,13 +5,14 @@
  * the candidates, and the most popular movies, so that popularity is seen to compete.
  * Liked movies beyond them are left out: no weights would bring them to the top.
  *
- * The users that count are those who have rated something before: of a newcomer the
+ * The users that count are those who have rated EVALUATE_WARM movies before: of a newcomer the
  * cosine knows attributes alone, and weights fitted to newcomers, who are many among the
  * latest ratings, made too little of everybody's.  Such users are few, and what they say
  * is pulled to the softmax's own weights.  On the last fifth of the first 80 % of
  * MovieLens 1M that took the static recall@200 of warm users from 0.464 to 0.474 and
  * their NDCG@10 from 0.229 to 0.235; without the pull to the softmax there was no gain.
- * The same users judge whether the order is better than that of popularity (judges.h).
+ * The same users judge whether the order is better than that of popularity, unless
+ * newcomers clearly lose (judges.h).
  */
 #include "num/eval/relevance.h"
 

@@ -20,10 +20,11 @@ extern size_t relevance_scratch(const ModelFileHeader *header, const Ratings *ra
 
 /*
  * Puts temperature and relevance_rating into the model file's header: where the train
- * ratings are known, they make the liked validation rows likely, of the warm users that
- * have such rows, of all where there are fewer than 50 of those, and of a seeded sample
- * of 20,000 at most.  If the order is then no better than that of popularity, it is made
- * that of popularity, ties by the cosine if that is better, else by the index: judges.h.
+ * ratings are known, they make the liked validation rows likely, of the warm users, or
+ * where fewer than 50 of them have such rows of all users; of more than 20,000 users with
+ * validation rows a seeded sample is looked at.  If the order is then no better than that
+ * of popularity, it is made that of popularity, ties by the cosine if that is better, else
+ * by the index: judges.h.
  * Of events it also fits the chance that a movie is among those that a user, who goes on
  * to choose any, chooses in a time as long as that of the validation part.  Without such
  * rows nothing changes.  Returns the NDCG, NaN without rows; in popularity_ndcg that of

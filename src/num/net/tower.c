@@ -46,12 +46,13 @@ static int
 row_groups(RowGroup *group, const TowerPass *pass, const StageShape *shape, Tensor w1)
 {
 	int			inputs = tower_inputs(shape, w1);
-	int			full = pass->rows - pass->without_recents;
+	int			without = w1 == TENSOR_USER_W1 ? pass->without_recents : 0;
+	int			full = pass->rows - without;
 
 	group[0] = (RowGroup) {0, layer_size(full, inputs, shape->width[w1])};
-	group[1] = (RowGroup) {full, layer_size(pass->without_recents, inputs, shape->width[w1])};
+	group[1] = (RowGroup) {full, layer_size(without, inputs, shape->width[w1])};
 	group[1].size.fan_in = user_input_recents(shape);
-	return pass->without_recents > 0 ? 2 : 1;
+	return without > 0 ? 2 : 1;
 }
 
 /* Two dense layers: out = relu_dropout(x w1 + b1) w2 + b2. */

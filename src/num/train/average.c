@@ -80,9 +80,8 @@ average_row(Trainer *trainer, Tensor table, int64_t row, int32_t steps)
 	const StageShape *shape = &trainer->shape;
 	int32_t		width = shape->width[table];
 	int64_t		at = shape->offset[table] + row * width;
-	int32_t    *seen;
+	int32_t    *seen = &trainer->average.seen[table][row];
 
-	seen = &trainer->average.seen[table][row];
 	if (*seen == steps)
 		return;
 	approach(trainer->average.params + at, trainer->params + at,

@@ -327,14 +327,13 @@ static TowerPass
 movie_pass(const Trainer *trainer, int shard, int32_t *from)
 {
 	int32_t		to;
-	TowerPass	pass;
+	TowerPass	pass = {.dropout = DROPOUT_OFF};
 
 	movie_shard(trainer, shard, from, &to);
 	pass.x = movies_from(trainer->movies.x, *from, trainer->shape.movie_inputs);
 	pass.hidden = movies_from(trainer->movies.hidden, *from, trainer->shape.movie_hidden);
 	pass.out = movies_from(trainer->movies.raw, *from, VECTOR_DIMS);
 	pass.rows = to - *from;
-	pass.dropout = DROPOUT_OFF;
 	return pass;
 }
 

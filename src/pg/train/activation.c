@@ -2,9 +2,9 @@
  * activation.c: whether a new model is better than what is served.
  *
  * The measure is the NDCG@10 of the order by relevance on the validation rows of
- * the new training, where it must be above that of popularity and above that
- * of the active model.  The new model has not seen these rows, for it is
- * judged before it is trained on them as well; the active one, refitted in its
+ * the new training, of the users who count (judges.h), where it must be above
+ * that of popularity and above that of the active model.  The new model has not
+ * seen these rows, for it is judged before it is trained on them as well; the active one, refitted in its
  * time, may have learned some of them by heart.  To compare the two as they
  * are would shut the gate for ever.  So they are compared
  *

@@ -15,15 +15,16 @@
 /*
  * Refitting goes on from the tuned parameters: what it has to add is the
  * validation rows, which are the latest.  Beginning anew, for all the epochs that
- * turned out best, takes more than twice as long and predicts no better.  It is one epoch
- * for each REFIT_SHARE that turned out best: more than that overfits few ratings.
+ * turned out best, takes more than twice as long and predicts no better.  Ranking
+ * goes on for an epoch for each REFIT_SHARE that turned out best, REFIT_EPOCHS at most:
+ * more than that overfits few ratings.
  */
 #define REFIT_EPOCHS 3
 #define REFIT_SHARE 3
 
 /*
  * Retrieval is trained at RETRIEVAL_RATE times the rate of the ranking stage, which its
- * averages allow, and refitted in one epoch at a low one.  Few ratings are gone through
+ * averages allow, and refitted in one epoch at a low rate.  Few ratings are gone through
  * more often, for about as many steps as a million ratings take.
  */
 #define RETRIEVAL_RATE 4.0f

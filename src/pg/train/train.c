@@ -4,7 +4,7 @@
  * Phases: options are checked; the relations are read, encoded and split; each
  * stage is trained, by stages.c, on the train ratings with the validation rows
  * deciding when to stop; the order by relevance is tuned on the validation
- * rows; with refit both stages go on for a few epochs on all training rows, at
+ * rows; with refit both stages go on for a few epochs on all training rows, ranking at
  * the last rates that brought something; the model is measured on the test rows,
  * which no decision has seen; it is stored.
  *
