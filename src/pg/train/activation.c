@@ -4,9 +4,9 @@
  * The measure is the NDCG@10 of the order by relevance on the validation rows of
  * the new training, of the users who count (judges.h), where it must be above
  * that of popularity and above that of the active model.  The new model has not
- * seen these rows, for it is judged before it is trained on them as well; the active one, refitted in its
- * time, may have learned some of them by heart.  To compare the two as they
- * are would shut the gate for ever.  So they are compared
+ * seen these rows, for it is judged before it is trained on them as well; the
+ * active one, refitted in its time, may have learned some of them by heart.  To
+ * compare the two as they are would shut the gate for ever.  So they are compared
  *
  * - on the validation rows that are later than all that the active model was
  *   trained on, if there are enough of them;
