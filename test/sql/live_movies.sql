@@ -51,7 +51,7 @@ CREATE TABLE new_movies AS
 	FROM movies, unnest(string_to_array(genres, '|')) genre
 	GROUP BY genre;
 INSERT INTO movies SELECT movie_id, 'New', genre, 1995 FROM new_movies;
-SELECT count(*) AS genres, count(*) FILTER (WHERE near > 1.5 * share) > 14 AS near_to_their_own
+SELECT count(*) AS genres, count(*) FILTER (WHERE near > 1.5 * share) > 10 AS near_to_their_own
 FROM new_movies n, LATERAL (
 	SELECT avg((s.genres ~ n.genre)::int) AS near FROM similar_movies(n.movie_id, 20) s) s;
 
