@@ -46,8 +46,9 @@ bool
 judges_prefer(const Judges *warm, const Judges *cold)
 {
 	Judges		counting = judges_counting(warm, cold);
+	double		needed = warm->n >= JUDGES_ENOUGH ? 0 : sqrt(counting.squares);
 	bool		cold_lose = gain(cold) < -CLEARLY * sqrt(cold->squares);
 
-	return counting.n >= LEAST_JUDGES && gain(&counting) > 0 &&
+	return counting.n >= LEAST_JUDGES && gain(&counting) > needed &&
 		!(cold_lose && gain(warm) + gain(cold) < 0);
 }

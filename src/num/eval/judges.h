@@ -32,7 +32,8 @@ extern void judges_add(Judges *judges, double ndcg, double popularity_ndcg);
 extern Judges judges_counting(const Judges *warm, const Judges *cold);
 
 /*
- * Whether those who count, five at least, gain by the order by relevance, unless the
+ * Whether those who count, five at least, gain by the order by relevance, where newcomers
+ * count too by more than one standard error, unless the
  * newcomers lose by it: by more than two standard errors, and by more than the warm users
  * gain.
  */
