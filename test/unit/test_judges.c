@@ -53,6 +53,9 @@ test_who_counts(void)
 	CHECK(!prefer(few, cold));
 	CHECK(!prefer(users(60, -0.02, 0.1), users(300, 0.1, 0.1)));
 	CHECK(prefer(few, users(300, 0.01, 0.2)));
+	/* by a hair: enough where warm users decide, not where all do */
+	CHECK(prefer(users(JUDGES_ENOUGH, 0.001, 0.1), cold));
+	CHECK(!prefer(users(JUDGES_ENOUGH - 1, 0.001, 0.1), users(300, 0.001, 0.2)));
 }
 
 static void

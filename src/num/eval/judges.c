@@ -45,10 +45,10 @@ gain(const Judges *judges)
 bool
 judges_prefer(const Judges *warm, const Judges *cold)
 {
-	Judges		counting = judges_counting(warm, cold);
-	double		needed = warm->n >= JUDGES_ENOUGH ? 0 : sqrt(counting.squares);
-	bool		cold_lose = gain(cold) < -CLEARLY * sqrt(cold->squares);
+	Judges		all = judges_counting(warm, cold);
 
-	return counting.n >= LEAST_JUDGES && gain(&counting) > needed &&
-		!(cold_lose && gain(warm) + gain(cold) < 0);
+	if (warm->n < JUDGES_ENOUGH)
+		return all.n >= LEAST_JUDGES && gain(&all) > sqrt(all.squares);
+	return gain(warm) > 0 &&
+		(gain(warm) + gain(cold) >= 0 || gain(cold) >= -CLEARLY * sqrt(cold->squares));
 }

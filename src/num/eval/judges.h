@@ -32,10 +32,9 @@ extern void judges_add(Judges *judges, double ndcg, double popularity_ndcg);
 extern Judges judges_counting(const Judges *warm, const Judges *cold);
 
 /*
- * Whether those who count, five at least, gain by the order by relevance, where newcomers
- * count too by more than one standard error, unless the
- * newcomers lose by it: by more than two standard errors, and by more than the warm users
- * gain.
+ * Whether the order by relevance is better.  Enough warm users decide by any gain, unless
+ * the newcomers lose more than these gain, and by more than two standard errors.  All users
+ * together, five at least, decide by a gain of more than one standard error.
  */
 extern bool judges_prefer(const Judges *warm, const Judges *cold);
 
