@@ -13,7 +13,7 @@ seconds that it took: `retrieval` and `ranking` are one epoch of a stage,
 Towers: ids to 32 numbers, gender, age and occupation to 8 each, then Dense 64
 with ReLU, dropout 0.2 and Dense 64, made unit length; the cosine through
 Dense 1 says whether a movie is liked.  Ranking: both vectors through
-128-256-128-64-1 with ReLU, batch normalization and dropout.  Adam, batches of
+128-128-128-64-1 with ReLU, batch normalization and dropout.  Adam, batches of
 2,048 rows.
 """
 import sys
@@ -53,8 +53,8 @@ class Tower(nn.Module):
 
 def ranker():
     return nn.Sequential(
-        nn.Linear(128, 256), nn.ReLU(), nn.BatchNorm1d(256), nn.Dropout(0.3),
-        nn.Linear(256, 128), nn.ReLU(), nn.BatchNorm1d(128), nn.Dropout(0.2),
+        nn.Linear(128, 128), nn.ReLU(), nn.BatchNorm1d(128), nn.Dropout(0.3),
+        nn.Linear(128, 128), nn.ReLU(), nn.BatchNorm1d(128), nn.Dropout(0.2),
         nn.Linear(128, 64), nn.ReLU(), nn.Dropout(0.1),
         nn.Linear(64, 1))
 

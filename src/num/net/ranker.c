@@ -11,6 +11,9 @@
 #include "num/net/dense.h"
 #include "num/net/tower.h"
 
+_Static_assert(RANKER_HIDDEN1 % DENSE_COLUMNS == 0 && RANKER_HIDDEN2 % DENSE_COLUMNS == 0 &&
+			   RANKER_HIDDEN3 % DENSE_COLUMNS == 0, "dense_forward() takes whole columns");
+
 /* Where the movies' half of TENSOR_RANK_W1 begins. */
 #define MOVIE_HALF (VECTOR_DIMS * RANKER_HIDDEN1)
 

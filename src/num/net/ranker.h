@@ -1,7 +1,7 @@
 /*
  * ranker.h: the deep part of the ranking stage.
  *
- *		[user | movie] (128) - Dense 256, ReLU, batch norm, dropout 0.3
+ *		[user | movie] (128) - Dense 128, ReLU, batch norm, dropout 0.3
  *		- Dense 128, ReLU, batch norm, dropout 0.2 - Dense 64, ReLU, dropout 0.1
  *		- Dense 1
  *

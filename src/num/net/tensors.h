@@ -43,7 +43,7 @@
 
 #define MAX_USER_HIDDEN 256		/* of the user towers' hidden layers */
 
-#define RANKER_HIDDEN1 256
+#define RANKER_HIDDEN1 128
 #define RANKER_HIDDEN2 128
 #define RANKER_HIDDEN3 64
 
