@@ -7,8 +7,7 @@ CREATE EXTENSION IF NOT EXISTS mlrec;
 CREATE SCHEMA live_newcomers;
 SET search_path = live_newcomers, public;
 SELECT load_movielens(:'sample') \g /dev/null
-SELECT max(model_id) AS model FROM train_recommender(retrieval_epochs => 4, ranking_epochs => 6, seed => 2,
-	learning_rate => 3e-3, refit => false) \gset
+SELECT max(model_id) AS model FROM train_recommender(retrieval_epochs => 4, seed => 2, refit => false) \gset
 \set ECHO all
 
 -- Of whom nothing is known, one is like the other.
