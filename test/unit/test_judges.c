@@ -62,10 +62,18 @@ static void
 test_newcomers_lose(void)
 {
 	Judges		warm = users(60, 0.02, 0.1);
+	Judges		few = users(JUDGES_ENOUGH - 1, 0.02, 0.1);
+	Judges		lose = users(300, -0.03, 0.1);
+	Judges		by_chance = users(300, -0.01, 0.1);
+	Judges		nobody = {0};
 
-	CHECK(!prefer(warm, users(300, -0.03, 0.1)));
-	/* clearly, but less than the others gain */
-	CHECK(prefer(warm, users(300, -0.003, 0.001)));
+	CHECK(judges_prefer(&warm, &lose));
+	CHECK(judges_newcomers_lose(&warm, &lose));
+	CHECK(!judges_newcomers_lose(&warm, &by_chance));
+	CHECK(!judges_newcomers_lose(&warm, &nobody));
+	CHECK(!judges_newcomers_lose(&warm, &warm));
+	/* these have been asked already */
+	CHECK(!judges_newcomers_lose(&few, &lose));
 }
 
 static void

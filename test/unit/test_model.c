@@ -106,6 +106,31 @@ test_growing_prefixes(void)
 	check_alone(inputs, MANY);
 }
 
+/* Where popularity is better for newcomers, the networks say nothing to them alone. */
+static void
+test_newcomers_popular(void)
+{
+	ModelFileHeader *header = file;
+	static const int32_t unknown[] = {-1, -1};
+	UserInput	inputs[] = {user_input_of(2, 0), user_input_of(2, 2), user_input_of(2, 7)};
+	float		before[3];
+
+	/* ratings of movies that the model does not know are none */
+	inputs[1].history_movie = unknown;
+	ask(inputs, 3, 0);
+	memcpy(before, temperature[0], sizeof(before));
+	header->newcomers_popular = 1;
+	ask(inputs, 3, 0);
+	for (int i = 0; i < 2; i++)
+	{
+		CHECK(before[i] > 1e-3 && model_rating_weight(header, before[i]) > 0);
+		CHECK(temperature[0][i] == NO_TEMPERATURE);
+		CHECK(model_rating_weight(header, temperature[0][i]) == 0);
+	}
+	CHECK(same_bits(temperature[0] + 2, before + 2, 1));
+	header->newcomers_popular = 0;
+}
+
 /* The same movies with other ratings are another history. */
 static void
 test_same_movies_rated_otherwise(void)
@@ -256,6 +281,7 @@ main(void)
 {
 	set_up();
 	test_growing_prefixes();
+	test_newcomers_popular();
 	test_same_movies_rated_otherwise();
 	test_what_counts();
 	test_movies_from_features();

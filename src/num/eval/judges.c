@@ -49,6 +49,11 @@ judges_prefer(const Judges *warm, const Judges *cold)
 
 	if (warm->n < JUDGES_ENOUGH)
 		return all.n >= LEAST_JUDGES && gain(&all) > sqrt(all.squares);
-	return gain(warm) > 0 &&
-		(gain(warm) + gain(cold) >= 0 || gain(cold) >= -CLEARLY * sqrt(cold->squares));
+	return gain(warm) > 0;
+}
+
+bool
+judges_newcomers_lose(const Judges *warm, const Judges *cold)
+{
+	return warm->n >= JUDGES_ENOUGH && gain(cold) < -CLEARLY * sqrt(cold->squares);
 }

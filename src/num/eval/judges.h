@@ -5,7 +5,8 @@
  * count are the warm ones: a newcomer's list is nearly that of popularity and differs by
  * chance, and newcomers are many among the latest ratings.  When all users judged, one
  * training in some twenty on MovieLens 1M lost an order whose live lists were five times
- * better.
+ * better.  When newcomers had a veto, one of two on its likes as events did.  So newcomers
+ * decide for themselves.
  */
 #ifndef MLREC_EVAL_JUDGES_H
 #define MLREC_EVAL_JUDGES_H
@@ -32,10 +33,15 @@ extern void judges_add(Judges *judges, double ndcg, double popularity_ndcg);
 extern Judges judges_counting(const Judges *warm, const Judges *cold);
 
 /*
- * Whether the order by relevance is better.  Enough warm users decide by any gain, unless
- * the newcomers lose more than these gain, and by more than two standard errors.  All users
- * together, five at least, decide by a gain of more than one standard error.
+ * Whether the order by relevance is better.  Enough warm users decide by any gain.  All
+ * users together, five at least, decide by a gain of more than one standard error.
  */
 extern bool judges_prefer(const Judges *warm, const Judges *cold);
+
+/*
+ * Whether it is worse for newcomers, where enough warm users have decided without them: by
+ * more than two standard errors.
+ */
+extern bool judges_newcomers_lose(const Judges *warm, const Judges *cold);
 
 #endif							/* MLREC_EVAL_JUDGES_H */

@@ -293,10 +293,11 @@ answer_by_model(Lists *lists, int at)
 	n = answer_candidates(lists, at, ORDER_LIKELY);
 	if (n > 0)
 	{
+		float		weight = model_rating_weight(header, lists->temperature[at]);
+
 		predict_candidates(lists, ranking, n);
 		for (int32_t i = 0; i < n; i++)
-			lists->predicted[i] = lists->candidates[i].score +
-				header->relevance_rating * lists->predicted[i];
+			lists->predicted[i] = lists->candidates[i].score + weight * lists->predicted[i];
 		answer_reordered(lists, query, ORDER_RELEVANCE, lists->predicted, n);
 	}
 }

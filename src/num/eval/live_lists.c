@@ -184,30 +184,29 @@ predict(LiveLists *lists, const float *ranking, int32_t n)
 }
 
 /*
- * The rank of a movie among the k best by score [n_movies], put in order by rating or
- * by relevance; -1 if it is not among them.
+ * The rank of a movie among the k best by the scores of the query at `at`, put in order by
+ * rating or by relevance; -1 if it is not among them.
  */
 static int32_t
-rank_among_candidates(LiveLists *lists, const float *score, const float *ranking, int32_t movie,
-					  bool by_relevance)
+rank_among_candidates(LiveLists *lists, int at, int32_t movie, bool by_relevance)
 {
 	const Evaluator *evaluator = lists->evaluator;
-	const ModelFileHeader *header = evaluator->header;
+	int32_t		n_movies = evaluator->ratings->n_movies;
+	float		weight = model_rating_weight(evaluator->header, lists->temperature[at]);
 	int32_t		index = -1;
 	int32_t		rank = 0;
 	Topk		topk;
 
 	topk_init(&topk, lists->candidates, lists->k);
-	topk_push_all(&topk, score, evaluator->ratings->n_movies, lists->skip);
+	topk_push_all(&topk, lists->scores + (int64_t) at * n_movies, n_movies, lists->skip);
 	topk_sort(&topk);
 	for (int32_t i = 0; i < topk.n && index < 0; i++)
 		index = topk.entry[i].index == movie ? i : -1;
 	if (index < 0)
 		return -1;
-	predict(lists, ranking, topk.n);
+	predict(lists, lists->ranking + (int64_t) at * VECTOR_DIMS, topk.n);
 	for (int32_t i = 0; i < topk.n && by_relevance; i++)
-		lists->predicted[i] = topk.entry[i].score +
-			header->relevance_rating * lists->predicted[i];
+		lists->predicted[i] = topk.entry[i].score + weight * lists->predicted[i];
 	for (int32_t i = 0; i < topk.n; i++)
 		rank += lists->predicted[i] > lists->predicted[index] ||
 			(i < index && lists->predicted[i] == lists->predicted[index]);
@@ -221,12 +220,11 @@ rank_by_model(LiveLists *lists, int at, int32_t movie)
 	int32_t		n_movies = evaluator->ratings->n_movies;
 	int32_t		user = lists->queries[at].user;
 	float	   *scores = lists->scores + (int64_t) at * n_movies;
-	const float *ranking = lists->ranking + (int64_t) at * VECTOR_DIMS;
 
-	add_rank(lists, BY_RATING, user, rank_among_candidates(lists, scores, ranking, movie, false));
+	add_rank(lists, BY_RATING, user, rank_among_candidates(lists, at, movie, false));
 	for (int32_t other = 0; other < n_movies; other++)
 		scores[other] = lists->temperature[at] * scores[other] + evaluator->popularity[other];
-	add_rank(lists, BY_RELEVANCE, user, rank_among_candidates(lists, scores, ranking, movie, true));
+	add_rank(lists, BY_RELEVANCE, user, rank_among_candidates(lists, at, movie, true));
 }
 
 static void

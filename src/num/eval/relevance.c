@@ -11,8 +11,8 @@
  * is pulled to the softmax's own weights.  On the last fifth of the first 80 % of
  * MovieLens 1M that took the static recall@200 of warm users from 0.464 to 0.474 and
  * their NDCG@10 from 0.229 to 0.235; without the pull to the softmax there was no gain.
- * The same users judge whether the order is better than that of popularity, unless
- * newcomers clearly lose (judges.h).
+ * The same users judge whether the order is better than that of popularity; newcomers,
+ * whether it is for them (judges.h).
  */
 #include "num/eval/relevance.h"
 
@@ -41,11 +41,9 @@
 
 /*
  * A temperature at which the cosine decides nothing but ties of popularity, whose steps
- * are ln((n + 1) / n) for n likes; and one at which it decides only among movies that
- * nobody liked: to all others it adds nothing that a float can hold.
+ * are ln((n + 1) / n) for n likes.
  */
 #define TIE_TEMPERATURE 1e-4f
-#define NO_TEMPERATURE 1e-20f
 
 typedef struct Tuning
 {
@@ -185,7 +183,7 @@ ndcg_by_relevance(Tuning *tuning)
 	topk_init(&topk, tuning->list, LIST_LENGTH);
 	for (int32_t i = 0; i < tuning->n; i++)
 		topk_push(&topk, tuning->options[i].score +
-				  tuning->header->relevance_rating * tuning->predicted[i],
+				  model_rating_weight(tuning->header, tuning->temperature) * tuning->predicted[i],
 				  tuning->options[i].index);
 	return list_ndcg(tuning, &topk);
 }
@@ -404,7 +402,10 @@ choose_order(Tuning *tuning, ModelFileHeader *header)
 	fit_weights(tuning, header);
 	judges = judge(tuning);
 	if (judges_prefer(&tuning->warm, &tuning->cold))
+	{
+		header->newcomers_popular = judges_newcomers_lose(&tuning->warm, &tuning->cold);
 		return judges;
+	}
 	header->temperature = TIE_TEMPERATURE;
 	header->relevance_rating = 0;
 	judges = judge(tuning);

@@ -13,7 +13,7 @@
 #include "num/net/tensors.h"
 #include "num/net/tower.h"
 
-/* Below, the order is that of popularity, whatever is known. */
+/* Below, the order is that of popularity, whatever is known of the moment. */
 #define LEAST_TEMPERATURE 1e-3f
 
 /* How many deviations are computed at a time. */
@@ -136,6 +136,14 @@ model_in_order(const Model *model, const UserInput *input)
 	return model->header->in_order && input->history_decay != NULL && input->left > 0;
 }
 
+/* Whether nothing is in the history of a user whose input is x. */
+static bool
+is_newcomer(const StageShape *shape, const float *x)
+{
+	return shape->history > 0 &&
+		x[user_input_history(shape) + 2 * shape->history + HISTORY_LOG_COUNT] == 0;
+}
+
 /*
  * The validation ratings have said how much a temperature counts long after the last
  * rating: header->temperature against what training has found.  What is known of the
@@ -151,6 +159,8 @@ model_temperature(const Model *model, const float *x, const float *hidden)
 	float		known = shape->recents > 0 && counts > LEAST_TEMPERATURE ?
 		x[shape->user_inputs - 1] : 0;
 
+	if (model->header->newcomers_popular && is_newcomer(shape, x))
+		return NO_TEMPERATURE;
 	return user_temperature(hidden, params, shape, NULL) * (counts + (1 - counts) * known);
 }
 

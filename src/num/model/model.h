@@ -143,6 +143,13 @@ extern void model_add_recents(const Model *model, Recents *recents, const UserIn
  */
 extern float model_temperature(const Model *model, const float *x, const float *hidden);
 
+/* What a predicted rating adds to the relevance of a movie for a user of that temperature. */
+static inline float
+model_rating_weight(const ModelFileHeader *header, float temperature)
+{
+	return temperature == NO_TEMPERATURE ? 0 : header->relevance_rating;
+}
+
 /* Whether the model looks at the order of histories, and anything is left of this one. */
 extern bool model_in_order(const Model *model, const UserInput *input);
 

@@ -15,8 +15,14 @@
 #include "num/net/tensors.h"
 
 #define MODEL_FILE_MAGIC 0x6d6c7265632e696dULL
-#define MODEL_FILE_VERSION 8
+#define MODEL_FILE_VERSION 9
 #define MODEL_FILE_ALIGN 64
+
+/*
+ * The temperature of who gets the order of popularity: the cosine decides only among movies
+ * that nobody liked; to all others it adds nothing that a float can hold.
+ */
+#define NO_TEMPERATURE 1e-20f
 
 typedef enum ModelFileSection
 {
@@ -74,6 +80,8 @@ typedef struct ModelFileHeader
 								 * + relevance_rating * predicted rating in
 								 * deviations */
 	float		relevance_rating;
+	int32_t		newcomers_popular;	/* 1: who has rated no movie that the model knows gets the
+									 * order of popularity, whatever the networks say */
 	int32_t		history;		/* width of each pooled history, 0: none */
 	int32_t		events;			/* 1: trained on events, ratings.h: a history has
 								 * ln(1 + weight) in the place of ratings */
@@ -83,7 +91,7 @@ typedef struct ModelFileHeader
 									 * with the chance 1 / (1 + exp(-intercept - slope *
 									 * relevance)), see relevance.h */
 	float		chance_slope;
-	float		reserved[3];
+	float		reserved[2];
 
 	uint64_t	offset[N_MODEL_FILE_SECTIONS];	/* from the start of the block */
 	uint64_t	length[N_MODEL_FILE_SECTIONS];	/* bytes */

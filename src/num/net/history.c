@@ -104,7 +104,7 @@ history_features(float *out, const History *history, int32_t without, float with
 			out[d] = history->sum[d] * scale;
 	out += 2 * width;
 	out[0] = deviations / (count + HISTORY_DAMPING);
-	out[1] = log1pf(count) / 5;
+	out[HISTORY_LOG_COUNT] = log1pf(count) / 5;
 	out[2] = history_scale(count);
 }
 

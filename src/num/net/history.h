@@ -24,6 +24,9 @@
 
 #define HISTORY_DAMPING 5.0f
 
+/* Where ln(1 + c) / 5 stands, behind the sums. */
+#define HISTORY_LOG_COUNT 1
+
 typedef struct History
 {
 	const float *table;			/* [n_movies + 1][2 * width] */

@@ -212,6 +212,7 @@ export_model_file(void *file, const ModelFileHeader *header, const ExportInput *
 	*own = *header;
 	own->temperature = input->cosine_weight * expf(head[HEAD_LOG_TEMPERATURE]);
 	own->relevance_rating = input->relevance_rating;
+	own->newcomers_popular = input->newcomers_popular;
 	fill_ids(file, input);
 	fill_statistics(file, input);
 	fill_movie_vectors(file, input, &work);

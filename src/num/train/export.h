@@ -20,7 +20,8 @@ typedef struct ExportInput
 	size_t		names_length;
 	float		cosine_weight;	/* the temperature, of that of the softmax: 1 until
 								 * relevance_tune has another */
-	float		relevance_rating;	/* 0 until then */
+	float		relevance_rating;	/* 0 until then, */
+	bool		newcomers_popular;	/* and so is this */
 } ExportInput;
 
 /*

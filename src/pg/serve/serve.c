@@ -235,7 +235,7 @@ serve_relevance(const Serving *serving, int32 movie, float temperature, float co
 	const ModelFileHeader *header = serving->model->header;
 
 	return temperature * cosine + catalogue_popularity(serving->catalogue, movie) +
-		header->relevance_rating * prediction;
+		model_rating_weight(header, temperature) * prediction;
 }
 
 float

@@ -207,14 +207,17 @@ train_report_share(const Share *share, double deviation)
 }
 
 void
-train_report_relevance(double ndcg, double popularity_ndcg)
+train_report_relevance(double ndcg, double popularity_ndcg, bool newcomers_popular)
 {
 	if (isnan(ndcg))
 		return;
 	if (ndcg > popularity_ndcg)
 		ereport(NOTICE,
 				(errmsg("relevance: validation NDCG@10 %.4f, by popularity alone %.4f",
-						ndcg, popularity_ndcg)));
+						ndcg, popularity_ndcg),
+				 newcomers_popular ?
+				 errdetail("Users without ratings get the order of popularity, which is better "
+						   "for them.") : 0));
 	else
 		ereport(NOTICE,
 				(errmsg("relevance: the order by relevance is that of popularity"),

@@ -60,8 +60,11 @@ extern void train_report_seen(const StoreEntry *entry, const Ratings *ratings,
 /* A notice of what the networks add to the biases; the deviation of the ratings is its unit. */
 extern void train_report_share(const Share *share, double deviation);
 
-/* A notice of what the order by relevance reaches, NaN where that was not measured. */
-extern void train_report_relevance(double ndcg, double popularity_ndcg);
+/*
+ * A notice of what the order by relevance reaches, NaN where that was not measured, and
+ * whether newcomers get that of popularity.
+ */
+extern void train_report_relevance(double ndcg, double popularity_ndcg, bool newcomers_popular);
 
 /* Puts the rows into the result, with the number that the model was stored under. */
 extern void train_report_put(const TrainReport *report, int32 model_id, ReturnSetInfo *result);

@@ -26,6 +26,7 @@ typedef struct Training
 	Share		share;			/* of the networks in a prediction, see ranker.h */
 	float		cosine_weight;	/* of the order by relevance, as in export.h */
 	float		relevance_rating;
+	bool		newcomers_popular;
 	float		chance_intercept;	/* of events, as in model_file.h */
 	float		chance_slope;
 	double		ndcg;			/* by relevance, on the validation rows */

@@ -86,6 +86,7 @@ make_model_file(const Training *training)
 		.names_length = dataset->names_length,
 		.cosine_weight = training->cosine_weight,
 		.relevance_rating = training->relevance_rating,
+		.newcomers_popular = training->newcomers_popular,
 	};
 	ModelFileHeader header = {
 		.share = training->share.share,
@@ -155,9 +156,11 @@ decide_activation(Training *training, ModelFileHeader *file, Oid ratings)
 	training->popularity_ndcg = new_model.popularity_ndcg;
 	training->cosine_weight = file->temperature / softmax_temperature;
 	training->relevance_rating = file->relevance_rating;
+	training->newcomers_popular = file->newcomers_popular;
 	training->chance_intercept = file->chance_intercept;
 	training->chance_slope = file->chance_slope;
-	train_report_relevance(training->ndcg, training->popularity_ndcg);
+	train_report_relevance(training->ndcg, training->popularity_ndcg,
+						   training->newcomers_popular);
 	if (!may_be_active(training))
 		return false;
 	switch (training->options.activate)
