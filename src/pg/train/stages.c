@@ -33,9 +33,6 @@
 #define RETRIEVAL_MAX_EPOCHS 20
 #define RETRIEVAL_STEPS 1500
 
-/* Of events the softmax is the only loss, and takes the weight of the other one too. */
-#define EVENTS_SOFTMAX 3
-
 static void
 alloc_statistics(MovieStatistics *movie_stats, int32 n_users, int32 n_movies)
 {
@@ -129,8 +126,7 @@ stage_options(const Training *training, Stage stage)
 		.patience = values->patience,
 		.learning_rate = values->learning_rate,
 		.like_threshold = values->like_threshold,
-		.softmax_weight = stage == STAGE_RETRIEVAL ? values->softmax_weight *
-			(training->dataset->ratings.weight ? EVENTS_SOFTMAX : 1) : 0,
+		.softmax_weight = stage == STAGE_RETRIEVAL ? values->softmax_weight : 0,
 		.seed = values->seed,
 		.anonymous = !values->user_ids,
 		.events = training->dataset->ratings.weight != NULL,
