@@ -771,7 +771,8 @@ CREATE FUNCTION @extschema@.user_temperature(user_id bigint, model_id integer DE
 	AS 'MODULE_PATHNAME', 'mlrec_user_temperature'
 	LANGUAGE C STABLE PARALLEL RESTRICTED COST 10000;
 COMMENT ON FUNCTION @extschema@.user_temperature(bigint, integer, timestamptz, bigint[], real[]) IS
-'what the relevance multiplies the cosines of a user by: the more is known of what comes next, the larger. Arguments and errors as of recommend().';
+'what the relevance multiplies the cosines of a user by: the more is known of what comes next, the larger. Arguments and errors as of recommend().
+1e-20 for users without ratings where training found the order of popularity better for them; a predicted rating then adds nothing either.';
 
 CREATE FUNCTION @extschema@.similar_movies(movie_id bigint, n integer DEFAULT 10,
 		model_id integer DEFAULT NULL)
