@@ -31,7 +31,7 @@ for my $standby ($first, $second)
 	my ($out, $err) = ('', '');
 	push @clients, { out => \$out, err => \$err, name => $standby->name,
 		run => IPC::Run::start([ 'pgbench', '-n', '-f', $script, '-T', '600', '-P', '1', $standby->connstr('postgres') ],
-			'>', \$out, '2>', \$err, IPC::Run::timeout(300)) };
+			'>', \$out, '2>', \$err, IPC::Run::timeout(600)) };
 }
 
 for my $seed (1 .. 3)
@@ -52,7 +52,7 @@ is($second->safe_psql('postgres', $list), $expected, 'and the one behind it');
 for my $client (@clients)
 {
 	ok(IPC::Run::pumpable($client->{run}), "$client->{name} still serves");
-	$client->{run}->pump until ${ $client->{err} } =~ /progress: / || !IPC::Run::pumpable($client->{run});
+	$client->{run}->pump until ${ $client->{err} } =~ /progress: .* [1-9]\d*\.\d+ tps/ || !IPC::Run::pumpable($client->{run});
 	$client->{run}->signal('INT');
 	$client->{run}->finish;
 	unlike(${ $client->{err} }, qr/ERROR|FATAL|aborted/, "$client->{name} has met no error");

@@ -139,7 +139,7 @@ SKIP:
 		"SELECT 1 / (count(*) = 80)::int FROM recommend_all(40, 2);\n");
 	my ($out, $err) = ('', '');
 	my $client = IPC::Run::start([ 'pgbench', '-n', '-f', $script, '-T', '600', '-P', '1', $router->connstr('postgres') ],
-		'>', \$out, '2>', \$err, IPC::Run::timeout(300));
+		'>', \$out, '2>', \$err, IPC::Run::timeout(600));
 	for my $seed (1 .. 3)
 	{
 		$hub->safe_psql('postgres', sprintf $train, $seed);
@@ -150,7 +150,7 @@ SKIP:
 	is($session->query(q{SELECT count(*) FROM recommend(9, 100, 100) WHERE movie_id > 500}), '3', 'with the new movies');
 	$session->quit;
 	ok(IPC::Run::pumpable($client), 'the client still asks');
-	$client->pump until $err =~ /progress: / || !IPC::Run::pumpable($client);
+	$client->pump until $err =~ /progress: .* [1-9]\d*\.\d+ tps/ || !IPC::Run::pumpable($client);
 	$client->signal('INT');
 	$client->finish;
 	unlike($err, qr/ERROR|FATAL|aborted/, 'it has met no error');

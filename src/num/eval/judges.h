@@ -6,7 +6,7 @@
  * chance, and newcomers are many among the latest ratings.  When all users judged, one
  * training in some twenty on MovieLens 1M lost an order whose live lists were five times
  * better.  When newcomers had a veto, one of two on its likes as events did.  So newcomers
- * decide for themselves.
+ * decide for themselves, all with fewer ratings than a warm user for those with none.
  */
 #ifndef MLREC_EVAL_JUDGES_H
 #define MLREC_EVAL_JUDGES_H

@@ -403,7 +403,9 @@ choose_order(Tuning *tuning, ModelFileHeader *header)
 	judges = judge(tuning);
 	if (judges_prefer(&tuning->warm, &tuning->cold))
 	{
-		header->newcomers_popular = judges_newcomers_lose(&tuning->warm, &tuning->cold);
+		/* without a history the model cannot tell newcomers */
+		header->newcomers_popular = header->history > 0 &&
+			judges_newcomers_lose(&tuning->warm, &tuning->cold);
 		return judges;
 	}
 	header->temperature = TIE_TEMPERATURE;

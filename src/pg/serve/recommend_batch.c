@@ -41,7 +41,7 @@
  */
 #define SCORE_ERROR 1e-5f
 
-/* Halves are kept of at most so many movies: 16 MB. */
+/* Halves are kept of at most so many movies: 8 MB. */
 #define MAX_HALVES 16384
 
 static void *
