@@ -25,6 +25,7 @@ $second->start;
 my $script = "$ENV{MLREC_SCRATCH}/cascade.sql";
 append_to_file($script, "\\set u random(1, 60)\n" .
 	"SELECT 1 / (count(*) = 10)::int FROM recommend(:u);\nSELECT 1 / (count(*) = 20)::int FROM recommend_all(20, 2, ARRAY[1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);\n");
+my $answered = qr/progress: .* [1-9]\d*\.\d+ tps/;
 my @clients;
 for my $standby ($first, $second)
 {
@@ -52,11 +53,11 @@ is($second->safe_psql('postgres', $list), $expected, 'and the one behind it');
 for my $client (@clients)
 {
 	ok(IPC::Run::pumpable($client->{run}), "$client->{name} still serves");
-	$client->{run}->pump until ${ $client->{err} } =~ /progress: .* [1-9]\d*\.\d+ tps/ || !IPC::Run::pumpable($client->{run});
+	$client->{run}->pump until ${ $client->{err} } =~ $answered || !IPC::Run::pumpable($client->{run});
 	$client->{run}->signal('INT');
 	$client->{run}->finish;
 	unlike(${ $client->{err} }, qr/ERROR|FATAL|aborted/, "$client->{name} has met no error");
-	like(${ $client->{err} }, qr/progress: .* [1-9]\d*\.\d+ tps/, 'and was answered');
+	like(${ $client->{err} }, $answered, 'and was answered');
 }
 for my $standby ($first, $second)
 {

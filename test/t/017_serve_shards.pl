@@ -137,6 +137,7 @@ SKIP:
 	my $script = "$ENV{MLREC_SCRATCH}/shards.sql";
 	append_to_file($script, "\\set u random(1, 60)\nSELECT 1 / (count(*) = 10)::int FROM recommend(:u, 80);\n" .
 		"SELECT 1 / (count(*) = 80)::int FROM recommend_all(40, 2);\n");
+	my $answered = qr/progress: .* [1-9]\d*\.\d+ tps/;
 	my ($out, $err) = ('', '');
 	my $client = IPC::Run::start([ 'pgbench', '-n', '-f', $script, '-T', '600', '-P', '1', $router->connstr('postgres') ],
 		'>', \$out, '2>', \$err, IPC::Run::timeout(600));
@@ -150,11 +151,11 @@ SKIP:
 	is($session->query(q{SELECT count(*) FROM recommend(9, 100, 100) WHERE movie_id > 500}), '3', 'with the new movies');
 	$session->quit;
 	ok(IPC::Run::pumpable($client), 'the client still asks');
-	$client->pump until $err =~ /progress: .* [1-9]\d*\.\d+ tps/ || !IPC::Run::pumpable($client);
+	$client->pump until $err =~ $answered || !IPC::Run::pumpable($client);
 	$client->signal('INT');
 	$client->finish;
 	unlike($err, qr/ERROR|FATAL|aborted/, 'it has met no error');
-	like($err, qr/progress: .* [1-9]\d*\.\d+ tps/, 'and was answered');
+	like($err, $answered, 'and was answered');
 
 	# A shard that is down takes its own users with it, and no others.
 	$shards[1]->stop('immediate');

@@ -45,11 +45,11 @@ gain(const Judges *judges)
 bool
 judges_prefer(const Judges *warm, const Judges *cold)
 {
-	Judges		all = judges_counting(warm, cold);
+	Judges		judges = judges_counting(warm, cold);
 
-	if (warm->n < JUDGES_ENOUGH)
-		return all.n >= LEAST_JUDGES && gain(&all) > sqrt(all.squares);
-	return gain(warm) > 0;
+	if (warm->n >= JUDGES_ENOUGH)
+		return gain(&judges) > 0;
+	return judges.n >= LEAST_JUDGES && gain(&judges) > sqrt(judges.squares);
 }
 
 bool

@@ -178,12 +178,12 @@ ndcg_by_popularity(Tuning *tuning)
 static double
 ndcg_by_relevance(Tuning *tuning)
 {
+	float		weight = model_rating_weight(tuning->header, tuning->temperature);
 	Topk		topk;
 
 	topk_init(&topk, tuning->list, LIST_LENGTH);
 	for (int32_t i = 0; i < tuning->n; i++)
-		topk_push(&topk, tuning->options[i].score +
-				  model_rating_weight(tuning->header, tuning->temperature) * tuning->predicted[i],
+		topk_push(&topk, tuning->options[i].score + weight * tuning->predicted[i],
 				  tuning->options[i].index);
 	return list_ndcg(tuning, &topk);
 }
