@@ -21,8 +21,8 @@ sub train
 		"SELECT max(model_id) FROM train_recommender(workers => 0, refit => false, $options)",
 		stdout => \$out, stderr => \$said, on_error_die => 1);
 	my $active = $node->safe_psql('postgres', "SELECT active FROM recommender_models WHERE model_id = $out");
-	my @lines = grep { !/epoch \d|relevance: |ranking: |is a like/ } split /\n/, $said;
-	return ($out, $active, join("\n", @lines));
+	$said =~ s/^.*(?:epoch \d|relevance: |ranking: |is a like).*(?:\n(?:DETAIL|HINT): .*)*\n?//mg;
+	return ($out, $active, $said);
 }
 sub sql { return $node->safe_psql('postgres', $_[0]); }
 

@@ -14,7 +14,8 @@
  */
 static inline ModelFileHeader *
 exported_model_file(const SmallRatings *data, const StageShape *const *shape,
-					const float *const *params, const char *names, size_t names_length)
+					const float *const *params, const char *names, size_t names_length,
+					RelevanceOrder order)
 {
 	ExportInput input = {
 		.ratings = &data->ratings,
@@ -23,7 +24,7 @@ exported_model_file(const SmallRatings *data, const StageShape *const *shape,
 		.shape = {shape[STAGE_RETRIEVAL], shape[STAGE_RANKING]},
 		.names = names,
 		.names_length = names_length,
-		.cosine_weight = 1,
+		.order = order,
 	};
 	ModelFileHeader header = {
 		.share = 1,

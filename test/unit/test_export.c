@@ -29,13 +29,25 @@ typedef struct Whole
 	Model	   *model;
 } Whole;
 
+static ModelFileHeader *
+export(const Whole *whole, RelevanceOrder order)
+{
+	const StageShape *shape[N_STAGES];
+	const float *params[N_STAGES];
+
+	for (Stage stage = 0; stage < N_STAGES; stage++)
+	{
+		shape[stage] = &whole->trained[stage].shape;
+		params[stage] = whole->trained[stage].params;
+	}
+	return exported_model_file(&whole->data, shape, params, names, sizeof(names), order);
+}
+
 /* Both stages trained and exported; the last epoch is the one that is kept. */
 static Whole
 open_whole(const SmallSpec *of, int32_t history)
 {
 	Whole		whole = {.data = small_ratings(of)};
-	const StageShape *shape[N_STAGES];
-	const float *params[N_STAGES];
 
 	for (Stage stage = 0; stage < N_STAGES; stage++)
 	{
@@ -44,12 +56,7 @@ open_whole(const SmallSpec *of, int32_t history)
 		whole.trained[stage] = team_train(&whole.data, stage, history, &whole.options[stage], 1,
 										  NULL);
 	}
-	for (Stage stage = 0; stage < N_STAGES; stage++)
-	{
-		shape[stage] = &whole.trained[stage].shape;
-		params[stage] = whole.trained[stage].params;
-	}
-	whole.file = exported_model_file(&whole.data, shape, params, names, sizeof(names));
+	whole.file = export(&whole, (RelevanceOrder) UNTUNED_ORDER);
 	whole.model = exported_open(whole.file);
 	return whole;
 }
@@ -186,7 +193,10 @@ test_sections(const Whole *whole)
 	free(scratch);
 }
 
-/* The order is never worse than that of popularity, and measured as it is left. */
+/*
+ * The order is never worse than that of popularity, unless few judge and the lists at
+ * moments are better, and it is measured as it is left.
+ */
 static void
 test_relevance(Whole *whole)
 {
@@ -198,13 +208,29 @@ test_relevance(Whole *whole)
 									   scratch);
 
 	CHECK(tuned > 0 && tuned <= 1);
-	CHECK(popularity >= 0 && popularity <= tuned);
+	CHECK(popularity >= 0 && (popularity <= tuned || whole->file->in_order));
 	CHECK(whole->file->temperature > 0 && isfinite(whole->file->temperature));
 	/* popularity's order has its ties by the cosine, so its figure is another one */
 	CHECK(tuned == popularity ||
 		  relevance_ndcg(whole->file, &whole->data.ratings, small_check_interrupts,
 						 scratch) == tuned);
 	free(scratch);
+}
+
+/* An order goes from one export to the next, as from tuning to the refit. */
+static void
+test_order_again(const Whole *whole)
+{
+	const RelevanceOrder order = {0.5f, 0.25f, true, false};
+	ModelFileHeader *untuned = export(whole, (RelevanceOrder) UNTUNED_ORDER);
+	ModelFileHeader *again = export(whole, order);
+
+	CHECK(untuned->temperature > 0 && again->temperature == untuned->temperature / 2);
+	CHECK(untuned->relevance_rating == 0 && again->relevance_rating == 0.25f);
+	CHECK(!untuned->newcomers_popular && again->newcomers_popular == 1);
+	CHECK(untuned->in_order == ratings_in_order(&whole->data.ratings) && !again->in_order);
+	free(untuned);
+	free(again);
 }
 
 /* Without rows to choose by nothing is chosen. */
@@ -243,6 +269,7 @@ main(void)
 			test_served_as_validated(&whole);
 			test_sections(&whole);
 			test_relevance(&whole);
+			test_order_again(&whole);
 			close_whole(&whole);
 		}
 	test_relevance_without_validation();

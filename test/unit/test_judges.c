@@ -19,7 +19,7 @@ users(int n, double gain, double spread)
 static bool
 prefer(Judges warm, Judges cold)
 {
-	return judges_prefer(&warm, &cold);
+	return judges_prefer(&warm, &cold, false);
 }
 
 static void
@@ -31,7 +31,7 @@ test_sums(void)
 	judges_add(&judges, 0.25, 0.375);
 	CHECK(judges.n == 2);
 	CHECK_NEAR(judges.ndcg, 1, 1e-12);
-	CHECK_NEAR(judges.popularity_ndcg, 0.875, 1e-12);
+	CHECK_NEAR(judges.base_ndcg, 0.875, 1e-12);
 	CHECK_NEAR(judges.squares, 0.0625 + 0.015625, 1e-12);
 }
 
@@ -46,7 +46,7 @@ test_who_counts(void)
 	CHECK(judges_counting(&enough, &cold).n == JUDGES_ENOUGH);
 	CHECK(all.n == JUDGES_ENOUGH - 1 + 300);
 	CHECK_NEAR(all.ndcg, few.ndcg + cold.ndcg, 1e-12);
-	CHECK_NEAR(all.popularity_ndcg, few.popularity_ndcg + cold.popularity_ndcg, 1e-12);
+	CHECK_NEAR(all.base_ndcg, few.base_ndcg + cold.base_ndcg, 1e-12);
 
 	/* newcomers lose by chance, together more than the others gain */
 	CHECK(prefer(enough, cold));
@@ -67,7 +67,7 @@ test_newcomers_lose(void)
 	Judges		by_chance = users(300, -0.01, 0.1);
 	Judges		nobody = {0};
 
-	CHECK(judges_prefer(&warm, &lose));
+	CHECK(prefer(warm, lose));
 	CHECK(judges_newcomers_lose(&warm, &lose));
 	CHECK(!judges_newcomers_lose(&warm, &by_chance));
 	CHECK(!judges_newcomers_lose(&warm, &nobody));
@@ -88,6 +88,26 @@ test_few(void)
 	CHECK(!prefer(users(60, 0, 0), nobody));
 }
 
+/* Where lists at moments are better, few have to lose clearly. */
+static void
+test_few_with_moments(void)
+{
+	Judges		nobody = {0};
+	Judges		four = users(4, 0.2, 0);
+	Judges		gain = users(9, 0.01, 0.1);
+	Judges		loss = users(9, -0.05, 0.1);
+	Judges		clear_loss = users(9, -0.1, 0.05);
+	Judges		enough = users(JUDGES_ENOUGH, -0.001, 0.1);
+
+	CHECK(!judges_agree(&nobody) && !judges_agree(&four));
+	CHECK(!judges_agree(&gain) && !judges_prefer(&gain, &nobody, false));
+	CHECK(judges_prefer(&gain, &nobody, true));
+	CHECK(judges_prefer(&nobody, &loss, true));
+	CHECK(!judges_prefer(&clear_loss, &nobody, true));
+	CHECK(!judges_prefer(&four, &nobody, true));
+	CHECK(!judges_prefer(&enough, &gain, true));
+}
+
 int
 main(void)
 {
@@ -95,5 +115,6 @@ main(void)
 	test_who_counts();
 	test_newcomers_lose();
 	test_few();
+	test_few_with_moments();
 	return unit_finish();
 }

@@ -118,6 +118,20 @@ test_lists(void)
 	CHECK_NEAR(metrics_reciprocal_rank(relevant, 0), 0, 0);
 }
 
+static void
+test_rank(void)
+{
+	const float score[] = {2, 5, 2, 7, 2};
+	const uint8_t skip[] = {0, 0, 0, 1, 0};
+
+	CHECK(metrics_rank(score, skip, 5, 1) == 0);
+	/* of equal ones the first comes first */
+	CHECK(metrics_rank(score, skip, 5, 0) == 1);
+	CHECK(metrics_rank(score, skip, 5, 2) == 2);
+	CHECK(metrics_rank(score, skip, 5, 4) == 3);
+	CHECK(metrics_rank(score, (const uint8_t[5]) {0}, 5, 1) == 1);
+}
+
 int
 main(void)
 {
@@ -125,5 +139,6 @@ main(void)
 	test_auc_against_pairs();
 	test_errors();
 	test_lists();
+	test_rank();
 	return unit_finish();
 }

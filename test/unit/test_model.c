@@ -131,6 +131,33 @@ test_newcomers_popular(void)
 	header->newcomers_popular = 0;
 }
 
+/* A history in order is not shown where that made the order no better, or never was. */
+static void
+test_without_order(void)
+{
+	ModelFileHeader *header = file;
+	UserInput	inputs[] = {user_input_of(2, 7), user_input_of(2, 7)};
+
+	inputs[1].history_decay = NULL;
+	header->temperature = 1;
+	ask(inputs, 2, 0);
+	CHECK(fabs(temperature[0][0] / temperature[0][1] - 1) > 0.1);
+	/* popularity's order long after, and the networks' own just after */
+	header->temperature = NO_TEMPERATURE;
+	ask(inputs, 2, 1);
+	CHECK(temperature[1][0] > 0.1 && temperature[1][1] < 1e-9);
+	header->temperature = 1;
+	header->in_order = 0;
+	ask(inputs, 2, 1);
+	for (int i = 0; i < 2; i++)
+	{
+		CHECK(same_bits(temperature[1] + i, temperature[0] + 1, 1));
+		CHECK(same_bits(retrieval[1] + i * VECTOR_DIMS, retrieval[0] + VECTOR_DIMS, VECTOR_DIMS));
+	}
+	header->in_order = 1;
+	header->temperature = 5;
+}
+
 /* The same movies with other ratings are another history. */
 static void
 test_same_movies_rated_otherwise(void)
@@ -282,6 +309,7 @@ main(void)
 	set_up();
 	test_growing_prefixes();
 	test_newcomers_popular();
+	test_without_order();
 	test_same_movies_rated_otherwise();
 	test_what_counts();
 	test_movies_from_features();

@@ -130,7 +130,8 @@ model_file_of(const SmallRatings *data, StageShape *shape, float **params, const
 	const StageShape *shapes[N_STAGES] = {&shape[STAGE_RETRIEVAL], &shape[STAGE_RANKING]};
 	const float *const all[N_STAGES] = {params[STAGE_RETRIEVAL], params[STAGE_RANKING]};
 
-	return exported_model_file(data, shapes, all, names, length);
+	return exported_model_file(data, shapes, all, names, length,
+							   (RelevanceOrder) UNTUNED_ORDER);
 }
 
 /* Vectors number from .. of one model file are those number 0 .. of the other. */

@@ -168,19 +168,14 @@ evaluator_users(Evaluator *evaluator, const EvalQuery *queries, int n, float *re
 				float *temperature, float *ranking)
 {
 	const Ratings *ratings = evaluator->ratings;
-	const ModelFileHeader *header = evaluator->header;
-	const int64_t *ids = model_file_section(header, MODEL_FILE_USER_IDS);
 
 	for (int i = 0; i < n; i++)
 	{
 		int32_t		user = queries[i].user;
 		UserInput  *input = &evaluator->inputs[i];
 
-		input->user = id_find(ids, header->n_users, ratings->user_ids[user]);
-		memcpy(input->attribute, ratings->attribute + (int64_t) user * N_ATTRIBUTES, N_ATTRIBUTES);
-		input->n_history = queries[i].known;
+		*input = model_user_input(evaluator->header, ratings, user, queries[i].known);
 		input->history_movie = evaluator->history_movie + ratings->start[user];
-		input->history_rating = row_values(ratings) + ratings->start[user];
 		input->history_decay = evaluator->history_decay == NULL ? NULL :
 			evaluator->history_decay + ratings->start[user];
 		input->left = queries[i].left;

@@ -12,13 +12,13 @@
 #define CLEARLY 2
 
 void
-judges_add(Judges *judges, double ndcg, double popularity_ndcg)
+judges_add(Judges *judges, double ndcg, double base_ndcg)
 {
-	double		difference = ndcg - popularity_ndcg;
+	double		difference = ndcg - base_ndcg;
 
 	judges->n++;
 	judges->ndcg += ndcg;
-	judges->popularity_ndcg += popularity_ndcg;
+	judges->base_ndcg += base_ndcg;
 	judges->squares += difference * difference;
 }
 
@@ -31,7 +31,7 @@ judges_counting(const Judges *warm, const Judges *cold)
 		return all;
 	all.n += cold->n;
 	all.ndcg += cold->ndcg;
-	all.popularity_ndcg += cold->popularity_ndcg;
+	all.base_ndcg += cold->base_ndcg;
 	all.squares += cold->squares;
 	return all;
 }
@@ -39,21 +39,35 @@ judges_counting(const Judges *warm, const Judges *cold)
 static double
 gain(const Judges *judges)
 {
-	return judges->ndcg - judges->popularity_ndcg;
+	return judges->ndcg - judges->base_ndcg;
+}
+
+static bool
+clear_loss(const Judges *judges)
+{
+	return gain(judges) < -CLEARLY * sqrt(judges->squares);
 }
 
 bool
-judges_prefer(const Judges *warm, const Judges *cold)
+judges_agree(const Judges *judges)
+{
+	return judges->n >= LEAST_JUDGES && gain(judges) > sqrt(judges->squares);
+}
+
+bool
+judges_prefer(const Judges *warm, const Judges *cold, bool live)
 {
 	Judges		judges = judges_counting(warm, cold);
 
 	if (warm->n >= JUDGES_ENOUGH)
 		return gain(&judges) > 0;
-	return judges.n >= LEAST_JUDGES && gain(&judges) > sqrt(judges.squares);
+	if (live)
+		return judges.n >= LEAST_JUDGES && !clear_loss(&judges);
+	return judges_agree(&judges);
 }
 
 bool
-judges_newcomers_lose(const Judges *warm, const Judges *cold)
+judges_newcomers_lose(const Judges *warm, const Judges *newcomers)
 {
-	return warm->n >= JUDGES_ENOUGH && gain(cold) < -CLEARLY * sqrt(cold->squares);
+	return warm->n >= JUDGES_ENOUGH && clear_loss(newcomers);
 }

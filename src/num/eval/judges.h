@@ -1,12 +1,18 @@
 /*
- * judges.h: whether the order by relevance is better than that of popularity.
+ * judges.h: whether one order of movies is better than another, by the users' NDCG of both
+ * on the validation rows.
  *
- * Each user judges by the NDCG of both lists on the validation rows.  The users that
- * count are the warm ones: a newcomer's list is nearly that of popularity and differs by
- * chance, and newcomers are many among the latest ratings.  When all users judged, one
- * training in some twenty on MovieLens 1M lost an order whose live lists were five times
- * better.  When newcomers had a veto, one of two on its likes as events did.  So newcomers
- * decide for themselves, all with fewer ratings than a warm user for those with none.
+ * That the order by relevance is better than popularity's, warm users say: a newcomer's
+ * list is nearly that of popularity and differs by chance, and newcomers are many among
+ * the latest ratings.  When all users judged, one training in some twenty on MovieLens 1M
+ * lost an order whose live lists were five times better.  When newcomers had a veto, one
+ * of two on its likes as events did.  So newcomers, who have rated nothing, decide for
+ * themselves.
+ *
+ * A few warm users do not tell: of 600 users of MovieLens 1M the lists long after were
+ * worse by a standard error on the validation rows, and better on the test rows.  There the
+ * users' lists at the moment of each row (moments.h) say whether the networks know the
+ * users, and only a clear loss is against them.
  */
 #ifndef MLREC_EVAL_JUDGES_H
 #define MLREC_EVAL_JUDGES_H
@@ -14,34 +20,38 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* With fewer warm users, newcomers count too. */
+/* With fewer warm users, cold ones count too. */
 #define JUDGES_ENOUGH 50
 
 /* Sums over users; all 0: none yet. */
 typedef struct Judges
 {
 	int64_t		n;
-	double		ndcg;			/* of the order by relevance, */
-	double		popularity_ndcg;	/* of popularity's */
+	double		ndcg;			/* of the order in question, */
+	double		base_ndcg;		/* of the one it is compared with */
 	double		squares;		/* of the differences of the two */
 } Judges;
 
-/* Adds a user's two NDCG, each 0 to 1. */
-extern void judges_add(Judges *judges, double ndcg, double popularity_ndcg);
+/* Adds a user's two NDCG, or the sums of them. */
+extern void judges_add(Judges *judges, double ndcg, double base_ndcg);
 
 /* Those who count: the warm users if there are enough, else both kinds together. */
 extern Judges judges_counting(const Judges *warm, const Judges *cold);
 
+/* Whether five users at least have judged, with a gain of more than one standard error. */
+extern bool judges_agree(const Judges *judges);
+
 /*
- * Whether the order by relevance is better.  Enough warm users decide by any gain.  All
- * users together, five at least, decide by a gain of more than one standard error.
+ * Whether the order by relevance is better.  Enough warm users decide by any gain.  Else
+ * all users, five at least, decide by a gain of more than one standard error; or, where
+ * their lists at moments are better, by a loss of no more than two.
  */
-extern bool judges_prefer(const Judges *warm, const Judges *cold);
+extern bool judges_prefer(const Judges *warm, const Judges *cold, bool live);
 
 /*
  * Whether it is worse for newcomers, where enough warm users have decided without them: by
  * more than two standard errors.
  */
-extern bool judges_newcomers_lose(const Judges *warm, const Judges *cold);
+extern bool judges_newcomers_lose(const Judges *warm, const Judges *newcomers);
 
 #endif							/* MLREC_EVAL_JUDGES_H */

@@ -12,6 +12,7 @@
 
 #include "num/base/rng.h"
 #include "num/base/topk.h"
+#include "num/eval/metrics.h"
 #include "num/eval/recent.h"
 #include "num/net/dense.h"
 
@@ -138,16 +139,10 @@ choose_rows(LiveLists *lists)
  * Ranks
  * ------------------------------------------------------------------------- */
 
-/* The rank of a movie among those not skipped, 0 the best; of equal ones the first comes first. */
 static int32_t
 rank_among_all(const LiveLists *lists, const float *score, int32_t movie)
 {
-	int32_t		rank = 0;
-
-	for (int32_t other = 0; other < lists->evaluator->ratings->n_movies; other++)
-		rank += !lists->skip[other] &&
-			(score[other] > score[movie] || (other < movie && score[other] == score[movie]));
-	return rank;
+	return metrics_rank(score, lists->skip, lists->evaluator->ratings->n_movies, movie);
 }
 
 /* Adds a rank to the sums, -1 for none. */

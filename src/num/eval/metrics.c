@@ -146,3 +146,14 @@ metrics_reciprocal_rank(const uint8_t *relevant, int n)
 			return 1.0 / (i + 1);
 	return 0;
 }
+
+int32_t
+metrics_rank(const float *score, const uint8_t *skip, int32_t n, int32_t at)
+{
+	int32_t		rank = 0;
+
+	for (int32_t other = 0; other < n; other++)
+		rank += !skip[other] &&
+			(score[other] > score[at] || (other < at && score[other] == score[at]));
+	return rank;
+}

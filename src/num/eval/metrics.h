@@ -42,4 +42,10 @@ extern double metrics_hit(const uint8_t *relevant, int n, int k);
 /* 1 / rank of the first relevant movie, 0 if there is none. */
 extern double metrics_reciprocal_rank(const uint8_t *relevant, int n);
 
+/*
+ * How many of the entries score [n] come before entry `at` where none is skipped, skip [n]:
+ * the larger ones, and of equal ones those with a smaller index.  0 for the best.
+ */
+extern int32_t metrics_rank(const float *score, const uint8_t *skip, int32_t n, int32_t at);
+
 #endif							/* MLREC_EVAL_METRICS_H */

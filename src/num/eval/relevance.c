@@ -5,12 +5,12 @@
  * the candidates, and the most popular movies, so that popularity is seen to compete.
  * Liked movies beyond them are left out: no weights would bring them to the top.
  *
- * The users that count are those who have rated EVALUATE_WARM movies before: of a newcomer the
- * cosine knows attributes alone, and weights fitted to newcomers, who are many among the
- * latest ratings, made too little of everybody's.  Such users are few, and what they say
- * is pulled to the softmax's own weights.  On the last fifth of the first 80 % of
- * MovieLens 1M that took the static recall@200 of warm users from 0.464 to 0.474 and
- * their NDCG@10 from 0.229 to 0.235; without the pull to the softmax there was no gain.
+ * The users that count are those who have rated EVALUATE_WARM movies before, the warm ones:
+ * of most others the cosine knows attributes alone, and weights fitted to these, who are
+ * many among the latest ratings, made too little of everybody's.  Warm users are few, and
+ * what they say is pulled to the softmax's own weights.  On the last fifth of the first
+ * 80 % of MovieLens 1M that took the static recall@200 of warm users from 0.464 to 0.474
+ * and their NDCG@10 from 0.229 to 0.235; without the pull to the softmax there was no gain.
  * The same users judge whether the order is better than that of popularity; newcomers,
  * whether it is for them (judges.h).
  */
@@ -26,6 +26,7 @@
 #include "num/eval/evaluation.h"
 #include "num/eval/judges.h"
 #include "num/eval/metrics.h"
+#include "num/eval/moments.h"
 #include "num/index/index_search.h"
 #include "num/net/dense.h"
 
@@ -67,17 +68,19 @@ typedef struct Tuning
 	float	   *scratch;
 	void	   *search;			/* scratch, too */
 
-	bool		is_warm;		/* has rated EVALUATE_WARM movies or more before */
+	int32_t		n_known;		/* movies rated before; EVALUATE_WARM or more: a warm user */
 
 	Judges		warm;
 	Judges		cold;
+	Judges		newcomers;		/* the cold users who have rated nothing before */
+	Moments		moments;
 
 	/* what weights are fitted to */
 	int64_t    *start;			/* [users + 1] */
 	float	   *feature;		/* [users * MAX_OPTIONS][N_CHOICE_FEATURES] */
 	uint8_t    *chosen;			/* [users * MAX_OPTIONS] */
 	int32_t		n_choosing;
-	bool		newcomers;		/* who have not rated before are among them */
+	bool		with_cold;		/* cold users are among them */
 } Tuning;
 
 static bool
@@ -116,6 +119,7 @@ carve(Tuning *tuning, Model **model, Arena *arena)
 	tuning->start = ARENA_ARRAY(arena, int64_t, n_users + 1);
 	tuning->feature = ARENA_ARRAY(arena, float, n_users * MAX_OPTIONS * N_CHOICE_FEATURES);
 	tuning->chosen = ARENA_ARRAY(arena, uint8_t, n_users * MAX_OPTIONS);
+	moments_take(&tuning->moments, tuning->header, tuning->ratings, arena);
 }
 
 size_t
@@ -193,23 +197,14 @@ static void
 know_user(Tuning *tuning, int32_t user)
 {
 	const Ratings *ratings = tuning->ratings;
-	const ModelFileHeader *header = tuning->header;
-	const int64_t start = ratings->start[user];
-	UserInput	input = {
-		.user = id_find(model_file_section(header, MODEL_FILE_USER_IDS), header->n_users,
-						ratings->user_ids[user]),
-		.n_history = ratings->n_train[user],
-		.history_movie = ratings->movie + start,
-		.history_rating = row_values(ratings) + start
-	};
+	UserInput	input = model_user_input(tuning->header, ratings, user, ratings->n_train[user]);
 
-	memcpy(input.attribute, ratings->attribute + (int64_t) user * N_ATTRIBUTES, N_ATTRIBUTES);
 	model_users(tuning->model, &input, 1, tuning->retrieval, &tuning->temperature,
 				tuning->ranking, tuning->scratch);
-	memset(tuning->skip, 0, header->n_movies);
-	for (int32_t i = 0; i < ratings->n_train[user]; i++)
-		if (ratings->movie[start + i] >= 0)
-			tuning->skip[ratings->movie[start + i]] = 1;
+	memset(tuning->skip, 0, tuning->header->n_movies);
+	for (int32_t i = 0; i < input.n_history; i++)
+		if (input.history_movie[i] >= 0)
+			tuning->skip[input.history_movie[i]] = 1;
 }
 
 /* The candidates, with their logits. */
@@ -277,10 +272,14 @@ static void
 measure(Tuning *tuning)
 {
 	double		ndcg;
+	double		base_ndcg;
 
 	predict(tuning);
 	ndcg = ndcg_by_relevance(tuning);
-	judges_add(tuning->is_warm ? &tuning->warm : &tuning->cold, ndcg, ndcg_by_popularity(tuning));
+	base_ndcg = ndcg_by_popularity(tuning);
+	judges_add(tuning->n_known >= EVALUATE_WARM ? &tuning->warm : &tuning->cold, ndcg, base_ndcg);
+	if (tuning->n_known == 0)
+		judges_add(&tuning->newcomers, ndcg, base_ndcg);
 }
 
 /* Marks the liked validation rows. */
@@ -303,9 +302,9 @@ mark_liked(Tuning *tuning, int32_t user)
 	}
 }
 
-/* Calls visit for the users of the sample that have liked validation rows, newcomers or not. */
+/* Calls visit for the users of the sample that have liked validation rows, cold ones or not. */
 static void
-visit_users(Tuning *tuning, bool newcomers, void (*visit) (Tuning *tuning))
+visit_users(Tuning *tuning, bool with_cold, void (*visit) (Tuning *tuning))
 {
 	const Ratings *ratings = tuning->ratings;
 	int64_t		n_left = count_users(ratings);
@@ -320,8 +319,8 @@ visit_users(Tuning *tuning, bool newcomers, void (*visit) (Tuning *tuning))
 			continue;
 		n_wanted--;
 		mark_liked(tuning, user);
-		tuning->is_warm = ratings->n_train[user] >= EVALUATE_WARM;
-		if (tuning->n_liked == 0 || (!newcomers && !tuning->is_warm))
+		tuning->n_known = ratings->n_train[user];
+		if (tuning->n_liked == 0 || (!with_cold && tuning->n_known < EVALUATE_WARM))
 			continue;
 		know_user(tuning, user);
 		find_candidates(tuning);
@@ -336,23 +335,23 @@ visit_users(Tuning *tuning, bool newcomers, void (*visit) (Tuning *tuning))
 
 /* Keeps the options of the users of the sample. */
 static void
-collect_options(Tuning *tuning, bool newcomers)
+collect_options(Tuning *tuning, bool with_cold)
 {
-	tuning->newcomers = newcomers;
+	tuning->with_cold = with_cold;
 	tuning->n_choosing = 0;
-	visit_users(tuning, newcomers, collect);
+	visit_users(tuning, with_cold, collect);
 }
 
 /*
- * Fits the weights; popularity's is 1 in the end.  Newcomers are pulled to popularity
- * alone.
+ * Fits the weights; popularity's is 1 in the end.  With cold users, who are many, they are
+ * pulled to popularity alone.
  */
 static void
 fit_weights(Tuning *tuning, ModelFileHeader *header)
 {
 	Choices		choices = {tuning->n_choosing, tuning->start, tuning->feature, tuning->chosen};
 	double		weight[N_CHOICE_FEATURES] = {
-		[CHOICE_COSINE] = !tuning->newcomers, [CHOICE_POPULARITY] = 1
+		[CHOICE_COSINE] = !tuning->with_cold, [CHOICE_POPULARITY] = 1
 	};
 	double		popularity;
 
@@ -384,7 +383,7 @@ fit_chance(Tuning *tuning, ModelFileHeader *header)
 static Judges
 judge(Tuning *tuning)
 {
-	tuning->warm = tuning->cold = (Judges) {0};
+	tuning->warm = tuning->cold = tuning->newcomers = (Judges) {0};
 	visit_users(tuning, true, measure);
 	return judges_counting(&tuning->warm, &tuning->cold);
 }
@@ -400,20 +399,22 @@ choose_order(Tuning *tuning, ModelFileHeader *header)
 	Judges		judges;
 
 	fit_weights(tuning, header);
+	header->in_order = moments_agree(&tuning->moments, tuning->model, tuning->check_interrupts,
+									 tuning->scratch);
 	judges = judge(tuning);
-	if (judges_prefer(&tuning->warm, &tuning->cold))
+	if (judges_prefer(&tuning->warm, &tuning->cold, header->in_order))
 	{
 		/* without a history the model cannot tell newcomers */
 		header->newcomers_popular = header->history > 0 &&
-			judges_newcomers_lose(&tuning->warm, &tuning->cold);
+			judges_newcomers_lose(&tuning->warm, &tuning->newcomers);
 		return judges;
 	}
 	header->temperature = TIE_TEMPERATURE;
 	header->relevance_rating = 0;
 	judges = judge(tuning);
-	if (!judges_prefer(&tuning->warm, &tuning->cold))
+	if (!judges_prefer(&tuning->warm, &tuning->cold, false))
 		header->temperature = NO_TEMPERATURE;
-	judges.ndcg = judges.popularity_ndcg;
+	judges.ndcg = judges.base_ndcg;
 	return judges;
 }
 
@@ -433,10 +434,16 @@ relevance_tune(void *file, const Ratings *ratings, double *popularity_ndcg,
 	if (tuning.n_choosing == 0)
 		return NAN;
 	judges = choose_order(&tuning, header);
-	*popularity_ndcg = judges.popularity_ndcg / judges.n;
+	*popularity_ndcg = judges.base_ndcg / judges.n;
 	if (header->events)
 		fit_chance(&tuning, header);
 	return judges.ndcg / judges.n;
+}
+
+bool
+relevance_is_popularity(const ModelFileHeader *header)
+{
+	return header->temperature <= TIE_TEMPERATURE && header->relevance_rating == 0;
 }
 
 double

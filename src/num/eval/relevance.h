@@ -24,7 +24,8 @@ extern size_t relevance_scratch(const ModelFileHeader *header, const Ratings *ra
  * where fewer than 50 of them have such rows of all users; of more than 20,000 users with
  * validation rows a seeded sample is looked at.  If the order is then no better than that
  * of popularity, it is made that of popularity, ties by the cosine if that is better, else
- * by the index; or that of newcomers alone, if it is worse for them: judges.h.
+ * by the index; or that of newcomers alone, if it is worse for them: judges.h.  The order
+ * follows what a user has just rated only if that makes it better: moments.h.
  * Of events it also fits the chance that a movie is among those that a user, who goes on
  * to choose any, chooses in a time as long as that of the validation part.  Without such
  * rows nothing changes.  Returns the NDCG, NaN without rows; in popularity_ndcg that of
@@ -40,5 +41,8 @@ extern double relevance_tune(void *file, const Ratings *ratings, double *popular
  */
 extern double relevance_ndcg(const void *file, const Ratings *ratings,
 							 void (*check_interrupts) (void), void *scratch);
+
+/* Whether the order that relevance_tune has left, long after a rating, is popularity's. */
+extern bool relevance_is_popularity(const ModelFileHeader *header);
 
 #endif							/* MLREC_EVAL_RELEVANCE_H */

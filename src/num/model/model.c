@@ -13,9 +13,6 @@
 #include "num/net/tensors.h"
 #include "num/net/tower.h"
 
-/* Below, the order is that of popularity, whatever is known of the moment. */
-#define LEAST_TEMPERATURE 1e-3f
-
 /* How many deviations are computed at a time. */
 #define HISTORY_BLOCK 256
 
@@ -100,6 +97,22 @@ model_known_movie(const Model *model, const UserInput *input, int32_t i)
 	return movie >= 0 && (model->movie_flags[movie] & MOVIE_TRAINED) ? movie : -1;
 }
 
+UserInput
+model_user_input(const ModelFileHeader *header, const Ratings *ratings, int32_t user,
+				 int32_t known)
+{
+	UserInput	input = {
+		.user = id_find(model_file_section(header, MODEL_FILE_USER_IDS), header->n_users,
+						ratings->user_ids[user]),
+		.n_history = known,
+		.history_movie = ratings->movie + ratings->start[user],
+		.history_rating = row_values(ratings) + ratings->start[user]
+	};
+
+	memcpy(input.attribute, ratings->attribute + (int64_t) user * N_ATTRIBUTES, N_ATTRIBUTES);
+	return input;
+}
+
 int32_t
 model_history_movie(const Model *model, const UserInput *input, int32_t i, float *deviation)
 {
@@ -154,12 +167,12 @@ model_temperature(const Model *model, const float *x, const float *hidden)
 {
 	const StageShape *shape = &model->shape[STAGE_RETRIEVAL];
 	const float *params = model->params[STAGE_RETRIEVAL];
-	float		counts = model->header->temperature /
+	const ModelFileHeader *header = model->header;
+	float		counts = header->temperature /
 		expf(tensor(params, shape, TENSOR_HEAD)[HEAD_LOG_TEMPERATURE]);
-	float		known = shape->recents > 0 && counts > LEAST_TEMPERATURE ?
-		x[shape->user_inputs - 1] : 0;
+	float		known = shape->recents > 0 ? x[shape->user_inputs - 1] : 0;
 
-	if (model->header->newcomers_popular && is_newcomer(shape, x))
+	if (header->newcomers_popular && is_newcomer(shape, x))
 		return NO_TEMPERATURE;
 	return user_temperature(hidden, params, shape, NULL) * (counts + (1 - counts) * known);
 }

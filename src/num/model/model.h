@@ -35,6 +35,13 @@ typedef struct UserInput
 } UserInput;
 
 /*
+ * A user of ratings by their first `known` rows, long after them.  The ratings' movies are
+ * indices into the model file's catalogue.
+ */
+extern UserInput model_user_input(const ModelFileHeader *header, const Ratings *ratings,
+								  int32_t user, int32_t known);
+
+/*
  * Rating number i of the input's history as the history takes it: the movie, -1 if
  * the model has no ratings of it, and what its bias leaves of the rating.
  */

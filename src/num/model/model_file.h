@@ -15,7 +15,7 @@
 #include "num/net/tensors.h"
 
 #define MODEL_FILE_MAGIC 0x6d6c7265632e696dULL
-#define MODEL_FILE_VERSION 9
+#define MODEL_FILE_VERSION 10
 #define MODEL_FILE_ALIGN 64
 
 /*
@@ -85,8 +85,8 @@ typedef struct ModelFileHeader
 	int32_t		history;		/* width of each pooled history, 0: none */
 	int32_t		events;			/* 1: trained on events, ratings.h: a history has
 								 * ln(1 + weight) in the place of ratings */
-	int32_t		in_order;		/* 1: trained with histories in order; else they must not
-								 * be shown */
+	int32_t		in_order;		/* 1: trained with histories in order, and better for them;
+								 * else they must not be shown */
 	float		chance_intercept;	/* of events: a movie is among the next ones of a user
 									 * with the chance 1 / (1 + exp(-intercept - slope *
 									 * relevance)), see relevance.h */

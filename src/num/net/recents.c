@@ -31,13 +31,20 @@ recent_decay(double seconds)
 }
 
 void
+recents_user_decays(float *decay, const Ratings *ratings, int32_t user, int64_t n)
+{
+	const int64_t *time = ratings->time + ratings->start[user];
+
+	for (int64_t i = 0; i < n; i++)
+		decay[i] = i == 0 ? 0 : recent_decay(ratings_seconds(ratings, time[i - 1], time[i]));
+}
+
+void
 recents_decays(float *decay, const Ratings *ratings)
 {
 	for (int32_t user = 0; user < ratings->n_users; user++)
-		for (int64_t row = ratings->start[user]; row < ratings->start[user + 1]; row++)
-			decay[row] = row == ratings->start[user] ? 0 :
-				recent_decay(ratings_seconds(ratings, ratings->time[row - 1],
-											 ratings->time[row]));
+		recents_user_decays(decay + ratings->start[user], ratings, user,
+							ratings->start[user + 1] - ratings->start[user]);
 }
 
 float

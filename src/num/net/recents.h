@@ -61,10 +61,11 @@ extern float recent_decay(double seconds);
 
 /*
  * Of ratings in order: decay [n_rows] of each row since the one before it of the same
- * user, and what is left at the moment of a row of the sums over a user's first `known`
- * rows, 0 of none.
+ * user, or decay [n] of a user's first n rows; and what is left at the moment of a row of
+ * the sums over a user's first `known` rows, 0 of none.
  */
 extern void recents_decays(float *decay, const Ratings *ratings);
+extern void recents_user_decays(float *decay, const Ratings *ratings, int32_t user, int64_t n);
 extern float recents_left(const Ratings *ratings, int32_t user, int32_t known, int64_t row);
 
 /* gate [RECENT_LEVELS][RECENT_DIMS], from slope and offset [RECENT_DIMS]. */

@@ -68,7 +68,6 @@ export_layout(ModelFileHeader *header, const ExportInput *input)
 	header->mean_rating = input->movie_stats->mean_rating;
 	header->deviation = input->movie_stats->deviation;
 	header->second = input->second;
-	header->in_order = ratings_in_order(ratings);
 	header->length[MODEL_FILE_NAMES] = input->names_length;
 	ivf_layout(header);
 	return model_file_layout(header);
@@ -156,25 +155,13 @@ fill_user_vectors(void *file, const ExportInput *input, ExportWork *work)
 {
 	const Ratings *ratings = input->ratings;
 	float	   *out = section(file, MODEL_FILE_USER_VECTORS);
-	int32_t		known = 0;
 	int			n = 0;
 
 	model_open(work->model, file);
 	for (int32_t user = 0; user < ratings->n_users; user++)
 	{
-		UserInput  *in = &work->inputs[n];
-
 		if (ratings->n_train[user] > 0)
-		{
-			in->user = known++;
-			memcpy(in->attribute, ratings->attribute + user * N_ATTRIBUTES, N_ATTRIBUTES);
-			in->n_history = ratings->n_trainval[user];
-			in->history_movie = ratings->movie + ratings->start[user];
-			in->history_rating = row_values(ratings) + ratings->start[user];
-			in->history_decay = NULL;
-			in->left = 0;
-			n++;
-		}
+			work->inputs[n++] = model_user_input(file, ratings, user, ratings->n_trainval[user]);
 		if (n == EXPORT_ROWS || (user == ratings->n_users - 1 && n > 0))
 		{
 			model_users(work->model, work->inputs, n, out, work->temperature, work->ranking,
@@ -210,9 +197,10 @@ export_model_file(void *file, const ModelFileHeader *header, const ExportInput *
 	carve(&work, &arena, input);
 	memset(file, 0, header->size);
 	*own = *header;
-	own->temperature = input->cosine_weight * expf(head[HEAD_LOG_TEMPERATURE]);
-	own->relevance_rating = input->relevance_rating;
-	own->newcomers_popular = input->newcomers_popular;
+	own->temperature = input->order.cosine_weight * expf(head[HEAD_LOG_TEMPERATURE]);
+	own->relevance_rating = input->order.rating_weight;
+	own->newcomers_popular = input->order.newcomers_popular;
+	own->in_order = input->order.live && ratings_in_order(input->ratings);
 	fill_ids(file, input);
 	fill_statistics(file, input);
 	fill_movie_vectors(file, input, &work);

@@ -8,6 +8,19 @@
 #include "num/model/model.h"
 #include "num/net/tensors.h"
 
+/* The order by relevance, see relevance.h. */
+typedef struct RelevanceOrder
+{
+	float		cosine_weight;	/* the temperature, of that of the softmax */
+	float		rating_weight;
+	bool		newcomers_popular;	/* as in model_file.h */
+	bool		live;			/* it follows what a user has just rated, where the order of
+								 * ratings is known */
+} RelevanceOrder;
+
+/* That of a model that is not tuned. */
+#define UNTUNED_ORDER {.cosine_weight = 1, .live = true}
+
 /* What a model file is made of. */
 typedef struct ExportInput
 {
@@ -18,10 +31,7 @@ typedef struct ExportInput
 	const StageShape *shape[N_STAGES];
 	const char *names;			/* for MODEL_FILE_NAMES */
 	size_t		names_length;
-	float		cosine_weight;	/* the temperature, of that of the softmax: 1 until
-								 * relevance_tune has another */
-	float		relevance_rating;	/* 0 until then, */
-	bool		newcomers_popular;	/* and so is this */
+	RelevanceOrder order;
 } ExportInput;
 
 /*

@@ -162,7 +162,7 @@ activation_gate_passes(const NewModel *new_model)
 				 errhint("Raise validation_fraction, or use activate_recommender().")));
 		return false;
 	}
-	if (!(new_model->ndcg > new_model->popularity_ndcg))
+	if (relevance_is_popularity(new_model->file) && !new_model->file->in_order)
 	{
 		ereport(NOTICE,
 				(errmsg("model %d is not activated", new_model->model_id),

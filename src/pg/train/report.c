@@ -13,6 +13,7 @@
 #include "miscadmin.h"
 #include "utils/builtins.h"
 
+#include "num/eval/relevance.h"
 #include "pg/train/activation.h"
 #include "pg/train/report.h"
 #include "pg/util/compat.h"
@@ -206,24 +207,51 @@ train_report_share(const Share *share, double deviation)
 				 errhint("More ratings teach the networks more.")));
 }
 
-void
-train_report_relevance(double ndcg, double popularity_ndcg, bool newcomers_popular)
+/* What is to be said of an order by relevance that is not popularity's; empty: nothing. */
+static char *
+relevance_detail(const ModelFileHeader *file, const Ratings *ratings, double ndcg,
+				 double popularity_ndcg)
 {
+	StringInfoData detail;
+
+	initStringInfo(&detail);
+	if (ndcg <= popularity_ndcg)
+		appendStringInfoString(&detail, "So few users do not tell these apart; what users have "
+							   "just rated makes their lists better.");
+	if (file->newcomers_popular)
+		appendStringInfoString(&detail, "Users without ratings get the order of popularity, "
+							   "which is better for them.");
+	if (ratings_in_order(ratings) && !file->in_order)
+		appendStringInfo(&detail, "%sThe order does not follow what a user has just rated, which "
+						 "makes it no better.", detail.len > 0 ? " " : "");
+	return detail.data;
+}
+
+void
+train_report_relevance(const ModelFileHeader *file, const Ratings *ratings, double ndcg,
+					   double popularity_ndcg)
+{
+	char	   *detail;
+
 	if (isnan(ndcg))
 		return;
-	if (ndcg > popularity_ndcg)
+	if (relevance_is_popularity(file))
+	{
 		ereport(NOTICE,
-				(errmsg("relevance: validation NDCG@10 %.4f, by popularity alone %.4f",
-						ndcg, popularity_ndcg),
-				 newcomers_popular ?
-				 errdetail("Users without ratings get the order of popularity, which is better "
-						   "for them.") : 0));
-	else
-		ereport(NOTICE,
-				(errmsg("relevance: the order by relevance is that of popularity"),
+				(errmsg("relevance: the order by relevance is that of popularity%s",
+						file->in_order ? ", except shortly after a rating" : ""),
 				 errdetail("On the validation ratings the networks do not order movies better "
-						   "than popularity, whose NDCG@10 is %.4f.", popularity_ndcg),
+						   "than popularity, whose NDCG@10 is %.4f%s.", popularity_ndcg,
+						   file->in_order ?
+						   ", unless they know what the user has just rated" : ""),
 				 errhint("More ratings teach the networks more.")));
+		return;
+	}
+	detail = relevance_detail(file, ratings, ndcg, popularity_ndcg);
+	ereport(NOTICE,
+			(errmsg("relevance: validation NDCG@10 %.4f, by popularity alone %.4f",
+					ndcg, popularity_ndcg),
+			 detail[0] == '\0' ? 0 : errdetail_internal("%s", detail)));
 }
 
 void

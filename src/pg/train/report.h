@@ -10,6 +10,7 @@
 #include "nodes/execnodes.h"
 #include "portability/instr_time.h"
 
+#include "num/model/model_file.h"
 #include "num/train/trainer.h"
 #include "pg/store/store.h"
 
@@ -61,10 +62,11 @@ extern void train_report_seen(const StoreEntry *entry, const Ratings *ratings,
 extern void train_report_share(const Share *share, double deviation);
 
 /*
- * A notice of what the order by relevance reaches, NaN where that was not measured, and
- * whether newcomers get that of popularity.
+ * A notice of what the order by relevance that the model file has reaches, NaN where that
+ * was not measured, and whether it is popularity's, or is for some.
  */
-extern void train_report_relevance(double ndcg, double popularity_ndcg, bool newcomers_popular);
+extern void train_report_relevance(const ModelFileHeader *file, const Ratings *ratings,
+								   double ndcg, double popularity_ndcg);
 
 /* Puts the rows into the result, with the number that the model was stored under. */
 extern void train_report_put(const TrainReport *report, int32 model_id, ReturnSetInfo *result);

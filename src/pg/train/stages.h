@@ -8,6 +8,7 @@
 
 #include "num/data/statistics.h"
 #include "num/model/model_file.h"
+#include "num/train/export.h"
 #include "num/train/share.h"
 #include "pg/data/dataset.h"
 #include "pg/train/options.h"
@@ -24,9 +25,7 @@ typedef struct Training
 	int			n_kept[N_STAGES];	/* epochs that brought something */
 	float	   *rates[N_STAGES];	/* their learning rates */
 	Share		share;			/* of the networks in a prediction, see ranker.h */
-	float		cosine_weight;	/* of the order by relevance, as in export.h */
-	float		relevance_rating;
-	bool		newcomers_popular;
+	RelevanceOrder order;
 	float		chance_intercept;	/* of events, as in model_file.h */
 	float		chance_slope;
 	double		ndcg;			/* by relevance, on the validation rows */

@@ -84,9 +84,7 @@ make_model_file(const Training *training)
 		.movie_stats = &training->movie_stats,
 		.names = dataset->names,
 		.names_length = dataset->names_length,
-		.cosine_weight = training->cosine_weight,
-		.relevance_rating = training->relevance_rating,
-		.newcomers_popular = training->newcomers_popular,
+		.order = training->order,
 	};
 	ModelFileHeader header = {
 		.share = training->share.share,
@@ -154,13 +152,16 @@ decide_activation(Training *training, ModelFileHeader *file, Oid ratings)
 	free_aligned(scratch);
 	training->ndcg = new_model.ndcg;
 	training->popularity_ndcg = new_model.popularity_ndcg;
-	training->cosine_weight = file->temperature / softmax_temperature;
-	training->relevance_rating = file->relevance_rating;
-	training->newcomers_popular = file->newcomers_popular;
+	training->order = (RelevanceOrder) {
+		.cosine_weight = file->temperature / softmax_temperature,
+		.rating_weight = file->relevance_rating,
+		.newcomers_popular = file->newcomers_popular,
+		.live = file->in_order
+	};
 	training->chance_intercept = file->chance_intercept;
 	training->chance_slope = file->chance_slope;
-	train_report_relevance(training->ndcg, training->popularity_ndcg,
-						   training->newcomers_popular);
+	train_report_relevance(file, &training->dataset->ratings, training->ndcg,
+						   training->popularity_ndcg);
 	if (!may_be_active(training))
 		return false;
 	switch (training->options.activate)
@@ -200,17 +201,22 @@ refit(Training *training, const SplitOptions *split, const ModelFileHeader *tune
 
 /*
  * The weights of the order by relevance, that of the predicted rating for a unit of
- * the data's scale, and what it reached on the validation rows if there were any, as a
- * JSON object.
+ * the data's scale, whether it follows what a user has just rated, whether newcomers get
+ * popularity's, and what it reached on the validation rows if there were any, as a JSON
+ * object.
  */
 static char *
 relevance_json(const Training *training, const ModelFileHeader *file)
 {
+	float		cosine = file->temperature > 2 * NO_TEMPERATURE ? file->temperature : 0;
 	StringInfoData json;
 
 	initStringInfo(&json);
 	appendStringInfo(&json, "{\"cosine\": %.9g, \"rating\": %.9g, \"popularity\": 1",
-					 file->temperature, file->relevance_rating / file->deviation);
+					 cosine, file->relevance_rating / file->deviation);
+	appendStringInfo(&json, ", \"live\": %s, \"newcomers_popular\": %s",
+					 file->in_order ? "true" : "false",
+					 file->newcomers_popular ? "true" : "false");
 	if (!isnan(training->ndcg))
 		appendStringInfo(&json, ", \"" ACTIVATION_NDCG "\": %.6g, \"popularity_ndcg@10\": %.6g",
 						 training->ndcg, training->popularity_ndcg);
@@ -323,7 +329,9 @@ Datum
 mlrec_train_recommender(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
-	Training	training = {.options = options_get(fcinfo), .cosine_weight = 1, .chance_slope = 1};
+	Training	training = {
+		.options = options_get(fcinfo), .order = UNTUNED_ORDER, .chance_slope = 1
+	};
 	const OptionValues *options = &training.options;
 	Oid			ratings = relation_argument(fcinfo, 0, "ratings", false);
 	Oid			movies = relation_argument(fcinfo, 1, "movies", true);
