@@ -481,7 +481,7 @@ COMMENT ON COLUMN @extschema@.mlrec_model.boundary_movie IS 'movie of the last t
 COMMENT ON COLUMN @extschema@.mlrec_model.size_bytes IS 'size of the model';
 COMMENT ON COLUMN @extschema@.mlrec_model.checksum IS 'checksum of the model';
 COMMENT ON COLUMN @extschema@.mlrec_model.comment IS 'what train_recommender was told to note';
-COMMENT ON COLUMN @extschema@.mlrec_model.relevance IS 'weights of the order by relevance and what it reached on the validation ratings';
+COMMENT ON COLUMN @extschema@.mlrec_model.relevance IS 'weights of the order by relevance; live: whether it follows what a user has just rated; newcomers_popular: whether users without ratings get the order of popularity; and what it reached on the validation ratings';
 COMMENT ON COLUMN @extschema@.mlrec_model.epochs IS 'the epochs of the training in their order: the columns of train_recommender, and whether it was the refit';
 
 CREATE UNIQUE INDEX mlrec_model_active ON @extschema@.mlrec_model (active) WHERE active;
@@ -581,7 +581,7 @@ COMMENT ON COLUMN @extschema@.recommender_models.metrics IS 'test metrics by pro
 COMMENT ON COLUMN @extschema@.recommender_models.size_bytes IS 'size of the model';
 COMMENT ON COLUMN @extschema@.recommender_models.comment IS 'what train_recommender was told to note';
 COMMENT ON COLUMN @extschema@.recommender_models.options IS 'the other options of the training';
-COMMENT ON COLUMN @extschema@.recommender_models.relevance IS 'weights of the order by relevance and what it reached on the validation ratings';
+COMMENT ON COLUMN @extschema@.recommender_models.relevance IS 'weights of the order by relevance; live: whether it follows what a user has just rated; newcomers_popular: whether users without ratings get the order of popularity; and what it reached on the validation ratings';
 COMMENT ON COLUMN @extschema@.recommender_models.epochs IS 'the epochs of the training in their order: the columns of train_recommender, and whether it was the refit';
 GRANT SELECT ON @extschema@.recommender_models TO PUBLIC;
 
@@ -693,7 +693,7 @@ batch_size, 1 to 65536 ratings. learning_rate, 1e-7 to 1, of Adam: of ranking, h
 retrieval_epochs, 1 to 1000: so many; null, 6, or up to 20 for few ratings. ranking_epochs, 1 to 1000: at most so many. patience, 0 to 1000: epochs without progress before a stage stops.
 seed: the same seed gives the same model, whatever the number of workers.
 workers, 0 to 3: processes beside this one; NULL: 1. Fewer are taken where the server has none to spare.
-activate: true, false, or if_better: only if the model beats the active one and popularity on validation ratings.
+activate: true, false, or if_better: only if the model beats the active one on validation ratings and its order by relevance is not popularity''s.
 like_threshold: a rating from here on is a like; NULL: the smallest rating at or above the mean of the training ratings. softmax_weight, 0 to 100: of finding what comes next in the whole catalogue, against telling likes from other ratings.
 history: whether users are told by their own earlier ratings too.
 user_ids: whether users are told by their ids too; false: the model holds no id and no vector of any user.

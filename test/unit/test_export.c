@@ -228,7 +228,8 @@ test_order_again(const Whole *whole)
 	CHECK(untuned->temperature > 0 && again->temperature == untuned->temperature / 2);
 	CHECK(untuned->relevance_rating == 0 && again->relevance_rating == 0.25f);
 	CHECK(!untuned->newcomers_popular && again->newcomers_popular == 1);
-	CHECK(untuned->in_order == ratings_in_order(&whole->data.ratings) && !again->in_order);
+	CHECK(untuned->in_order == (ratings_in_order(&whole->data.ratings) && untuned->history > 0));
+	CHECK(!again->in_order);
 	free(untuned);
 	free(again);
 }

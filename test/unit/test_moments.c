@@ -34,6 +34,9 @@ open_world(const SmallSpec *of)
 	world.file = random_model_file(ratings, ratings->user_ids, USERS, ratings->movie_ids, MOVIES,
 								   1);
 	world.model = random_model_open(world.file);
+	/* movies that the model does not know, known before and rated next */
+	world.data.movie[ratings->start[1]] = -1;
+	world.data.movie[ratings->start[3] - 1] = -1;
 	/* so that the cosine has something to say */
 	popularity = random_model_section(world.file, MODEL_FILE_MOVIE_POPULARITY);
 	for (int32_t movie = 0; movie < MOVIES; movie++)
@@ -93,7 +96,12 @@ gain_of(const World *world, int32_t user, int64_t row, const float *retrieval, f
 			score[movie] += temperature * retrieval[d] * vectors[movie * VECTOR_DIMS + d];
 	}
 	for (int i = 0; i < ratings->prefix[row]; i++)
-		score[ratings->movie[ratings->start[user] + i]] = -INFINITY;
+	{
+		int32_t		movie = ratings->movie[ratings->start[user] + i];
+
+		if (movie >= 0)
+			score[movie] = -INFINITY;
+	}
 	for (int32_t movie = 0; movie < MOVIES; movie++)
 		rank += score[movie] > score[ratings->movie[row]];
 	return 1 / log2(2 + rank);
@@ -108,6 +116,7 @@ judge_the_long_way(const World *world, Judges *still, Judges *popularity)
 	for (int32_t user = 0; user < USERS; user++)
 	{
 		double		gain[3] = {0};
+		double		n = 0;
 
 		for (int32_t i = ratings->n_train[user]; i < ratings->n_trainval[user]; i++)
 		{
@@ -115,14 +124,19 @@ judge_the_long_way(const World *world, Judges *still, Judges *popularity)
 			float		retrieval[VECTOR_DIMS];
 			float		temperature;
 
+			if (ratings->movie[row] < 0)
+				continue;
+			n++;
 			know(world, user, row, true, retrieval, &temperature);
 			gain[0] += gain_of(world, user, row, retrieval, temperature);
 			know(world, user, row, false, retrieval, &temperature);
 			gain[1] += gain_of(world, user, row, retrieval, temperature);
 			gain[2] += gain_of(world, user, row, retrieval, 0);
 		}
-		judges_add(still, gain[0], gain[1]);
-		judges_add(popularity, gain[0], gain[2]);
+		if (n == 0)
+			continue;
+		judges_add(still, gain[0] / sqrt(n), gain[1] / sqrt(n));
+		judges_add(popularity, gain[0] / sqrt(n), gain[2] / sqrt(n));
 	}
 }
 
@@ -165,6 +179,8 @@ look_ahead(World *world)
 		int64_t		row = ratings->start[user] + ratings->n_train[user];
 		float		temperature;
 
+		if (ratings->movie[row] < 0)
+			continue;
 		know(world, user, row, true, vectors + (int64_t) ratings->movie[row] * VECTOR_DIMS,
 			 &temperature);
 	}
@@ -179,7 +195,7 @@ test_moments(void)
 	Judges		popularity;
 
 	judge_the_long_way(&world, &still, &popularity);
-	CHECK(still.n == USERS && still.squares > 0 && popularity.squares > 0);
+	CHECK(still.n >= USERS - 1 && still.squares > 0 && popularity.squares > 0);
 	CHECK(agree(&world, &moments) == (judges_agree(&still) && judges_agree(&popularity)));
 	check_same(&moments.still, &still);
 	check_same(&moments.popularity, &popularity);
@@ -190,23 +206,8 @@ test_moments(void)
 	check_same(&moments.still, &still);
 	check_same(&moments.popularity, &popularity);
 
-	/* where the moment does not count, it does not better anything */
+	/* who must not be shown an order is not asked */
 	world.file->in_order = 0;
-	CHECK(!agree(&world, &moments));
-	close_world(&world);
-}
-
-/* Without an order there are no moments. */
-static void
-test_no_order(void)
-{
-	SmallSpec	at_random = spec;
-	World		world;
-	Moments		moments;
-
-	at_random.leave_one_out = true;
-	world = open_world(&at_random);
-	look_ahead(&world);
 	CHECK(!agree(&world, &moments));
 	CHECK(moments.still.n == 0 && moments.popularity.n == 0);
 	close_world(&world);
@@ -216,6 +217,5 @@ int
 main(void)
 {
 	test_moments();
-	test_no_order();
 	return unit_finish();
 }

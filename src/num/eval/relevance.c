@@ -113,7 +113,7 @@ carve(Tuning *tuning, Model **model, Arena *arena)
 	tuning->movies = ARENA_ARRAY(arena, float, MAX_OPTIONS * VECTOR_DIMS);
 	tuning->predicted = ARENA_ARRAY(arena, float, MAX_OPTIONS);
 	tuning->list = ARENA_ARRAY(arena, TopkEntry, LIST_LENGTH);
-	/* far more than the scratch of one user's vectors */
+	/* far more than the scratch of two users' vectors */
 	tuning->scratch = ARENA_ARRAY(arena, float, model_rank_scratch(NULL, MAX_OPTIONS));
 	tuning->search = arena_take(arena, 1, index_search_scratch(tuning->header));
 	tuning->start = ARENA_ARRAY(arena, int64_t, n_users + 1);
@@ -411,6 +411,8 @@ choose_order(Tuning *tuning, ModelFileHeader *header)
 	}
 	header->temperature = TIE_TEMPERATURE;
 	header->relevance_rating = 0;
+	header->in_order = moments_agree(&tuning->moments, tuning->model, tuning->check_interrupts,
+									 tuning->scratch);
 	judges = judge(tuning);
 	if (!judges_prefer(&tuning->warm, &tuning->cold, false))
 		header->temperature = NO_TEMPERATURE;

@@ -200,7 +200,7 @@ export_model_file(void *file, const ModelFileHeader *header, const ExportInput *
 	own->temperature = input->order.cosine_weight * expf(head[HEAD_LOG_TEMPERATURE]);
 	own->relevance_rating = input->order.rating_weight;
 	own->newcomers_popular = input->order.newcomers_popular;
-	own->in_order = input->order.live && ratings_in_order(input->ratings);
+	own->in_order = input->order.live && header->history > 0 && ratings_in_order(input->ratings);
 	fill_ids(file, input);
 	fill_statistics(file, input);
 	fill_movie_vectors(file, input, &work);

@@ -18,7 +18,7 @@ typedef struct RelevanceOrder
 								 * ratings is known */
 } RelevanceOrder;
 
-/* That of a model that is not tuned. */
+/* That of a model that is not tuned: retrieval's; relevance_tune does better. */
 #define UNTUNED_ORDER {.cosine_weight = 1, .live = true}
 
 /* What a model file is made of. */
@@ -45,9 +45,8 @@ extern size_t export_scratch(const ExportInput *input);
 
 /*
  * Fills a model file of header->size bytes, 64-byte aligned: all sections, with
- * the vectors of movies and users computed.  The order by relevance is that of
- * retrieval; relevance_tune does better.  The model file is not finalized yet.  check_interrupts is
- * called now and then, and may not return.
+ * the vectors of movies and users computed.  The model file is not finalized yet.
+ * check_interrupts is called now and then, and may not return.
  */
 extern void export_model_file(void *file, const ModelFileHeader *header, const ExportInput *input,
 							  void (*check_interrupts) (void), void *scratch);

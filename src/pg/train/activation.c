@@ -3,10 +3,11 @@
  *
  * The measure is the NDCG@10 of the order by relevance on the validation rows of
  * the new training, of the users who count (judges.h), where it must be above
- * that of popularity and above that of the active model.  The new model has not
- * seen these rows, for it is judged before it is trained on them as well; the
- * active one, refitted in its time, may have learned some of them by heart.  To
- * compare the two as they are would shut the gate for ever.  So they are compared
+ * that of the active model.  An order that is no better than popularity's has become
+ * popularity's (relevance.h), and does not pass.  The new model has not seen these
+ * rows, for it is judged before it is trained on them as well; the active one,
+ * refitted in its time, may have learned some of them by heart.  To compare the two as
+ * they are would shut the gate for ever.  So they are compared
  *
  * - on the validation rows that are later than all that the active model was
  *   trained on, if there are enough of them;
@@ -162,7 +163,8 @@ activation_gate_passes(const NewModel *new_model)
 				 errhint("Raise validation_fraction, or use activate_recommender().")));
 		return false;
 	}
-	if (relevance_is_popularity(new_model->file) && !new_model->file->in_order)
+	if (!(new_model->ndcg > new_model->popularity_ndcg) &&
+		relevance_is_popularity(new_model->file) && !new_model->file->in_order)
 	{
 		ereport(NOTICE,
 				(errmsg("model %d is not activated", new_model->model_id),

@@ -13,6 +13,8 @@
 #include "miscadmin.h"
 #include "utils/builtins.h"
 
+#include "num/eval/evaluation.h"
+#include "num/eval/judges.h"
 #include "num/eval/relevance.h"
 #include "pg/train/activation.h"
 #include "pg/train/report.h"
@@ -216,14 +218,15 @@ relevance_detail(const ModelFileHeader *file, const Ratings *ratings, double ndc
 
 	initStringInfo(&detail);
 	if (ndcg <= popularity_ndcg)
-		appendStringInfoString(&detail, "So few users do not tell these apart; what users have "
-							   "just rated makes their lists better.");
+		appendStringInfo(&detail, "Fewer than %d users with %d ratings or more have judged, too "
+						 "few to tell; what users had just rated made their lists better.",
+						 JUDGES_ENOUGH, EVALUATE_WARM);
 	if (file->newcomers_popular)
 		appendStringInfoString(&detail, "Users without ratings get the order of popularity, "
 							   "which is better for them.");
-	if (ratings_in_order(ratings) && !file->in_order)
-		appendStringInfo(&detail, "%sThe order does not follow what a user has just rated, which "
-						 "makes it no better.", detail.len > 0 ? " " : "");
+	if (file->history > 0 && ratings_in_order(ratings) && !file->in_order)
+		appendStringInfo(&detail, "%sThe order does not follow what a user has just rated: that "
+						 "made the lists no better.", detail.len > 0 ? " " : "");
 	return detail.data;
 }
 
@@ -239,7 +242,7 @@ train_report_relevance(const ModelFileHeader *file, const Ratings *ratings, doub
 	{
 		ereport(NOTICE,
 				(errmsg("relevance: the order by relevance is that of popularity%s",
-						file->in_order ? ", except shortly after a rating" : ""),
+						file->in_order ? ", except in the days after a rating" : ""),
 				 errdetail("On the validation ratings the networks do not order movies better "
 						   "than popularity, whose NDCG@10 is %.4f%s.", popularity_ndcg,
 						   file->in_order ?

@@ -208,6 +208,7 @@ refit(Training *training, const SplitOptions *split, const ModelFileHeader *tune
 static char *
 relevance_json(const Training *training, const ModelFileHeader *file)
 {
+	/* refitting moves it a little */
 	float		cosine = file->temperature > 2 * NO_TEMPERATURE ? file->temperature : 0;
 	StringInfoData json;
 
