@@ -193,10 +193,7 @@ test_sections(const Whole *whole)
 	free(scratch);
 }
 
-/*
- * The order is never worse than that of popularity, unless few judge and the lists at
- * moments are better, and it is measured as it is left.
- */
+/* The order is never worse than that of popularity, and measured as it is left. */
 static void
 test_relevance(Whole *whole)
 {
@@ -208,7 +205,7 @@ test_relevance(Whole *whole)
 									   scratch);
 
 	CHECK(tuned > 0 && tuned <= 1);
-	CHECK(popularity >= 0 && (popularity <= tuned || whole->file->in_order));
+	CHECK(popularity >= 0 && popularity <= tuned);
 	CHECK(whole->file->temperature > 0 && isfinite(whole->file->temperature));
 	/* popularity's order has its ties by the cosine, so its figure is another one */
 	CHECK(tuned == popularity ||

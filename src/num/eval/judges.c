@@ -42,12 +42,6 @@ gain(const Judges *judges)
 	return judges->ndcg - judges->base_ndcg;
 }
 
-static bool
-clear_loss(const Judges *judges)
-{
-	return gain(judges) < -CLEARLY * sqrt(judges->squares);
-}
-
 bool
 judges_agree(const Judges *judges)
 {
@@ -55,19 +49,17 @@ judges_agree(const Judges *judges)
 }
 
 bool
-judges_prefer(const Judges *warm, const Judges *cold, bool live)
+judges_prefer(const Judges *warm, const Judges *cold)
 {
 	Judges		judges = judges_counting(warm, cold);
 
 	if (warm->n >= JUDGES_ENOUGH)
 		return gain(&judges) > 0;
-	if (live)
-		return judges.n >= LEAST_JUDGES && !clear_loss(&judges);
 	return judges_agree(&judges);
 }
 
 bool
 judges_newcomers_lose(const Judges *warm, const Judges *newcomers)
 {
-	return warm->n >= JUDGES_ENOUGH && clear_loss(newcomers);
+	return warm->n >= JUDGES_ENOUGH && gain(newcomers) < -CLEARLY * sqrt(newcomers->squares);
 }

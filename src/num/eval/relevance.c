@@ -402,7 +402,7 @@ choose_order(Tuning *tuning, ModelFileHeader *header)
 	header->in_order = moments_agree(&tuning->moments, tuning->model, tuning->check_interrupts,
 									 tuning->scratch);
 	judges = judge(tuning);
-	if (judges_prefer(&tuning->warm, &tuning->cold, header->in_order))
+	if (judges_prefer(&tuning->warm, &tuning->cold))
 	{
 		/* without a history the model cannot tell newcomers */
 		header->newcomers_popular = header->history > 0 &&
@@ -414,7 +414,7 @@ choose_order(Tuning *tuning, ModelFileHeader *header)
 	header->in_order = moments_agree(&tuning->moments, tuning->model, tuning->check_interrupts,
 									 tuning->scratch);
 	judges = judge(tuning);
-	if (!judges_prefer(&tuning->warm, &tuning->cold, false))
+	if (!judges_prefer(&tuning->warm, &tuning->cold))
 		header->temperature = NO_TEMPERATURE;
 	judges.ndcg = judges.base_ndcg;
 	return judges;

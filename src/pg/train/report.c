@@ -13,8 +13,6 @@
 #include "miscadmin.h"
 #include "utils/builtins.h"
 
-#include "num/eval/evaluation.h"
-#include "num/eval/judges.h"
 #include "num/eval/relevance.h"
 #include "pg/train/activation.h"
 #include "pg/train/report.h"
@@ -211,16 +209,11 @@ train_report_share(const Share *share, double deviation)
 
 /* What is to be said of an order by relevance that is not popularity's; empty: nothing. */
 static char *
-relevance_detail(const ModelFileHeader *file, const Ratings *ratings, double ndcg,
-				 double popularity_ndcg)
+relevance_detail(const ModelFileHeader *file, const Ratings *ratings)
 {
 	StringInfoData detail;
 
 	initStringInfo(&detail);
-	if (ndcg <= popularity_ndcg)
-		appendStringInfo(&detail, "Fewer than %d users with %d ratings or more have judged, too "
-						 "few to tell; what users had just rated made their lists better.",
-						 JUDGES_ENOUGH, EVALUATE_WARM);
 	if (file->newcomers_popular)
 		appendStringInfoString(&detail, "Users without ratings get the order of popularity, "
 							   "which is better for them.");
@@ -250,7 +243,7 @@ train_report_relevance(const ModelFileHeader *file, const Ratings *ratings, doub
 				 errhint("More ratings teach the networks more.")));
 		return;
 	}
-	detail = relevance_detail(file, ratings, ndcg, popularity_ndcg);
+	detail = relevance_detail(file, ratings);
 	ereport(NOTICE,
 			(errmsg("relevance: validation NDCG@10 %.4f, by popularity alone %.4f",
 					ndcg, popularity_ndcg),
