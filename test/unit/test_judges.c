@@ -19,7 +19,9 @@ users(int n, double gain, double spread)
 static bool
 prefer(Judges warm, Judges cold)
 {
-	return judges_prefer(&warm, &cold);
+	Judges		judges = judges_counting(&warm, &cold);
+
+	return judges_agree(&judges, 1);
 }
 
 static void
@@ -53,8 +55,8 @@ test_who_counts(void)
 	CHECK(!prefer(few, cold));
 	CHECK(!prefer(users(60, -0.02, 0.1), users(300, 0.1, 0.1)));
 	CHECK(prefer(few, users(300, 0.01, 0.2)));
-	/* by a hair: enough where warm users decide, not where all do */
-	CHECK(prefer(users(JUDGES_ENOUGH, 0.001, 0.1), cold));
+	/* by a hair */
+	CHECK(!prefer(users(JUDGES_ENOUGH, 0.001, 0.1), cold));
 	CHECK(!prefer(users(JUDGES_ENOUGH - 1, 0.001, 0.1), users(300, 0.001, 0.2)));
 }
 
@@ -82,10 +84,10 @@ test_few(void)
 	Judges		nobody = {0};
 	Judges		four = users(4, 0.2, 0);
 	Judges		five = users(5, 0.2, 0);
-	Judges		by_chance = users(9, 0.01, 0.1);
+	Judges		by_chance = users(10, 0.01, 0.1);
 
-	CHECK(!judges_agree(&nobody) && !judges_agree(&four) && judges_agree(&five));
-	CHECK(!judges_agree(&by_chance));
+	CHECK(!judges_agree(&nobody, 1) && !judges_agree(&four, 1) && judges_agree(&five, 1));
+	CHECK(!judges_agree(&by_chance, 1) && judges_agree(&by_chance, 0.1));
 	CHECK(!prefer(nobody, nobody));
 	CHECK(!prefer(users(4, 0.2, 0), nobody));
 	CHECK(prefer(users(5, 0.2, 0), nobody));

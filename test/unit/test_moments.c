@@ -196,7 +196,7 @@ test_moments(void)
 
 	judge_the_long_way(&world, &still, &popularity);
 	CHECK(still.n >= USERS - 1 && still.squares > 0 && popularity.squares > 0);
-	CHECK(agree(&world, &moments) == (judges_agree(&still) && judges_agree(&popularity)));
+	CHECK(agree(&world, &moments) == (judges_agree(&still, 1) && judges_agree(&popularity, 1)));
 	check_same(&moments.still, &still);
 	check_same(&moments.popularity, &popularity);
 

@@ -43,19 +43,9 @@ gain(const Judges *judges)
 }
 
 bool
-judges_agree(const Judges *judges)
+judges_agree(const Judges *judges, double errors)
 {
-	return judges->n >= LEAST_JUDGES && gain(judges) > sqrt(judges->squares);
-}
-
-bool
-judges_prefer(const Judges *warm, const Judges *cold)
-{
-	Judges		judges = judges_counting(warm, cold);
-
-	if (warm->n >= JUDGES_ENOUGH)
-		return gain(&judges) > 0;
-	return judges_agree(&judges);
+	return judges->n >= LEAST_JUDGES && gain(judges) > errors * sqrt(judges->squares);
 }
 
 bool

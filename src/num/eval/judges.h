@@ -9,7 +9,13 @@
  * of two on its likes as events did.  So newcomers, who have rated nothing, decide for
  * themselves.
  *
- * Few users do not tell, and popularity's order remains.  What the networks make of what
+ * They have to say so by more than two standard errors, with lists as long as those of
+ * candidates, 200.  By NDCG@200 the warm users of MovieLens 1M, of its likes as events and
+ * of a fifth of its users, 48 to 221 of them, said so by 2.3 to 4.7 standard errors; those
+ * of tenths of its ratings, which tell nothing but what is popular, by -0.7 to 1.4.  By
+ * NDCG@10 these were 1.3 to 3.6 and -1.1 to 1.8.
+ *
+ * Where users do not tell, popularity's order remains.  What the networks make of what
  * users have just rated is judged apart (moments.h), by more lists of each user and with
  * more at stake: of 600 users of MovieLens 1M it finds the next movie nearly three times
  * as often.
@@ -38,18 +44,12 @@ extern void judges_add(Judges *judges, double ndcg, double base_ndcg);
 /* Those who count: the warm users if there are enough, else both kinds together. */
 extern Judges judges_counting(const Judges *warm, const Judges *cold);
 
-/* Whether five users at least have judged, with a gain of more than one standard error. */
-extern bool judges_agree(const Judges *judges);
+/* Whether five users at least have judged, with a gain of more than so many standard errors. */
+extern bool judges_agree(const Judges *judges, double errors);
 
 /*
- * Whether the order by relevance is better.  Enough warm users decide by any gain.  Else
- * all users, five at least, decide by a gain of more than one standard error.
- */
-extern bool judges_prefer(const Judges *warm, const Judges *cold);
-
-/*
- * Whether it is worse for newcomers, where enough warm users have decided without them: by
- * more than two standard errors.
+ * Whether the order by relevance is worse for newcomers, where enough warm users have
+ * decided without them: by more than two standard errors.
  */
 extern bool judges_newcomers_lose(const Judges *warm, const Judges *newcomers);
 

@@ -151,5 +151,5 @@ moments_agree(Moments *moments, const Model *model, void (*check_interrupts) (vo
 	memset(moments->skip, 0, moments->header->n_movies);
 	for (int32_t user = 0; user < moments->ratings->n_users; user++)
 		judge(moments, model, user, check_interrupts, users_scratch);
-	return judges_agree(&moments->still) && judges_agree(&moments->popularity);
+	return judges_agree(&moments->still, 1) && judges_agree(&moments->popularity, 1);
 }

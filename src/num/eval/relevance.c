@@ -37,6 +37,9 @@
 #define MAX_USERS 20000
 #define SAMPLE_SEED 1
 
+/* A gain over popularity's order is clear above so many standard errors. */
+#define CLEAR_ERRORS 2
+
 /* Popularity is worth at least so much of what it is in the softmax. */
 #define LEAST_POPULARITY 0.1
 
@@ -45,6 +48,19 @@
  * are ln((n + 1) / n) for n likes.
  */
 #define TIE_TEMPERATURE 1e-4f
+
+/* By the first LIST_LENGTH of a list, for the user to see, and by the whole, to decide. */
+typedef struct ListJudges
+{
+	Judges		first;
+	Judges		whole;
+} ListJudges;
+
+typedef struct ListNdcg
+{
+	double		first;
+	double		whole;
+} ListNdcg;
 
 typedef struct Tuning
 {
@@ -61,7 +77,7 @@ typedef struct Tuning
 	TopkEntry  *options;		/* [MAX_OPTIONS] */
 	float	   *movies;			/* [MAX_OPTIONS * VECTOR_DIMS] */
 	float	   *predicted;		/* [MAX_OPTIONS] */
-	TopkEntry  *list;			/* [LIST_LENGTH] */
+	TopkEntry  *list;			/* [CANDIDATES] */
 	float		retrieval[VECTOR_DIMS];
 	float		temperature;
 	float		ranking[VECTOR_DIMS];
@@ -70,8 +86,8 @@ typedef struct Tuning
 
 	int32_t		n_known;		/* movies rated before; EVALUATE_WARM or more: a warm user */
 
-	Judges		warm;
-	Judges		cold;
+	ListJudges	warm;
+	ListJudges	cold;
 	Judges		newcomers;		/* the cold users who have rated nothing before */
 	Moments		moments;
 
@@ -112,7 +128,7 @@ carve(Tuning *tuning, Model **model, Arena *arena)
 	tuning->options = ARENA_ARRAY(arena, TopkEntry, MAX_OPTIONS);
 	tuning->movies = ARENA_ARRAY(arena, float, MAX_OPTIONS * VECTOR_DIMS);
 	tuning->predicted = ARENA_ARRAY(arena, float, MAX_OPTIONS);
-	tuning->list = ARENA_ARRAY(arena, TopkEntry, LIST_LENGTH);
+	tuning->list = ARENA_ARRAY(arena, TopkEntry, CANDIDATES);
 	/* far more than the scratch of two users' vectors */
 	tuning->scratch = ARENA_ARRAY(arena, float, model_rank_scratch(NULL, MAX_OPTIONS));
 	tuning->search = arena_take(arena, 1, index_search_scratch(tuning->header));
@@ -154,38 +170,41 @@ open_tuning(Tuning *tuning, const void *file, const Ratings *ratings,
  * One user
  * ------------------------------------------------------------------------- */
 
-/* The first LIST_LENGTH of a list against what is liked. */
-static double
+/* The NDCG of a list against what is liked. */
+static ListNdcg
 list_ndcg(Tuning *tuning, Topk *topk)
 {
-	uint8_t		relevant[LIST_LENGTH];
+	uint8_t		relevant[CANDIDATES];
 
 	topk_sort(topk);
 	for (int32_t i = 0; i < topk->n; i++)
 		relevant[i] = tuning->liked[topk->entry[i].index];
-	return metrics_ndcg(relevant, topk->n, LIST_LENGTH, tuning->n_liked);
+	return (ListNdcg) {
+		metrics_ndcg(relevant, topk->n, LIST_LENGTH, tuning->n_liked),
+		metrics_ndcg(relevant, topk->n, CANDIDATES, tuning->n_liked)
+	};
 }
 
 /* NDCG of the most popular movies of all that are not known to have been seen. */
-static double
+static ListNdcg
 ndcg_by_popularity(Tuning *tuning)
 {
 	Topk		topk;
 
-	topk_init(&topk, tuning->list, LIST_LENGTH);
+	topk_init(&topk, tuning->list, CANDIDATES);
 	topk_push_all(&topk, model_file_section(tuning->header, MODEL_FILE_MOVIE_POPULARITY),
 				  tuning->header->n_movies, tuning->skip);
 	return list_ndcg(tuning, &topk);
 }
 
 /* NDCG of the candidates in the order by relevance. */
-static double
+static ListNdcg
 ndcg_by_relevance(Tuning *tuning)
 {
 	float		weight = model_rating_weight(tuning->header, tuning->temperature);
 	Topk		topk;
 
-	topk_init(&topk, tuning->list, LIST_LENGTH);
+	topk_init(&topk, tuning->list, CANDIDATES);
 	for (int32_t i = 0; i < tuning->n; i++)
 		topk_push(&topk, tuning->options[i].score + weight * tuning->predicted[i],
 				  tuning->options[i].index);
@@ -271,15 +290,17 @@ collect(Tuning *tuning)
 static void
 measure(Tuning *tuning)
 {
-	double		ndcg;
-	double		base_ndcg;
+	ListJudges *judges = tuning->n_known >= EVALUATE_WARM ? &tuning->warm : &tuning->cold;
+	ListNdcg	ndcg;
+	ListNdcg	base;
 
 	predict(tuning);
 	ndcg = ndcg_by_relevance(tuning);
-	base_ndcg = ndcg_by_popularity(tuning);
-	judges_add(tuning->n_known >= EVALUATE_WARM ? &tuning->warm : &tuning->cold, ndcg, base_ndcg);
+	base = ndcg_by_popularity(tuning);
+	judges_add(&judges->first, ndcg.first, base.first);
+	judges_add(&judges->whole, ndcg.whole, base.whole);
 	if (tuning->n_known == 0)
-		judges_add(&tuning->newcomers, ndcg, base_ndcg);
+		judges_add(&tuning->newcomers, ndcg.first, base.first);
 }
 
 /* Marks the liked validation rows. */
@@ -379,13 +400,23 @@ fit_chance(Tuning *tuning, ModelFileHeader *header)
 	header->chance_slope = (float) line[1];
 }
 
-/* Measures the lists by the order that the header has now; returns whose lists count. */
+/* Measures the lists by the order that the header has now; returns whose first ones count. */
 static Judges
 judge(Tuning *tuning)
 {
-	tuning->warm = tuning->cold = tuning->newcomers = (Judges) {0};
+	tuning->warm = tuning->cold = (ListJudges) {0};
+	tuning->newcomers = (Judges) {0};
 	visit_users(tuning, true, measure);
-	return judges_counting(&tuning->warm, &tuning->cold);
+	return judges_counting(&tuning->warm.first, &tuning->cold.first);
+}
+
+/* Whether those who count find that order better than popularity's. */
+static bool
+is_preferred(const Tuning *tuning)
+{
+	Judges		judges = judges_counting(&tuning->warm.whole, &tuning->cold.whole);
+
+	return judges_agree(&judges, CLEAR_ERRORS);
 }
 
 /*
@@ -402,11 +433,11 @@ choose_order(Tuning *tuning, ModelFileHeader *header)
 	header->in_order = moments_agree(&tuning->moments, tuning->model, tuning->check_interrupts,
 									 tuning->scratch);
 	judges = judge(tuning);
-	if (judges_prefer(&tuning->warm, &tuning->cold))
+	if (is_preferred(tuning))
 	{
 		/* without a history the model cannot tell newcomers */
 		header->newcomers_popular = header->history > 0 &&
-			judges_newcomers_lose(&tuning->warm, &tuning->newcomers);
+			judges_newcomers_lose(&tuning->warm.first, &tuning->newcomers);
 		return judges;
 	}
 	header->temperature = TIE_TEMPERATURE;
@@ -414,7 +445,7 @@ choose_order(Tuning *tuning, ModelFileHeader *header)
 	header->in_order = moments_agree(&tuning->moments, tuning->model, tuning->check_interrupts,
 									 tuning->scratch);
 	judges = judge(tuning);
-	if (!judges_prefer(&tuning->warm, &tuning->cold))
+	if (!is_preferred(tuning))
 		header->temperature = NO_TEMPERATURE;
 	judges.ndcg = judges.base_ndcg;
 	return judges;

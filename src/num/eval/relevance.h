@@ -23,8 +23,8 @@ extern size_t relevance_scratch(const ModelFileHeader *header, const Ratings *ra
  * ratings are known, they make the liked validation rows likely, of the warm users, or
  * where fewer than 50 of them have such rows of all users; of more than 20,000 users with
  * validation rows a seeded sample is looked at.  The order follows what a user has just
- * rated only if that makes it better: moments.h.  If the order of long after is no better
- * than that of popularity, it is made that of popularity, ties by the cosine if that is
+ * rated only if that makes it better: moments.h.  If the order of long after is not clearly
+ * better than that of popularity, it is made that of popularity, ties by the cosine if that is
  * better, else by the index; or that of newcomers alone, if it is worse for them: judges.h.
  * Of events it also fits the chance that a movie is among those that a user, who goes on
  * to choose any, chooses in a time as long as that of the validation part.  Without such
