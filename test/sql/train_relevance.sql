@@ -15,10 +15,10 @@ BEGIN ATOMIC
 END;
 \set ECHO all
 
-SELECT train('ratings', 0.2, 0.05, 1) AS whole \gset
+SELECT train('ratings', 0.2, 0.2, 1) AS whole \gset
 CREATE TABLE early AS SELECT * FROM ratings ORDER BY rated_at, user_id, movie_id
 	LIMIT (SELECT train_ratings FROM recommender_models WHERE model_id = :whole);
-SELECT train('early', 0, 0.05, 1) AS early \gset
+SELECT train('early', 0, 0.2, 1) AS early \gset
 SELECT w.train_ratings = e.train_ratings AS same_ratings, e.test_ratings,
 	abs((e.relevance->>'cosine')::float8 / (w.relevance->>'cosine')::float8 - 1) < 0.1 AS same_cosine,
 	abs((e.relevance->>'rating')::float8 - (w.relevance->>'rating')::float8) < 0.1 AS same_rating,
