@@ -8,9 +8,6 @@
 /* The lists of fewer users do not tell which order is better. */
 #define LEAST_JUDGES 5
 
-/* A loss of so many standard errors is clear. */
-#define CLEARLY 2
-
 void
 judges_add(Judges *judges, double ndcg, double base_ndcg)
 {
@@ -51,5 +48,5 @@ judges_agree(const Judges *judges, double errors)
 bool
 judges_newcomers_lose(const Judges *warm, const Judges *newcomers)
 {
-	return warm->n >= JUDGES_ENOUGH && gain(newcomers) < -CLEARLY * sqrt(newcomers->squares);
+	return warm->n >= JUDGES_ENOUGH && gain(newcomers) < -JUDGES_CLEAR * sqrt(newcomers->squares);
 }

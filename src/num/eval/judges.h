@@ -29,6 +29,9 @@
 /* With fewer warm users, cold ones count too. */
 #define JUDGES_ENOUGH 50
 
+/* A gain or a loss of more than so many standard errors is clear. */
+#define JUDGES_CLEAR 2
+
 /* Sums over users; all 0: none yet. */
 typedef struct Judges
 {
@@ -49,7 +52,7 @@ extern bool judges_agree(const Judges *judges, double errors);
 
 /*
  * Whether the order by relevance is worse for newcomers, where enough warm users have
- * decided without them: by more than two standard errors.
+ * decided without them: clearly.
  */
 extern bool judges_newcomers_lose(const Judges *warm, const Judges *newcomers);
 

@@ -37,9 +37,6 @@
 #define MAX_USERS 20000
 #define SAMPLE_SEED 1
 
-/* A gain over popularity's order is clear above so many standard errors. */
-#define CLEAR_ERRORS 2
-
 /* Popularity is worth at least so much of what it is in the softmax. */
 #define LEAST_POPULARITY 0.1
 
@@ -416,7 +413,7 @@ is_preferred(const Tuning *tuning)
 {
 	Judges		judges = judges_counting(&tuning->warm.whole, &tuning->cold.whole);
 
-	return judges_agree(&judges, CLEAR_ERRORS);
+	return judges_agree(&judges, JUDGES_CLEAR);
 }
 
 /*
